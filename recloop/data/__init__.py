@@ -1,0 +1,1 @@
+"""Raw files to tidy tables, tables to sessions, sessions to three parts."""

@@ -1,0 +1,140 @@
+"""Sessions on disk to padded tensors, every position of a session at once."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Bool, Int, Shaped
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """All sessions of one part of a split, flat.
+
+    Attributes:
+        items: dense item ids of all sessions behind one another.
+        events: 1 where the event counts as a purchase, else 0.
+        offsets: where each session starts, and the end; one longer than there are sessions.
+        first_target: per session, the first position that is to be predicted (1: all but the first item).
+        ids: the session's number in the split.
+    """
+
+    items: Shaped[np.ndarray, " event"]
+    events: Shaped[np.ndarray, " event"]
+    offsets: Shaped[np.ndarray, " edge"]
+    first_target: Shaped[np.ndarray, " session"]
+    ids: Shaped[np.ndarray, " session"]
+
+    @classmethod
+    def read(cls, path: Path) -> "Sessions":
+        """Read `train.parquet`, `valid.parquet` or `test.parquet` of a split."""
+        table = pl.read_parquet(path, columns=["session", "item", "event", "first_target"])
+        sizes = table["item"].list.len().to_numpy()
+        return cls(
+            items=table["item"].explode().to_numpy().astype(np.int64),
+            events=table["event"].explode().to_numpy().astype(np.int64),
+            offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            first_target=table["first_target"].to_numpy(),
+            ids=table["session"].to_numpy(),
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pieces of sessions: `following[b, t]` is the item after `session[b, t]`, both padded on the right.
+
+    Attributes:
+        session: items x_1 … x_T.
+        following: items x_2 … x_{T+1}, the actions; padding where there is none.
+        purchase: 1 where the action is a purchase.
+        ended: whether the piece ends where its session ends (a long session has several pieces).
+    """
+
+    session: Int[Tensor, "batch time"]
+    following: Int[Tensor, "batch time"]
+    purchase: Int[Tensor, "batch time"]
+    ended: Bool[Tensor, " batch"]
+
+    def __len__(self) -> int:
+        return len(self.session)
+
+    def take(self, rows: Tensor, device: torch.device | str = "cpu") -> "Batch":
+        """Pick some pieces and move them to a device."""
+        return Batch(*(getattr(self, field.name)[rows].to(device) for field in fields(self)))
+
+
+def cut(sessions: Sessions, length: int, padding: int) -> Batch:
+    """Cut sessions into pieces of up to `length` transitions, so that each transition is in just one piece.
+
+    Pieces of one session overlap by an item: the last action of one is the first item of the next.
+    """
+    sizes = np.diff(sessions.offsets)
+    transitions = np.maximum(sizes - 1, 0)
+    pieces = -(-transitions // length)
+    owner = np.repeat(np.arange(len(sessions)), pieces)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    start = sessions.offsets[owner] + number * length
+    steps = np.minimum(transitions[owner] - number * length, length)
+    grid = np.arange(length)[None, :]
+    real = grid < steps[:, None]
+    where = np.minimum(start[:, None] + grid, len(sessions.items) - 2)
+    return Batch(
+        session=torch.from_numpy(np.where(real, sessions.items[where], padding)),
+        following=torch.from_numpy(np.where(real, sessions.items[where + 1], padding)),
+        purchase=torch.from_numpy(np.where(real, sessions.events[where + 1], 0)),
+        ended=torch.from_numpy(number == pieces[owner] - 1),
+    )
+
+
+@dataclass(frozen=True)
+class Events:
+    """What is to be predicted: the item at `position` of each session, from at most `length` items before it."""
+
+    session: Shaped[np.ndarray, " event"]
+    position: Shaped[np.ndarray, " event"]
+    target: Shaped[np.ndarray, " event"]
+    index: Shaped[np.ndarray, " event"]  # where the target lies in the flat items
+    items: Shaped[np.ndarray, " all"]
+    length: int
+    padding: int
+
+    @classmethod
+    def of(cls, sessions: Sessions, length: int, padding: int) -> "Events":
+        """List every event from the first target of its session on."""
+        sizes = np.diff(sessions.offsets)
+        owner = np.repeat(np.arange(len(sessions)), sizes)
+        position = np.arange(len(owner)) - sessions.offsets[owner]
+        index = np.flatnonzero(position >= np.maximum(sessions.first_target[owner], 1))
+        return cls(
+            session=sessions.ids[owner[index]],
+            position=position[index],
+            target=sessions.items[index],
+            index=index,
+            items=sessions.items,
+            length=length,
+            padding=padding,
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def sample(self, number: int | None, seed: int) -> "Events":
+        """Keep `number` events drawn without replacement, or all of them."""
+        if number is None or number >= len(self):
+            return self
+        kept = np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
+        chosen = {name: getattr(self, name)[kept] for name in ("session", "position", "target", "index")}
+        return Events(**chosen, items=self.items, length=self.length, padding=self.padding)
+
+    def prefixes(self, part: slice) -> Int[Tensor, "batch time"]:
+        """Give the items before each event, the last `length` of them, padded on the right."""
+        index, seen = self.index[part], np.minimum(self.position[part], self.length)
+        grid = np.arange(seen.max(initial=1))[None, :]
+        where = np.minimum((index - seen)[:, None] + grid, len(self.items) - 1)
+        return torch.from_numpy(np.where(grid < seen[:, None], self.items[where], self.padding))

@@ -1,0 +1,218 @@
+"""Tidy tables to the three parts that models train on and are tested with."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from recloop.data import filters, leakage, sessions, splits
+from recloop.data.tables import EVENTS, ITEMS
+
+PREPARE: dict[str, Any] = {
+    "events": list(EVENTS),
+    "sessions": {"by": "given", "gap_minutes": None, "last": None},
+    "order": [],
+    "min_item_events": 1,
+    "min_session_events": 1,
+    "repeat": "once",
+    "sample_sessions": None,
+    "period": None,
+    "purchases": ["purchase", "cart", "order"],
+}
+SPLIT: dict[str, Any] = {"by": "session", "shares": None}
+STEPS = {
+    "sample": "sample_sessions",
+    "period": "period",
+    "items": "min_item_events",
+    "sessions": "min_session_events",
+}
+
+
+class SettingError(ValueError):
+    """A setting that is unknown, contradictory or without effect."""
+
+
+def prepare(
+    tables: Path,
+    into: Path,
+    prepare: Mapping[str, Any],
+    split: Mapping[str, Any],
+    seed: int,
+    source: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Filter, cut and split a source; write the parts, the items and `split.json`.
+
+    Args:
+        tables: folder of `write_tables`.
+        into: folder of the parts.
+        prepare: what is kept and in which order, keys as in `PREPARE`.
+        split: how it is parted, keys as in `SPLIT`.
+        seed: of the sample and of the random shares.
+        source: the manifest, for the record.
+    """
+    settings, way = check_settings(prepare, split)
+    events, item_ids, users = encode(tables, settings["events"], settings["purchases"])
+    cut = settings["sessions"]
+    events = sessions.cut(events, cut["by"], cut["gap_minutes"])
+    events, steps = filters.apply(events, settings["order"], settings, seed)
+    if cut["last"] is not None:
+        events = sessions.keep_last(events, cut["last"])
+    events, item_ids = _renumber(events, item_ids)
+    parts = splits.split(_name_users(sessions.as_lists(events), users), way["by"], way["shares"], seed)
+    leaks = leakage.check(parts, way["by"])
+    items = _describe(item_ids, parts["train"], tables)
+    record = {
+        "hash": content_hash(parts, items),
+        "source": {key: value for key, value in source.items() if key in RECORDED},
+        "prepare": settings,
+        "split": way,
+        "seed": seed,
+        "counts": {name: _count(rows) for name, rows in parts.items()},
+        "steps": steps,
+        "leakage": leaks,
+        "quarantined": json.loads((tables / "read.json").read_text())["malformed"],
+    }
+    _write(into, parts, items, record)
+    return record
+
+
+RECORDED = ("title", "reader", "world", "writes", "seed", "sizes", "licence")
+
+
+def check_settings(
+    prepare: Mapping[str, Any], split: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fill in defaults; stop at unknown keys and values, and at settings without effect."""
+    settings = _known("prepare", prepare, PREPARE)
+    settings["sessions"] = _known("prepare.sessions", settings["sessions"], PREPARE["sessions"])
+    way = _known("split", split, SPLIT)
+    for kind in ("events", "purchases"):
+        for value in settings[kind]:
+            _one_of(f"prepare.{kind}", value, EVENTS)
+    for step in settings["order"]:
+        _one_of("prepare.order", step, STEPS)
+    _one_of("prepare.sessions.by", settings["sessions"]["by"], ("given", "user", "gap"))
+    _one_of("prepare.repeat", settings["repeat"], ("once", "until_stable"))
+    _one_of("split.by", way["by"], splits.WAYS)
+    for step, name in STEPS.items():
+        if settings[name] != PREPARE[name] and step not in settings["order"]:
+            raise SettingError(
+                f"prepare.{name} is {settings[name]} but prepare.order has no step {step!r}: "
+                "it would do nothing. Add the step or drop the setting."
+            )
+    return settings, way
+
+
+def encode(
+    tables: Path, kinds: Sequence[str], purchases: Sequence[str]
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """Load events as codes; items and users are numbered in the order of their names."""
+    rows = pl.scan_parquet(tables / "interactions.parquet")
+    rows = rows.filter(pl.col("event").is_in(list(kinds)))
+    names = {name: _names(rows, name) for name in ("item", "user")}
+    if not names["item"]:
+        raise SettingError(f"prepare.events keeps {list(kinds)}, of which the source has none.")
+    codes = [pl.col(n).cast(pl.Enum(values)).to_physical() for n, values in names.items()]
+    given = pl.when(pl.col("session").is_not_null()).then(pl.col("session").rle_id())
+    purchase = pl.col("event").is_in(list(purchases)).cast(pl.UInt8)
+    events = rows.select(
+        given.alias("given"),
+        *(code.cast(pl.UInt32) for code in codes),
+        "time",
+        purchase.alias("purchase"),
+    ).collect(engine="streaming")
+    return events, names["item"], names["user"]
+
+
+def content_hash(parts: Mapping[str, pl.DataFrame], items: pl.DataFrame) -> str:
+    """Hash what the parts say, whatever bytes a Parquet writer makes of it."""
+    content = hashlib.sha256()
+    for name, rows in parts.items():
+        content.update(name.encode())
+        for column in rows.columns:
+            content.update(column.encode())
+            content.update(_canonical(rows[column]))
+    for row in items.iter_rows():
+        content.update(json.dumps(row, ensure_ascii=True).encode())
+    return content.hexdigest()
+
+
+def _canonical(column: pl.Series) -> bytes:
+    if column.dtype == pl.String:
+        return json.dumps(column.to_list()).encode()
+    if isinstance(column.dtype, pl.List):
+        lengths = column.list.len().fill_null(0)
+        values = column.explode(empty_as_null=False).drop_nulls()
+        return _canonical(lengths) + _canonical(values)
+    return np.ascontiguousarray(column.fill_null(-1).to_numpy().astype("<i8")).tobytes()
+
+
+def _names(rows: pl.LazyFrame, column: str) -> list[str]:
+    names = rows.select(pl.col(column).drop_nulls().unique()).collect(engine="streaming")
+    return names[column].sort().to_list()
+
+
+def _renumber(events: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """Number the items that are left 0, 1, ... without gaps."""
+    items = events["item"].to_numpy()
+    left = np.flatnonzero(np.bincount(items))
+    numbers = np.zeros(left[-1] + 1, dtype=np.int32)
+    numbers[left] = np.arange(len(left))
+    events = events.with_columns(pl.Series("item", numbers[items]))
+    return events, [names[code] for code in left]
+
+
+def _name_users(listed: pl.DataFrame, users: list[str]) -> pl.DataFrame:
+    names = pl.Series("user", users, dtype=pl.String)
+    return listed.with_columns(names.gather(listed["user"]).alias("user"))
+
+
+def _describe(ids: list[str], train: pl.DataFrame, tables: Path) -> pl.DataFrame:
+    counts = np.bincount(train["item"].explode().drop_nulls().to_numpy(), minlength=len(ids))
+    numbered = pl.DataFrame(
+        {"item": pl.arange(len(ids), eager=True, dtype=pl.Int32), "id": ids, "count": counts}
+    )
+    texts = pl.read_parquet(tables / "items.parquet").rename({"item": "id"})
+    described = numbered.join(texts, on="id", how="left", maintain_order="left")
+    return described.select("item", "id", pl.col("count").cast(pl.Int64), *list(ITEMS)[1:])
+
+
+def _count(rows: pl.DataFrame) -> dict[str, int]:
+    length = pl.col("item").list.len()
+    return rows.select(
+        sessions=pl.len(),
+        items=pl.col("item").explode().n_unique(),
+        interactions=length.sum(),
+        targets=(length.cast(pl.Int64) - pl.col("first_target")).clip(0).sum(),
+    ).row(0, named=True)
+
+
+def _write(
+    into: Path, parts: dict[str, pl.DataFrame], items: pl.DataFrame, record: dict[str, Any]
+) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    for name, rows in parts.items():
+        rows.write_parquet(into / f"{name}.parquet")
+    items.write_parquet(into / "items.parquet")
+    (into / "split.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _known(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    for key in given:
+        _one_of(name, key, defaults)
+    return {**defaults, **given}
+
+
+def _one_of(name: str, value: str, known: Iterable[str]) -> None:
+    known = list(known)
+    if value not in known:
+        near = difflib.get_close_matches(str(value), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise SettingError(f"{name}: {value!r} is unknown.{hint} Known: {', '.join(known)}.")

@@ -1,0 +1,1 @@
+"""One short file per raw format, each with `read(raw) -> Reading`."""

@@ -1,0 +1,77 @@
+"""Events cut into sessions: as the source gives them, by user, or by gaps in time.
+
+Events are a compact table, ordered as they happened: given and user (codes, null where unknown),
+item (code), time (milliseconds), purchase (0 or 1); cutting adds the column `session`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+MINUTE = 60_000  # milliseconds
+
+
+class SessionError(ValueError):
+    """The source lacks what this way of cutting needs."""
+
+
+def cut(events: pl.DataFrame, by: str, gap_minutes: float | None = None) -> pl.DataFrame:
+    """Number the sessions 0, 1, ... in the order in which they lie in the table."""
+    if by == "given":
+        _need(events, "given", "sessions by: given", "user or gap")
+        return _number(events, _changes(events["given"]))
+    _need(events, "user", f"sessions by: {by}", "given")
+    events = events.sort("user", "time", maintain_order=True)
+    starts = _changes(events["user"])
+    if by == "gap":
+        _need(events, "time", "sessions by: gap", "given or user")
+        if gap_minutes is None:
+            raise SessionError("sessions by: gap needs gap_minutes, for example gap_minutes: 60.")
+        times = events["time"].to_numpy()
+        starts[1:] |= np.diff(times) > gap_minutes * MINUTE
+    return _number(events, starts)
+
+
+def keep_last(events: pl.DataFrame, number: int) -> pl.DataFrame:
+    """Keep the last events of every session, at most `number`."""
+    session = events["session"].to_numpy()
+    ends = np.searchsorted(session, session, side="right")
+    return events.filter(pl.Series(ends - np.arange(len(session)) <= number))
+
+
+def as_lists(events: pl.DataFrame) -> pl.DataFrame:
+    """Turn events into one row per session, renumbered 0, 1, ..."""
+    timed = events["time"].null_count() < events.height
+    time = pl.col("time") if timed else pl.lit(None, pl.List(pl.Int64)).first()
+    listed = events.group_by("session", maintain_order=True).agg(
+        pl.col("user").first(),
+        pl.col("item").cast(pl.Int32),
+        pl.col("purchase").alias("event"),
+        time.alias("time"),
+    )
+    return listed.with_columns(session=pl.int_range(pl.len(), dtype=pl.Int64))
+
+
+def _need(events: pl.DataFrame, column: str, wish: str, instead: str) -> None:
+    if unknown := events[column].null_count():
+        name = {"given": "session"}.get(column, column)
+        raise SessionError(
+            f"{wish} needs the {name} of every event, {unknown} of {events.height} events have "
+            f"none. Cut by {instead} instead."
+        )
+
+
+def _changes(column: pl.Series) -> NDArray[Any]:
+    values = column.to_numpy()
+    starts = np.ones(len(values), dtype=bool)
+    starts[1:] = values[1:] != values[:-1]
+    return starts
+
+
+def _number(events: pl.DataFrame, starts: NDArray[Any]) -> pl.DataFrame:
+    numbers = np.cumsum(starts, dtype=np.int64) - 1
+    return events.with_columns(pl.Series("session", numbers.astype(np.uint32)))

@@ -1,0 +1,109 @@
+"""Sessions parted into training, validation and test.
+
+Every part gets `first_target`, the index of the first position of a session that is predicted: 1
+where whole sessions are held out, the last position where only the last item is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+PARTS = ("train", "valid", "test")
+SEQUENCES = ("item", "event", "time")
+
+
+class SplitError(ValueError):
+    """A split that the data does not allow."""
+
+
+def split(
+    sessions: pl.DataFrame, by: str, shares: Sequence[float] | None = None, seed: int = 0
+) -> dict[str, pl.DataFrame]:
+    """Part sessions in one of four ways.
+
+    Args:
+        sessions: one row per session, from `sessions.as_lists`.
+        by: session (random shares), leave_one_out (last item tests, the one before validates),
+            last_session (of each user), time (shares by the start of sessions).
+        shares: of training, validation and test, for session and time.
+        seed: of the random shares.
+    """
+    if by == "leave_one_out":
+        parts = _leave_one_out(sessions)
+    else:
+        part = _PARTINGS[by](sessions, _checked(shares) if by in ("session", "time") else None, seed)
+        parts = {name: sessions.filter(pl.Series(part == k)) for k, name in enumerate(PARTS)}
+        one = pl.lit(1, pl.Int32).alias("first_target")
+        parts = {name: rows.with_columns(one) for name, rows in parts.items()}
+    if empty := [name for name, rows in parts.items() if not rows.height]:
+        raise SplitError(
+            f"split by {by} leaves {' and '.join(empty)} empty ({sessions.height} sessions). "
+            "Take more sessions, other shares or another split."
+        )
+    return parts
+
+
+def _by_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
+    number = sessions.height
+    held_out = [round(share * number) for share in shares[1:]]
+    part = np.repeat([0, 1, 2], [number - sum(held_out), *held_out])
+    return np.random.Generator(np.random.PCG64(seed)).permutation(part)
+
+
+def _by_time(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
+    starts = _times(sessions, "time", pl.col("time").list.first())
+    ordered, number = np.sort(starts), len(starts)
+    cuts = np.round(np.cumsum(shares)[:2] * number).astype(int).clip(0, number - 1)
+    # Sessions that start in the same millisecond stay on the same side.
+    return np.searchsorted(ordered[cuts], starts, side="right")
+
+
+def _by_last_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
+    if sessions["user"].null_count():
+        raise SplitError("split by last_session needs users. Split by session or time instead.")
+    _times(sessions, "last_session", pl.col("time").list.first())
+    start = pl.col("time").list.first()
+    from_end = pl.struct(start, "session").rank("ordinal", descending=True).over("user")
+    users_sessions = pl.len().over("user")
+    part = (
+        pl.when((from_end == 1) & (users_sessions > 1)).then(2)
+        .when((from_end == 2) & (users_sessions > 2)).then(1)
+        .otherwise(0)
+    )  # fmt: skip
+    return sessions.select(part=part)["part"].to_numpy()
+
+
+def _leave_one_out(sessions: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    length = pl.col("item").list.len().cast(pl.Int32)
+    parted = length >= 3  # ours: shorter sequences only train
+    left_out = {"train": pl.when(parted).then(2).otherwise(0), "valid": pl.lit(1), "test": pl.lit(0)}
+    parts = {}
+    for name, number in left_out.items():
+        rows = sessions if name == "train" else sessions.filter(parted)
+        kept = [pl.col(column).list.head(length - number) for column in SEQUENCES]
+        rows = rows.with_columns(kept)
+        first = pl.lit(1) if name == "train" else length - 1
+        parts[name] = rows.with_columns(first_target=first.cast(pl.Int32))
+    return parts
+
+
+_PARTINGS = {"session": _by_session, "time": _by_time, "last_session": _by_last_session}
+WAYS = (*_PARTINGS, "leave_one_out")
+
+
+def _checked(shares: Sequence[float] | None) -> Sequence[float]:
+    if shares is None or len(shares) != 3 or abs(sum(shares) - 1) > 1e-9 or min(shares) <= 0:
+        raise SplitError(f"shares are {shares}, expected three above 0 that sum to 1: [.8, .1, .1].")
+    return shares
+
+
+def _times(sessions: pl.DataFrame, by: str, moment: pl.Expr) -> NDArray[Any]:
+    starts = sessions.select(start=moment)["start"]
+    if starts.null_count():
+        raise SplitError(f"split by {by} needs times. Split by session or leave_one_out instead.")
+    return starts.to_numpy()

@@ -1,0 +1,1 @@
+"""Embedded worlds: generators with a known truth that write the formats of the real data sets."""

@@ -1,0 +1,228 @@
+"""Claims as data, verdicts by paired bootstrap over sessions and seeds.
+
+A claim is a conjunction of checks, a check unfolds into comparisons, and a comparison is a statistic of a few metric
+values together with the region where the claim wants it:
+
+- `ordering`: each of `models` beats each of `than`; difference in the better direction above 0.
+- `ratio`: `models` over `than` lies within `within: [low, high]` (null is open).
+- `trend`: over the swept keyword of `models` the metric `rises` or `falls`; slope (least squares, keyword scaled to
+  0..1, so the unit is the metric's) or, with `statistic: spearman`, rank correlation above 0.
+- `flat`: highest minus lowest value over the sweep is at most `margin`, relative to the mean if `relative: true`.
+- `interaction`: the gain of `models: [A, B]` (A over B) exceeds the gain of `against: [C, D]`.
+
+Verdict, by intersection-union (Berger 1982): a claim holds if the 95% interval of every comparison lies in its
+region; it fails if any comparison lies outside by a one-sided test at 5% after Holm's correction over all comparisons
+of the claim; else it is undecided. A comparison whose runs are missing is not run, and says why.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import rankdata
+
+from recloop.evaluation.metrics import DOWN
+from recloop.evaluation.results import Quantity, Sampling
+from recloop.evaluation.significance import LEVEL, holm, one_sided
+
+Points = Callable[[str, str], list[tuple[Any, str]]]  # (sweep, data set) to (value, run) pairs
+Statistic = Callable[[np.ndarray], np.ndarray]  # values of shape (quantities, draws) to one per draw
+LARGE = 1e9  # a distance in standard errors where there is no error
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One statistic and the region where a claim wants it."""
+
+    kind: str
+    dataset: str
+    metric: str
+    k: int
+    label: str
+    models: tuple[str, ...]
+    statistic: Statistic
+    low: float = 0.0
+    high: float = np.inf
+    closed: bool = False  # whether the bounds belong to the region
+
+    @property
+    def quantities(self) -> list[Quantity]:
+        """What the statistic is computed from."""
+        return [Quantity(self.dataset, model, self.metric, self.k) for model in self.models]
+
+    def within(self, low: float, high: float) -> bool:
+        """Check whether an interval lies in the region."""
+        return bool(self.low <= low and high <= self.high) if self.closed else bool(self.low < low and high < self.high)
+
+
+def comparisons(check: Mapping, points: Points) -> list[Comparison]:
+    """Unfold a check over its data sets, metrics and models."""
+    if check.get("kind") not in KINDS:
+        raise ValueError(f"A check of kind {check.get('kind')!r} is not known; known are {', '.join(KINDS)}.")
+    cells = itertools.product(check["datasets"], check["metrics"])
+    split = ((dataset, *metric.split("@")) for dataset, metric in cells)
+    return [one for dataset, metric, k in split for one in KINDS[check["kind"]](check, dataset, metric, int(k), points)]
+
+
+def sign(metric: str) -> int:
+    """Say which direction is better: 1 up, -1 down."""
+    return -1 if metric in DOWN else 1
+
+
+def ordering(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
+    """Each of `models` is better than each of `than`."""
+    for ours, theirs in itertools.product(check["models"], check["than"]):
+        pair, label = (run(points, ours, dataset), run(points, theirs, dataset)), f"{ours} better than {theirs}"
+        yield Comparison("ordering", dataset, metric, k, label, pair, lambda x: sign(metric) * (x[0] - x[1]))
+
+
+def ratio(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
+    """Each of `models` over each of `than` lies within bounds."""
+    low, high = check["within"]
+    bounds = (-np.inf if low is None else low, np.inf if high is None else high, True)
+    for ours, theirs in itertools.product(check["models"], check["than"]):
+        pair, label = (run(points, ours, dataset), run(points, theirs, dataset)), f"{ours} / {theirs}"
+        yield Comparison("ratio", dataset, metric, k, label, pair, lambda x: x[0] / x[1], *bounds)
+
+
+def trend(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
+    """The metric rises or falls over a sweep."""
+    for sweep in check["models"]:
+        places, runs = zip(*points(sweep, dataset), strict=True)
+        upwards = {"rises": 1, "falls": -1}[check["direction"]]
+        measure = rank_correlation if check.get("statistic") == "spearman" else slope
+        along = np.asarray(places, dtype=float)
+        statistic = lambda x, along=along, measure=measure: upwards * measure(along, x)  # noqa: E731
+        yield Comparison("trend", dataset, metric, k, f"{sweep} {check['direction']}", runs, statistic)
+
+
+def flat(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
+    """The metric stays within a margin over a sweep."""
+    for sweep in check["models"]:
+        runs = tuple(name for _, name in points(sweep, dataset))
+        bounds = (-np.inf, check["margin"], True)
+        scale = (lambda x: x.mean(axis=0)) if check.get("relative") else (lambda x: 1.0)
+        statistic = lambda x, scale=scale: (x.max(axis=0) - x.min(axis=0)) / scale(x)  # noqa: E731
+        yield Comparison("flat", dataset, metric, k, f"{sweep} flat", runs, statistic, *bounds)
+
+
+def interaction(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
+    """One gain exceeds another: a difference of differences."""
+    names = [*check["models"], *check["against"]]
+    label = "{} over {} more than {} over {}".format(*names)
+    runs = tuple(run(points, name, dataset) for name in names)
+    statistic = lambda x: sign(metric) * ((x[0] - x[1]) - (x[2] - x[3]))  # noqa: E731
+    yield Comparison("interaction", dataset, metric, k, label, runs, statistic)
+
+
+KINDS = {"ordering": ordering, "ratio": ratio, "trend": trend, "flat": flat, "interaction": interaction}
+
+
+def run(points: Points, model: str, dataset: str) -> str:
+    """Name the one run that a model without a sweep stands for."""
+    found = points(model, dataset)
+    if len(found) != 1:
+        raise ValueError(f"'{model}' stands for {len(found)} runs where one is compared; leave out the braces.")
+    return found[0][1]
+
+
+def slope(along: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Least-squares change of the values from the first to the last place of a sweep."""
+    scaled = (along - along.min()) / np.ptp(along)
+    centred = scaled - scaled.mean()
+    return centred @ values / (centred @ centred)
+
+
+def rank_correlation(along: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of places and values; 0 where all values are equal."""
+    places, ranks = rankdata(along) - (len(along) + 1) / 2, rankdata(values, axis=0) - (len(along) + 1) / 2
+    scale = np.sqrt((places @ places) * (ranks**2).sum(axis=0))
+    return np.divide(places @ ranks, scale, out=np.zeros(values.shape[1]), where=scale > 0)
+
+
+def judge(comparison: Comparison, sampling: Sampling) -> dict:
+    """Estimate a comparison with its interval, and test it against its region."""
+    observed = np.array([[sampling.observed(quantity)] for quantity in comparison.quantities])
+    draws = comparison.statistic(np.stack([sampling.draw(quantity) for quantity in comparison.quantities]))
+    effect, error = float(comparison.statistic(observed)[0]), float(draws.std(ddof=1))
+    low, high = (float(bound) for bound in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    inside = min(effect - comparison.low, comparison.high - effect)
+    below, above = (effect, comparison.low), (-effect, -comparison.high)
+    return {
+        "effect": effect,
+        "low": low,
+        "high": high,
+        "leans": comparison.within(effect, effect),
+        "certain": comparison.within(low, high),
+        "p_against": min(one_sided(*side, error) if side[0] < side[1] else 1.0 for side in (below, above)),
+        "distance": inside / error if error else float(np.sign(inside)) * LARGE,
+    }
+
+
+def examine(claim: Mapping, points: Points, sampling: Sampling, printed: Mapping, why: Callable) -> list[dict]:
+    """Judge every comparison of a claim.
+
+    Args:
+        claim: its `checks`.
+        points: spreads a sweep on a data set into (value, run) pairs.
+        sampling: observed values and draws.
+        printed: the paper's own value of every quantity that it prints.
+        why: says why a quantity is missing, None where it is there.
+    """
+    unfolded = [one for check in claim["checks"] for one in comparisons(check, points)]
+    reasons = [next(filter(None, map(why, one.quantities)), None) for one in unfolded]
+    ready = [one for one, reason in zip(unfolded, reasons, strict=True) if not reason]
+    sampling.draw_all(quantity for one in ready for quantity in one.quantities)
+    rows = []
+    for one, reason in zip(unfolded, reasons, strict=True):
+        names = {"kind": one.kind, "dataset": one.dataset, "metric": one.metric, "k": one.k, "comparison": one.label}
+        judged = judge(one, sampling) if not reason else {}
+        rows.append(names | judged | {"not_run": reason, "printed": in_print(one, printed)})
+    return with_verdicts(rows)
+
+
+def in_print(comparison: Comparison, printed: Mapping) -> bool | None:
+    """Put the same question to the printed numbers; None where the paper prints no number."""
+    values = [printed.get(quantity) for quantity in comparison.quantities]
+    if any(value is None for value in values):
+        return None
+    effect = float(comparison.statistic(np.array(values)[:, None])[0])
+    return comparison.within(effect, effect)
+
+
+def with_verdicts(rows: list[dict]) -> list[dict]:
+    """Give every comparison its verdict, with Holm's correction over the claim."""
+    adjusted = holm(np.array([row.get("p_against", np.nan) for row in rows]))
+    for row, p in zip(rows, adjusted, strict=True):
+        row["p_against_holm"] = None if np.isnan(p) else float(p)
+        row["verdict"] = "not run" if row["not_run"] else comparison_verdict(row["certain"], p)
+    return rows
+
+
+def comparison_verdict(certain: bool, p_against: float) -> str:
+    """Decide one comparison."""
+    return "holds" if certain else "fails" if p_against < 1 - LEVEL else "undecided"
+
+
+def conjunction(verdicts: list[str]) -> str:
+    """Decide a conjunction: one failure is enough, all must hold; with gaps it cannot hold as a whole."""
+    for verdict in ("fails", "not run", "undecided"):
+        if verdict in verdicts:
+            return verdict
+    return "holds"
+
+
+def claim_verdict(rows: pl.DataFrame) -> str:
+    """Decide a claim from its data sets: where some were not run, what the others say, `in part`."""
+    found = [conjunction(verdicts) for verdicts in by_dataset(rows)["verdict"]]
+    ran = [verdict for verdict in found if verdict != "not run"]
+    whole = conjunction(ran) if ran else "not run"
+    return f"{whole} in part" if whole == "holds" and len(ran) < len(found) else whole
+
+
+def by_dataset(rows: pl.DataFrame) -> pl.DataFrame:
+    """Collect the verdicts of a claim's comparisons per data set, in the order of the claim."""
+    return rows.group_by("dataset", maintain_order=True).agg("verdict")

@@ -1,0 +1,1 @@
+"""Session encoders: items in, one state per step out, all causal."""

@@ -1,0 +1,124 @@
+"""Causal self-attention blocks shared by SASRec and the decision transformers.
+
+Radford et al. Language Models are Unsupervised Multitask Learners. 2019 (`CausalBlocks`);
+Kang and McAuley. Self-Attentive Sequential Recommendation. ICDM 2018 (`SASRecBlock`).
+
+Sessions are padded on the right and state t sees positions 0..t only. All of these are real
+wherever t is, so that causality is the only mask these blocks need.
+"""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+
+def causal_attention(
+    query: Float[Tensor, "batch time dim"],
+    key: Float[Tensor, "batch time dim"],
+    value: Float[Tensor, "batch time dim"],
+    heads: int,
+    dropout: float = 0.0,
+) -> Float[Tensor, "batch time dim"]:
+    """Let every position gather from itself and the positions before it, once per head."""
+    split = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
+    gathered = scaled_dot_product_attention(*split, dropout_p=dropout, is_causal=True)
+    return gathered.transpose(1, 2).flatten(2)  # batch time dim
+
+
+class CausalBlock(nn.Module):
+    """One pre-norm GPT block: attention, then a feed-forward layer four times as wide.
+
+    Args:
+        dim: width of a state.
+        heads: how many attention heads share that width.
+        dropout: share of attention weights and of both branches dropped in training.
+    """
+
+    def __init__(self, dim: int, heads: int = 1, dropout: float = 0.1):
+        super().__init__()
+        check_heads(dim, heads)
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(dim)
+        self.query_key_value = nn.Linear(dim, 3 * dim)  # one product instead of three
+        self.project = nn.Linear(dim, dim)
+        self.feed_forward_norm = nn.LayerNorm(dim)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Mix each state with its past, then transform it by itself."""
+        states = states + self.dropout(self.attend(self.attention_norm(states)))
+        return states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
+
+    def attend(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Apply causal attention with its four projections."""
+        rate = self.dropout.p if self.training else 0.0
+        parts = self.query_key_value(states).chunk(3, dim=-1)
+        return self.project(causal_attention(*parts, heads=self.heads, dropout=rate))
+
+
+class CausalBlocks(nn.Module):
+    """A GPT: `layers` pre-norm blocks and a last LayerNorm.
+
+    Args:
+        dim: width of a state.
+        layers: how many blocks.
+        heads: attention heads per block.
+        dropout: share dropped in training, see `CausalBlock`.
+    """
+
+    def __init__(self, dim: int, layers: int = 1, heads: int = 1, dropout: float = 0.1):
+        super().__init__()
+        self.blocks = nn.Sequential(*(CausalBlock(dim, heads, dropout) for _ in range(layers)))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Turn a sequence of tokens into states that know their past."""
+        return self.norm(self.blocks(states))
+
+
+class SASRecBlock(nn.Module):
+    """SASRec's block: only the query is normalised, the feed-forward layer keeps its width.
+
+    Both residual branches start from the *normalised* input and the heads have no output
+    projection, as in the authors' code and in the RL line that reuses it.
+
+    Args:
+        dim: width of a state.
+        heads: how many attention heads share that width.
+        dropout: share of attention weights and of both feed-forward layers dropped in training.
+    """
+
+    def __init__(self, dim: int, heads: int = 1, dropout: float = 0.1):
+        super().__init__()
+        check_heads(dim, heads)
+        self.heads = heads
+        self.dropout = dropout
+        self.query_norm = nn.LayerNorm(dim)
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.feed_forward_norm = nn.LayerNorm(dim)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dim, dim),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(dim, dim),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Mix each state with its past, then transform it by itself."""
+        rate = self.dropout if self.training else 0.0
+        query = self.query_norm(states)
+        key, value = self.key_value(states).chunk(2, dim=-1)
+        mixed = query + causal_attention(self.query(query), key, value, self.heads, rate)
+        mixed = self.feed_forward_norm(mixed)
+        return mixed + self.feed_forward(mixed)
+
+
+def check_heads(dim: int, heads: int) -> None:
+    """Refuse a width that the heads cannot share evenly."""
+    if heads < 1 or dim % heads:
+        raise ValueError(f"dim={dim} cannot be shared by heads={heads}: take a divisor of dim")

@@ -1,0 +1,104 @@
+"""The output layer of every ranker: a score for each item of the catalogue, trained in bounded memory."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+# Scores that one chunk may hold: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy.
+CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
+
+
+class Catalogue(nn.Linear):
+    """A linear layer from a state to one score per item, `W s + b`.
+
+    Args:
+        dim: width of a state.
+        items: size of the catalogue; column j of the scores is item j.
+    """
+
+    def __init__(self, dim: int, items: int):
+        super().__init__(dim, items)
+
+    def loss(
+        self,
+        states: Float[Tensor, "row dim"],
+        targets: Int[Tensor, " row"],
+        weights: Float[Tensor, " row"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """Mean cross-entropy of the targets over the full catalogue, each row times its weight.
+
+        Memory is one chunk of scores, whatever the number of rows: gradients are formed chunk by chunk in the forward
+        pass, in the three matrix products that a plain implementation needs too.
+        """
+        weights = torch.ones_like(states[:, 0]) if weights is None else weights
+        return _CrossEntropy.apply(states, self.weight, self.bias, targets, weights / max(len(targets), 1))
+
+    def at(
+        self, states: Float[Tensor, "*row dim"], items: Int[Tensor, "*row"]
+    ) -> Float[Tensor, "*row"]:
+        """Score one given item per state, without touching the others."""
+        return (states * self.weight[items]).sum(-1) + self.bias[items]
+
+    @torch.no_grad()
+    def best(self, states: Float[Tensor, "row dim"]) -> Int[Tensor, " row"]:
+        """Find the item with the highest score for each state."""
+        return best(states, self.weight, self.bias)
+
+
+@torch.no_grad()
+def best(
+    states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"], bias: Float[Tensor, " item"]
+) -> Int[Tensor, " row"]:
+    """Find the item with the highest `W s + b` for each state, a chunk of states at a time."""
+    if not len(states):
+        return states.new_empty(0, dtype=torch.long)
+    chunks = states.split(_rows(states, weight))
+    return torch.cat([torch.addmm(bias, chunk, weight.T).argmax(1) for chunk in chunks])
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Cross-entropy whose gradients are made together with its value, while a chunk of scores is at hand."""
+
+    @staticmethod
+    def forward(ctx, states, weight, bias, targets, weights):
+        gradients = _Gradients(states, weight, bias) if any(ctx.needs_input_grad) else None
+        loss = states.new_zeros(())
+        step = _rows(states, weight)
+        for first in range(0, len(states), step):
+            part = slice(first, first + step)
+            scores = torch.addmm(bias, states[part], weight.T)
+            chances = torch.softmax(scores, 1, out=scores)
+            index, share = targets[part, None].long(), weights[part]
+            chosen = chances.gather(1, index).squeeze(1)
+            # Below the smallest normal float the value (not the gradient) saturates, at 87 nats.
+            loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
+            if gradients:
+                chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
+                gradients.add(part, chances.mul_(share[:, None]))
+        if gradients:
+            ctx.save_for_backward(gradients.states, gradients.weight, gradients.bias)
+        return loss
+
+    @staticmethod
+    def backward(ctx, slope):
+        states, weight, bias = ctx.saved_tensors
+        return states * slope, weight * slope, bias * slope, None, None
+
+
+class _Gradients:
+    """Gradients of the loss with respect to states, weight and bias, filled chunk by chunk."""
+
+    def __init__(self, states, weight, bias):
+        self.inputs, self.matrix = states, weight
+        self.states = torch.empty_like(states)
+        self.weight, self.bias = torch.zeros_like(weight), torch.zeros_like(bias)
+
+    def add(self, part, errors):
+        torch.mm(errors, self.matrix, out=self.states[part])
+        self.weight.addmm_(errors.T, self.inputs[part])
+        self.bias += errors.sum(0)
+
+
+def _rows(states: Tensor, weight: Tensor) -> int:
+    """How many rows of scores fit into one chunk."""
+    return max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // len(weight))

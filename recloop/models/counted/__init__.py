@@ -1,0 +1,1 @@
+"""Next-item models that count instead of learning by gradient."""

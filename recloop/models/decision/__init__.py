@@ -1,0 +1,1 @@
+"""Decision transformers: returns in, actions out."""

@@ -1,0 +1,1 @@
+"""Heads that turn a session's state into the next item."""

@@ -1,0 +1,122 @@
+"""What an exhibit is made from: the study, the tier, what was saved, and what the paper prints."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from recloop.evaluation.results import Quantity, Results, Sampling
+from recloop.report import sweeps
+
+REPORTED = {"k": pl.Int64, "value": pl.Float64, "significant": pl.Boolean}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the exhibits of one study draw on.
+
+    Args:
+        study: the study file.
+        tier: the resolved tier, which says what stands in for each of the paper's data sets.
+        results: saved scores and lists.
+        reported: the printed numbers, one row per cell.
+        splits: split.json of each data set by its hash, with the counts of its items under `item_counts`.
+        not_run: reasons by data set or by model, where something was left out on purpose.
+    """
+
+    study: Mapping
+    tier: Mapping
+    results: Results
+    reported: pl.DataFrame
+    splits: Mapping[str, Mapping]
+    not_run: Mapping[str, str]
+
+    @classmethod
+    def gather(
+        cls,
+        study: Mapping,
+        tier: Mapping,
+        scores: Iterable[Path],
+        reported: Path,
+        splits: Iterable[Path] = (),
+        not_run: Mapping[str, str] | None = None,
+    ) -> "Evidence":
+        """Read everything from files."""
+        by_hash = {split["hash"]: split for split in map(read_split, splits)}
+        counts = {name: split["item_counts"] for name, split in by_hash.items()}
+        results = Results(scores, counts, study.get("evaluation", {}).get("novel_share", 0.9))
+        return cls(study, tier, results, read_reported(reported), by_hash, not_run or {})
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """Bootstrap draws over sessions and seeds."""
+        return Sampling(self.results)
+
+    @cached_property
+    def printed(self) -> dict[Quantity, float]:
+        """The printed value of every quantity; where two exhibits print one, the first."""
+        cells = self.reported.drop_nulls("k").unique(["dataset", "model", "metric", "k"], keep="first")
+        rows = cells.select("dataset", "model", "metric", "k", "value").iter_rows()
+        return {Quantity(*cell): value for *cell, value in rows}
+
+    def data(self, dataset: str) -> Mapping:
+        """What the tier uses for a data set; empty where it uses nothing."""
+        return self.tier.get("datasets", {}).get(dataset) or {}
+
+    def source(self, dataset: str) -> str | None:
+        """Name the raw data really used."""
+        return self.data(dataset).get("source")
+
+    def stand_in(self, dataset: str) -> str | None:
+        """Describe what stands in for a data set; None where it is the paper's own. Scores may know better."""
+        saved = self.results.frame.filter(dataset=dataset)["stand_in"]
+        fallback = f"{self.source(dataset)}" if saved.any() else None
+        return self.data(dataset).get("stand_in") or fallback
+
+    def points(self, model: str, dataset: str) -> list[tuple[Any, str]]:
+        """Pair the values of a sweep with their runs."""
+        return sweeps.points(model, sweeps.defaults(self.study, model, dataset))
+
+    def why(self, quantity: Quantity) -> str | None:
+        """Say why a quantity is missing; None where it is there."""
+        dataset, model, metric, k = quantity
+        if not self.source(dataset):
+            return self.data(dataset).get("not_run") or self.not_run.get(dataset) or "not part of this tier"
+        rows = self.results.frame.filter(dataset=dataset, model=model)
+        if rows.is_empty():
+            return self.why_model(dataset, model)
+        if rows.filter(metric=metric, k=k)["value"].drop_nulls().is_empty():
+            return f"{metric}@{k} was not computed"
+        counted = metric == "CV_nov" and self.results.item_counts(dataset) is None
+        return "its split.json was not given" if counted else None
+
+    def why_model(self, dataset: str, model: str) -> str:
+        """Say why a model has no scores on a data set."""
+        for name in (f"{dataset}/{model}", model, model.split(",")[0]):
+            if name in self.not_run:
+                return self.not_run[name]
+        return "no scores"
+
+    def split(self, dataset: str) -> Mapping | None:
+        """Describe the split that the scores of a data set belong to."""
+        hashes = self.results.frame.filter(dataset=dataset)["split"].unique().to_list()
+        mine = [self.splits[name] for name in hashes if name in self.splits]
+        named = [split for split in self.splits.values() if split.get("source") == self.source(dataset)]
+        return next(iter(mine or named), None)
+
+
+def read_split(path: Path) -> dict:
+    """Read a split.json with how often training shows each item, from items.parquet beside it."""
+    split = json.loads(Path(path).read_text())
+    items = pl.read_parquet(Path(path).with_name("items.parquet"), columns=["item", "count"]).sort("item")
+    return split | {"item_counts": items["count"].to_numpy().astype(np.int64)}
+
+
+def read_reported(path: Path) -> pl.DataFrame:
+    """Read the printed numbers."""
+    return pl.read_csv(path, schema_overrides=REPORTED).with_columns(pl.col("model", "note").fill_null(""))

@@ -1,0 +1,56 @@
+"""How models, data sets, metrics and the origin of numbers are written for people."""
+
+from collections.abc import Iterable, Mapping
+
+from recloop.evaluation import DOWN
+from recloop.report.evidence import Evidence
+
+SHORT = {"Repetitiveness": "R"}
+DIGITS = {"Repetitiveness": 2, "Novelty": 2, "sequences": 0, "items": 0, "interactions": 0}
+
+
+def model(study: Mapping, name: str) -> str:
+    """Write a model's name: the label of the study, then the overrides."""
+    key, *overrides = name.split(",")
+    label = study["models"].get(key, {}).get("label", key)
+    return ", ".join([label, *(override.replace("_", " ") for override in overrides)])
+
+
+def dataset(study: Mapping, name: str) -> str:
+    """Write the name of a data set."""
+    entry = study["datasets"][name] if isinstance(study["datasets"], Mapping) else {}
+    return entry.get("label", name)
+
+
+def metric(name: str, k: int | None = None) -> str:
+    """Write a metric with its cut-off: R@10."""
+    return SHORT.get(name, name) + (f"@{k}" if k is not None else "")
+
+
+def arrow(name: str) -> str:
+    """Show which direction is better."""
+    return "↓" if name in DOWN else "↑"
+
+
+def digits(name: str) -> int:
+    """Say how many decimals a metric is printed with."""
+    return DIGITS.get(name, 4)
+
+
+def origin(evidence: Evidence, name: str) -> str:
+    """Say on what data the numbers of a data set were made: `shop_clicks, stand-in for RC15`."""
+    label, source = dataset(evidence.study, name), evidence.source(name)
+    if not source:
+        return f"{label}: not run"
+    return f"{label}: {source}, stand-in for {label}" if evidence.stand_in(name) else f"{label}: {source}"
+
+
+def stamp(evidence: Evidence, datasets: Iterable[str]) -> str:
+    """One line that says where the numbers come from: tier, data, seeds, splits."""
+    datasets = list(datasets)
+    frame = evidence.results.frame.filter(evidence.results.frame["dataset"].is_in(datasets))
+    seeds = frame["seed"].unique().sort().to_list() or evidence.tier.get("seeds", [])
+    hashes = [f"{name} {split['hash'][:8]}" for name in datasets if (split := evidence.split(name))]
+    parts = [f"tier {evidence.tier['tier']}", *(origin(evidence, name) for name in datasets)]
+    parts += [f"seeds {', '.join(map(str, seeds))}"] if seeds else []
+    return "; ".join(parts + ([f"splits {', '.join(hashes)}"] if hashes else []))

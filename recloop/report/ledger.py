@@ -1,0 +1,93 @@
+"""The ledger of a study: every printed number beside ours, with a verdict on each cell.
+
+A cell is *reproduced* only on the paper's own data, and only within the margin that the study declared beforehand. On
+a stand-in a number is never called reproduced, however close it is.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from recloop.evaluation.results import Quantity
+from recloop.report import tables, verdicts
+from recloop.report.evidence import Evidence
+
+OURS = {
+    **dict.fromkeys(["source", "stand_in"], pl.String),
+    **dict.fromkeys(["ours", "sd"], pl.Float64),
+    "seeds": pl.Int64,
+    **dict.fromkeys(["difference", "margin"], pl.Float64),
+    **dict.fromkeys(["status", "why"], pl.String),
+}
+STATUSES = ("reproduced", "different", "stand-in", "no margin", "not run")
+
+
+def write(evidence: Evidence, into: Path) -> None:
+    """Write the verdicts on the claims as Markdown and CSV, and ledger.csv beside them."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    cells, judged = ledger(evidence), verdicts.judge_all(evidence)
+    cells.write_csv(into.with_name("ledger.csv"))
+    judged.write_csv(into.with_name(into.name + ".csv"))
+    text = verdicts.markdown(evidence, judged) + "\n" + markdown(cells)
+    into.with_name(into.name + ".md").write_text(text, encoding="utf-8")
+
+
+def ledger(evidence: Evidence) -> pl.DataFrame:
+    """Join every printed cell with ours."""
+    rows = [beside(evidence, row) for row in evidence.reported.iter_rows(named=True)]
+    return pl.concat([evidence.reported, pl.DataFrame(rows, schema=OURS)], how="horizontal")
+
+
+def beside(evidence: Evidence, row: Mapping) -> dict:
+    """Find our number for one printed cell and decide on it."""
+    dataset, metric = row["dataset"], row["metric"]
+    found = {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)} | measured(evidence, row)
+    found["margin"] = margin(evidence.study.get("margins", {}).get(metric), row["value"])
+    if found.get("ours") is not None:
+        found["difference"] = found["ours"] - row["value"]
+    return found | decided(found)
+
+
+def measured(evidence: Evidence, row: Mapping) -> dict:
+    """Measure one printed cell: counts come from the split, all else from the scores."""
+    if row["k"] is not None:
+        cell = tables.measured(evidence, Quantity(row["dataset"], row["model"], row["metric"], row["k"]))
+        return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {"why": cell.get("not_run")}
+    ours = tables.size(evidence.split(row["dataset"]), row["metric"])
+    return {"ours": ours, "why": "no split" if ours is None else None}
+
+
+def margin(declared: Mapping | None, value: float) -> float | None:
+    """Turn a declared margin into an absolute one."""
+    if declared is None:
+        return None
+    return declared["absolute"] if "absolute" in declared else declared["relative"] * abs(value)
+
+
+def decided(found: Mapping) -> dict:
+    """Decide on one cell."""
+    if found["ours"] is None:
+        return {"status": "not run", "why": found["why"]}
+    if found["stand_in"]:
+        return {"status": "stand-in", "why": f"ours is on {found['source']}: {found['stand_in']}"}
+    if found["margin"] is None:
+        return {"status": "no margin", "why": "the study declares none for this metric"}
+    close = abs(found["difference"]) <= found["margin"] + 1e-12  # 0.02 is not 0.02 in binary
+    return {"status": "reproduced" if close else "different", "why": None}
+
+
+def tally(cells: pl.DataFrame) -> dict[str, int]:
+    """Count the cells of each status."""
+    found = dict(cells.group_by("status").len().iter_rows())
+    return {status: found.get(status, 0) for status in STATUSES}
+
+
+def markdown(cells: pl.DataFrame) -> str:
+    """Sum up the ledger by exhibit and data set."""
+    head = ["exhibit", "data set", "printed cells", *STATUSES]
+    lines = ["## Ledger", "", f"Every one of the {len(cells)} printed numbers beside ours is in `ledger.csv`.", ""]
+    lines += [verdicts.pipes(head), verdicts.pipes(["---", "---", *["---:"] * (len(head) - 2)])]
+    for (exhibit, dataset), part in cells.group_by("exhibit", "dataset", maintain_order=True):
+        lines.append(verdicts.pipes([exhibit, dataset, str(len(part)), *map(str, tally(part).values())]))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,42 @@
+"""The proof beside an exhibit of what it was made from, so that a stale one is never taken for current.
+
+Exhibits have short names that stay the same when the tier, a setting or the code changes. Their stamp holds the hash of
+all they depend on and of every file made; it is compared whenever a workflow is planned, with or without Snakemake's own
+memory.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def stamp(path: Path, key: str, files: Iterable[Path]) -> None:
+    """Write what an exhibit was made from and the hash of each of its files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = {str(file): hash_of(Path(file)) for file in files}
+    path.write_text(json.dumps({"key": key, "files": made}, indent=1))
+
+
+def is_current(path: Path, key: str) -> bool:
+    """Say whether the stamp has this key and all its files are as they were made."""
+    try:
+        made = json.loads(path.read_text())
+        return made["key"] == key and all(hash_of(Path(file)) == was for file, was in made["files"].items())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+
+
+def seal(path: Path, key: str, place: Path) -> str:
+    """Give a file for an exhibit to depend on: ancient while its stamp is current, brand-new when it is not."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    current = is_current(path, key)
+    if not place.exists() or place.read_text() != key:
+        place.write_text(key)
+    os.utime(place, (1, 1) if current else None)
+    return str(place)
+
+
+def hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

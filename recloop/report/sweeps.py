@@ -1,0 +1,96 @@
+"""A model's name with values in braces, as one string in a study, spread into the runs it stands for.
+
+`modt4r,alpha={0.0,0.5,1.0}` is three runs. A value that the study gives the model anyway names no new run: it is the
+plain model, which is trained once.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+BRACES = re.compile(r"\{(.*?)\}")
+
+
+def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
+    """List the runs of a sweep in its own order: `m,a={0,1}` is `m` and `m,a=1` where the study says a: 0."""
+    choices = [found.split(",") for found in BRACES.findall(model)]
+    holes = BRACES.sub("{}", model)
+    names = (holes.format(*(value.strip() for value in values)) for values in itertools.product(*choices))
+    return list(dict.fromkeys(plain(name, defaults) for name in names))
+
+
+def plain(model: str, defaults: Mapping[str, Any]) -> str:
+    """Leave out the overrides that say what the study says anyway."""
+    name, *overrides = model.split(",")
+    pairs = [override.partition("=")[::2] for override in overrides]
+    kept = [f"{key}={value}" for key, value in pairs if not says(defaults, key, value)]
+    return ",".join([name, *kept])
+
+
+def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
+    """Check whether `value`, read as YAML, is the default; 1 and 1.0 agree, 1 and true do not."""
+    given = yaml.safe_load(value)
+    default = defaults.get(key)
+    return key in defaults and given == default and isinstance(given, bool) == isinstance(default, bool)
+
+
+def swept(model: str) -> str | None:
+    """Name the keyword whose values stand in braces; None where nothing is swept."""
+    found = re.search(r"(\w+)=\{", model)
+    return found and found[1]
+
+
+def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
+    """Pair every value of a sweep with its run: (0.5, "m,a=0.5"); without braces (None, model)."""
+    key = swept(model)
+    return [(value_of(name, key, defaults) if key else None, name) for name in spread(model, defaults)]
+
+
+def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
+    """Read the value of a keyword off a run's name, or off the study where the name does not say it."""
+    overrides = dict(override.partition("=")[::2] for override in model.split(",")[1:])
+    return yaml.safe_load(overrides[key]) if key in overrides else defaults[key]
+
+
+def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
+    """Say which value every keyword of a model has on a data set; nested settings (`inference:`) are on one level."""
+    entry = study["models"][model.split(",")[0]]
+    return dict(flat(study.get("training", {}), dataset)) | dict(flat(entry, dataset))
+
+
+def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
+    """Walk over keywords and values; a value per data set (`{rc15: 0.6, lfm1b: 0.0}`) becomes this data set's."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and dataset in value:
+            yield key, value[dataset]
+        elif isinstance(value, Mapping):
+            yield from flat(value, dataset) if key != "backbone" else ()
+        else:
+            yield key, value
+
+
+def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
+    """List the (data set, run) pairs that a table, a figure or a claim draws on, each once.
+
+    An entry has `models`, `datasets`, and perhaps `panels` (of a figure) or `checks` (of a claim), each of which may
+    have its own. Models also stand under `simple`, `than`, `against` and `baseline`.
+    """
+    parts = [entry, *entry.get("panels", []), *entry.get("checks", [])]
+    pairs = [pair for part in parts for pair in of_part(study, entry, part)]
+    return list(dict.fromkeys(pairs))
+
+
+def of_part(study: Mapping, entry: Mapping, part: Mapping) -> Iterator[tuple[str, str]]:
+    """List the (data set, run) pairs of one panel or one check."""
+    models = [model for key in ("models", "simple", "than", "against", "baseline") for model in as_list(part.get(key))]
+    datasets = part.get("datasets", entry.get("datasets", study["datasets"]))
+    for dataset, model in itertools.product(datasets, models):
+        yield from ((dataset, run) for run in spread(model, defaults(study, model, dataset)))
+
+
+def as_list(value: str | list[str] | None) -> list[str]:
+    """Read one name or several as a list."""
+    return [value] if isinstance(value, str) else list(value or [])

@@ -1,0 +1,179 @@
+"""Tables as tidy cells: ours beside the printed number, best and second best, significance.
+
+A cell stands in a block (a data set), a group (models of the paper, simple baselines), a row (a model) and a column (a
+metric at a cut-off). `recloop.report.printing` writes them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from recloop.evaluation import metrics, significance
+from recloop.evaluation.results import Quantity
+from recloop.report import labels
+from recloop.report.evidence import Evidence
+
+PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
+CELL = {
+    **dict.fromkeys(["block", "dataset", "source", "stand_in", "group", "row", "model", "column", "metric"], pl.String),
+    "k": pl.Int64,
+    "digits": pl.Int64,
+    **dict.fromkeys(["ours", "sd", "low", "high"], pl.Float64),
+    "seeds": pl.Int64,
+    **dict.fromkeys(["printed", "difference"], pl.Float64),
+    "rank": pl.Int64,
+    **dict.fromkeys(["effect", "p", "p_holm"], pl.Float64),
+    **dict.fromkeys(["mark", "note", "not_run"], pl.String),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells with what stands above and below them."""
+
+    name: str
+    caption: str
+    source: str
+    stamp: str
+    cells: pl.DataFrame
+    reference: str | None = None
+
+
+def comparison(evidence: Evidence, entry: Mapping, name: str) -> Table:
+    """Set models against metrics, one block per data set, ours beside printed."""
+    groups = {SIMPLE: entry.get("simple", []), PAPER: entry["models"]}
+    rows = [
+        cell(evidence, name, group, Quantity(dataset, model, *split(metric)))
+        for dataset in entry["datasets"]
+        for group, models in groups.items()
+        for model in models
+        for metric in entry["metrics"]
+    ]
+    reference = entry.get("reference")
+    rows = marked(evidence, rows, reference) if reference else rows
+    cells = ranked(pl.DataFrame(rows, schema=CELL))
+    label = labels.model(evidence.study, reference) if reference else None
+    stamp = labels.stamp(evidence, entry["datasets"])
+    return Table(name, entry["caption"], entry["source"], stamp, cells, label)
+
+
+def split(metric: str) -> tuple[str, int]:
+    """Part `HR@10` into its name and its cut-off."""
+    name, _, k = metric.partition("@")
+    return name, int(k)
+
+
+def cell(evidence: Evidence, exhibit: str, group: str, quantity: Quantity) -> dict:
+    """Measure one cell: mean and interval over seeds, and what the paper prints."""
+    dataset, model, metric, k = quantity
+    found = {
+        "block": labels.dataset(evidence.study, dataset),
+        "dataset": dataset,
+        "source": evidence.source(dataset),
+        "stand_in": evidence.stand_in(dataset),
+        "group": group,
+        "row": labels.model(evidence.study, model),
+        "model": model,
+        "column": labels.metric(metric, k),
+        "metric": metric,
+        "k": k,
+        "digits": labels.digits(metric),
+    }
+    return found | measured(evidence, quantity) | in_print(evidence, exhibit, quantity)
+
+
+def measured(evidence: Evidence, quantity: Quantity) -> dict:
+    """Summarise a quantity over seeds, or say why it is missing."""
+    values = evidence.results.values(quantity)
+    if not len(values):
+        return {"not_run": evidence.why(quantity)}
+    summary = significance.over_seeds(values)
+    return {"ours": summary.mean, "seeds": summary.seeds} | {
+        name: number_or_none(getattr(summary, name)) for name in ("sd", "low", "high")
+    }
+
+
+def number_or_none(value: float) -> float | None:
+    """Turn NaN into a missing value."""
+    return None if np.isnan(value) else float(value)
+
+
+def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
+    """Look up the printed number and what is known about it."""
+    dataset, model, metric, k = quantity
+    mine = evidence.reported.filter(exhibit=exhibit, dataset=dataset, model=model, metric=metric)
+    mine = mine.filter(pl.col("k").eq_missing(pl.lit(k)))
+    return {"printed": mine["value"][0], "note": mine["note"][0]} if len(mine) else {}
+
+
+def ranked(cells: pl.DataFrame) -> pl.DataFrame:
+    """Add the difference to print and the place within the column, 1 for the best of the block."""
+    better = pl.when(pl.col("metric").is_in(metrics.DOWN)).then(pl.col("ours")).otherwise(-pl.col("ours"))
+    rank = better.rank("min").over("block", "column").cast(pl.Int64)
+    return cells.with_columns(difference=pl.col("ours") - pl.col("printed"), rank=rank).select(*CELL)
+
+
+def marked(evidence: Evidence, rows: list[dict], reference: str) -> list[dict]:
+    """Mark the paper's models that differ from the reference: * better, † worse; p < 0.05 after Holm over the table."""
+    tests = [tested(evidence, row, reference) for row in rows]
+    adjusted = significance.holm(np.array([test.get("p", np.nan) for test in tests]))
+    for row, test, p in zip(rows, tests, adjusted, strict=True):
+        gain = test.pop("gain", 0.0)
+        certain = not np.isnan(p) and p < 1 - significance.LEVEL
+        row.update(test, p_holm=number_or_none(p), mark=("*" if gain > 0 else "†") if certain else "")
+    return rows
+
+
+def tested(evidence: Evidence, row: dict, reference: str) -> dict:
+    """Test one cell against the reference: paired over events or sessions, by bootstrap for metrics of the system."""
+    mine = Quantity(row["dataset"], row["model"], row["metric"], row["k"])
+    theirs = mine._replace(model=reference)
+    if row["group"] != PAPER or mine == theirs or evidence.why(mine) or evidence.why(theirs):
+        return {}
+    direction = -1 if mine.metric in metrics.DOWN else 1
+    if mine.metric in metrics.BY_SYSTEM:
+        gain = evidence.sampling.observed(mine) - evidence.sampling.observed(theirs)
+        draws = evidence.sampling.draw(mine) - evidence.sampling.draw(theirs)
+        return {"gain": direction * gain, "p": significance.two_sided(gain, float(draws.std(ddof=1)))}
+    result = significance.paired(evidence.results.per_event(mine), evidence.results.per_event(theirs))
+    return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
+
+
+def counts(evidence: Evidence, entry: Mapping, name: str) -> Table:
+    """Set data sets against their counts."""
+    rows = [
+        counted(evidence, name, dataset, metric) for dataset in entry["datasets"] for metric in entry["metrics"]
+    ]
+    cells = pl.DataFrame(rows, schema=CELL).with_columns(difference=pl.col("ours") - pl.col("printed"))
+    return Table(name, entry["caption"], entry["source"], labels.stamp(evidence, entry["datasets"]), cells)
+
+
+def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict:
+    """Count the sequences, items or interactions of a data set."""
+    found = {
+        "block": "",
+        "dataset": dataset,
+        "source": evidence.source(dataset),
+        "stand_in": evidence.stand_in(dataset),
+        "group": "",
+        "row": labels.origin(evidence, dataset),
+        "model": "",
+        "column": f"#{metric}",
+        "metric": metric,
+        "digits": 0,
+    }
+    value = size(evidence.split(dataset), metric)
+    ours = {"ours": value} if value is not None else {"not_run": evidence.data(dataset).get("not_run") or "not run"}
+    return found | ours | in_print(evidence, exhibit, Quantity(dataset, "", metric, None))
+
+
+def size(split: Mapping | None, metric: str) -> float | None:
+    """Read a count of the whole data set off its split."""
+    if split is None:
+        return None
+    if metric == "items":
+        return float(len(split["item_counts"]))
+    name = {"sequences": "sessions"}.get(metric, metric)
+    return float(sum(split["counts"][part][name] for part in ("train", "valid", "test")))

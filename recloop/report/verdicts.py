@@ -1,0 +1,137 @@
+"""The claims of a study with their verdicts, beside what the printed numbers themselves say."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from recloop.evaluation.claims import by_dataset, claim_verdict, conjunction, examine
+from recloop.report import labels, sweeps
+from recloop.report.evidence import Evidence
+from recloop.report.printing import number, pipes
+
+SCHEMA = {
+    **dict.fromkeys(["id", "claim", "strength", "origin", "kind", "dataset", "source", "stand_in"], pl.String),
+    "metric": pl.String,
+    "k": pl.Int64,
+    "comparison": pl.String,
+    **dict.fromkeys(["effect", "low", "high"], pl.Float64),
+    **dict.fromkeys(["leans", "certain"], pl.Boolean),
+    **dict.fromkeys(["p_against", "p_against_holm", "distance"], pl.Float64),
+    **dict.fromkeys(["verdict", "not_run"], pl.String),
+    "printed": pl.Boolean,
+    "claim_verdict": pl.String,
+}
+ORDER = ("holds", "holds in part", "undecided", "fails", "not run")
+
+
+def judge_all(evidence: Evidence) -> pl.DataFrame:
+    """Judge every comparison of every claim; one row per comparison, with the verdict on its claim."""
+    rows = [row for name, claim in evidence.study["claims"].items() for row in judged(evidence, name, claim)]
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def judged(evidence: Evidence, name: str, claim: Mapping) -> list[dict]:
+    """Judge one claim."""
+    rows = examine(claim, evidence.points, evidence.sampling, evidence.printed, evidence.why)
+    whole = claim_verdict(pl.DataFrame(rows, infer_schema_length=None))
+    about = {"id": name, "claim": claim["claim"], "strength": claim.get("strength"), "origin": claim["source"]}
+    return [about | row | where(evidence, row["dataset"]) | {"claim_verdict": whole} for row in rows]
+
+
+def where(evidence: Evidence, dataset: str) -> dict:
+    """Say on which data a comparison was judged."""
+    return {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
+
+
+def tally(judged: pl.DataFrame) -> dict[str, int]:
+    """Count the claims by verdict."""
+    verdicts = [part["claim_verdict"][0] for _, part in judged.group_by("id", maintain_order=True)]
+    return {verdict: verdicts.count(verdict) for verdict in ORDER if verdict in verdicts}
+
+
+def markdown(evidence: Evidence, judged: pl.DataFrame) -> str:
+    """Write the claims as a Markdown table."""
+    datasets = judged["dataset"].unique(maintain_order=True).to_list()
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in tally(judged).items())
+    head = ["claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers"]
+    parts = [f"_{labels.stamp(evidence, datasets)}_", f"{judged['id'].n_unique()} claims: {counted}."]
+    parts += [warning(evidence, datasets)] if any(map(evidence.stand_in, datasets)) else []
+    rows = [pipes(head), pipes(["---"] * len(head))]
+    for (name,), part in judged.group_by("id", maintain_order=True):
+        rows.append(pipes([f"**{name}** {part['claim'][0]} ({part['origin'][0]})", *summary(evidence.study, part)]))
+    return "\n\n".join(["# Claims", *parts, "\n".join(rows), LEGEND]) + "\n"
+
+
+LEGEND = (
+    "A claim holds if the 95% bootstrap interval (over sessions and seeds) of every comparison is on the claimed side, "
+    "fails if one is on the other side at p < 0.05 after Holm's correction over the claim, and is undecided otherwise. "
+    "`in part`: some of its data sets were not run. *Comparisons*: how many lean to the claimed side, and of those how "
+    "many with their whole interval. *Printed numbers*: the same checks on the values that the paper prints. "
+    "Every comparison is in `claims.csv`."
+)
+
+
+def warning(evidence: Evidence, datasets: list[str]) -> str:
+    """Say that a verdict on a stand-in is about the stand-in."""
+    names = [labels.origin(evidence, name) for name in datasets if evidence.stand_in(name)]
+    return f"**Verdicts on a stand-in are about the stand-in, not about the paper's data**: {'; '.join(names)}."
+
+
+def summary(study: Mapping, rows: pl.DataFrame) -> list[str]:
+    """Sum up one claim: verdict, per data set, counts, worst comparison, printed numbers."""
+    per_set = [of_dataset(study, rows.filter(dataset=name), verdicts) for name, verdicts in by_dataset(rows).iter_rows()]
+    return [rows["claim_verdict"][0], "<br>".join(per_set), agreeing(rows), worst(study, rows), in_print(rows)]
+
+
+def of_dataset(study: Mapping, rows: pl.DataFrame, verdicts: list[str]) -> str:
+    """Write the verdict on one data set."""
+    name, verdict = labels.dataset(study, rows["dataset"][0]), conjunction(verdicts)
+    if verdict == "not run":
+        return f"{name}: not run ({rows['not_run'].drop_nulls()[0]})"
+    stand_in = f" (stand-in {rows['source'][0]})" if rows["stand_in"][0] else ""
+    return f"{name}{stand_in}: {verdict}"
+
+
+def agreeing(rows: pl.DataFrame) -> str:
+    """Count the comparisons on the claimed side."""
+    ran = rows.filter(pl.col("not_run").is_null())
+    return f"{ran['leans'].sum()} of {len(ran)}, {ran['certain'].sum()} certain" if len(ran) else "–"
+
+
+def worst(study: Mapping, rows: pl.DataFrame) -> str:
+    """Name the comparison that speaks most against the claim, with its effect and interval."""
+    ran = rows.filter(pl.col("not_run").is_null())
+    if ran.is_empty():
+        return "–"
+    row = ran.row(ran["distance"].arg_min(), named=True)
+    effect, low, high = (number(row[name], labels.digits(row["metric"])) for name in ("effect", "low", "high"))
+    metric = labels.metric(row["metric"], row["k"])
+    return f"{labels.dataset(study, row['dataset'])} {metric}, {named(study, row['comparison'])}: {effect} [{low}, {high}]"
+
+
+def named(study: Mapping, comparison: str) -> str:
+    """Write the models of a comparison with their labels."""
+    words = comparison.split(" ")
+    known = [word.split(",")[0] in study["models"] for word in words]
+    return " ".join(labels.model(study, word) if is_model else word for word, is_model in zip(words, known, strict=True))
+
+
+def in_print(rows: pl.DataFrame) -> str:
+    """Say what the printed numbers say about the claim."""
+    answers = rows["printed"].drop_nulls()
+    if answers.is_empty():
+        return "not checkable (figure or text only)"
+    if answers.all():
+        return f"holds in {len(answers)} of {len(answers)}"
+    return f"fails in {(~answers).sum()} of {len(answers)}: {', '.join(contradicting(rows))}"
+
+
+def contradicting(rows: pl.DataFrame) -> list[str]:
+    """List the comparisons that the printed numbers contradict."""
+    against = rows.filter(~pl.col("printed"))
+    return [f"{row['dataset']} {row['metric']}@{row['k']} {row['comparison']}" for row in against.iter_rows(named=True)]
+
+
+def runs(study: Mapping) -> list[tuple[str, str]]:
+    """List the (data set, run) pairs that the claims of a study need."""
+    return [pair for claim in study["claims"].values() for pair in sweeps.wanted(study, claim)]

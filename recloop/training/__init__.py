@@ -1,0 +1,1 @@
+"""Loops that turn sessions and a model into weights."""

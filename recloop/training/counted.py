@@ -1,0 +1,27 @@
+"""Sessions to a model that only counts: nothing to validate, nothing to resume."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from recloop.data.batches import Sessions
+from recloop.models.counted.state import DoesNotFit
+
+
+def train(
+    make: Callable[[], nn.Module], parts: dict[str, Sessions], items: int, training: dict, seed: int, side: Path, **_
+) -> tuple[dict[str, Tensor], dict]:
+    """Count once over the training part.
+
+    Returns:
+        The weights and the facts for the record; a model that needs more memory than its settings allow has no
+        weights and says why in `not_run`.
+    """
+    model = make()
+    facts = {"curve": [], "epochs_run": 1, "best_epoch": 1, "valid_ndcg10": None, "tuning": []}
+    try:
+        model.fit(parts["train"].items, parts["train"].offsets)
+    except DoesNotFit as reason:
+        return {}, facts | {"not_run": str(reason)}
+    return model.state_dict(), facts | {"not_run": None}

@@ -1,0 +1,272 @@
+"""Logged sessions to weights: shuffled batches, validation, early stopping, resumption."""
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from recloop.data.batches import Batch, Events, Sessions, cut
+from recloop.evaluation.ranker import Diverged, rank
+from recloop.evaluation.ranking import GAINS, expected_gain
+from recloop.training import checkpoint
+
+SELECTION_CUTOFF = 10  # models are selected by NDCG@10 on the validation part, all of them
+
+
+@dataclass
+class Progress:
+    """How far a training is: what its checkpoint says besides tensors.
+
+    Attributes:
+        update: optimiser steps done.
+        best: highest validation NDCG@10 so far, and `best_update`, when it was.
+        stale: validations since then.
+        curve: one row per validation.
+        loss: sum of the losses since the last validation, over `counted` updates.
+        seconds: time spent, over all resumptions.
+    """
+
+    update: int = 0
+    best: float = -1.0
+    best_update: int = 0
+    stale: int = 0
+    curve: list[dict] = field(default_factory=list)
+    loss: float = 0.0
+    counted: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Settings of the loop.
+
+    Attributes:
+        learning_rate: of Adam.
+        batch_size: pieces of sessions per update.
+        epochs: most passes over the training part.
+        patience: validations without a better NDCG@10 before it stops.
+        validate_every: updates between validations; None for once per epoch.
+        clip_norm: largest norm of the gradient.
+    """
+
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    patience: int
+    validate_every: int | None
+    clip_norm: float
+
+
+class Trainer:
+    """One training: a model, its data, its schedule and the place of its checkpoint.
+
+    Args:
+        model: has `loss(batch)` and `score(session)`.
+        pieces: the training part, cut.
+        events: validation events, ranked against the full catalogue.
+        schedule: see `Schedule`.
+        seed: of the order of batches.
+        path: checkpoint, written at each validation and when the job is told to stop; None keeps none.
+        tell: takes a line for the person who waits.
+        device: where the model is.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        pieces: Batch,
+        events: Events,
+        schedule: Schedule,
+        seed: int,
+        path: Path | None = None,
+        tell: Callable[[str], None] = print,
+        device: torch.device | str = "cpu",
+    ):
+        self.model, self.pieces, self.events, self.schedule = model, pieces, events, schedule
+        self.seed, self.path, self.tell, self.device = seed, path, tell, device
+        self.optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate, fused=True)
+        self.progress, self.best, self.stopping = Progress(), {}, False
+        self.epoch_updates = -(-len(pieces) // schedule.batch_size)
+        self.targets = int((pieces.following != events.padding).sum())
+        if path and path.exists():
+            self.resume()
+
+    def fit(self) -> dict[str, Tensor]:
+        """Train until the best validation score is old or the epochs are over; give the best weights."""
+        started = time.monotonic() - self.progress.seconds
+        with stop_on_signal(self):
+            for rows in self.batches():
+                self.learn(rows)
+                self.progress.seconds = time.monotonic() - started
+                if self.due():
+                    self.validate()
+                if self.stopping:
+                    self.keep()
+                    raise SystemExit(f"told to stop after update {self.progress.update}; run again to go on")
+                if self.progress.stale >= self.schedule.patience:
+                    break
+        return self.best
+
+    def batches(self) -> Iterator[Tensor]:
+        """Give the rows of each batch, in an order that depends only on seed and epoch."""
+        done, skip = divmod(self.progress.update, self.epoch_updates)
+        for epoch in range(done, self.schedule.epochs):
+            order = torch.randperm(
+                len(self.pieces), generator=torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            )
+            yield from order.split(self.schedule.batch_size)[skip if epoch == done else 0 :]
+
+    def learn(self, rows: Tensor) -> None:
+        """Make one update."""
+        self.model.train()
+        self.optimiser.zero_grad()
+        loss = self.model.loss(self.pieces.take(rows, self.device))
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip_norm)
+        self.optimiser.step()
+        self.progress.loss += loss.item()
+        self.progress.counted += 1
+        self.progress.update += 1
+
+    def due(self) -> bool:
+        """Say whether this update is followed by a validation."""
+        every = self.schedule.validate_every or self.epoch_updates
+        return not self.progress.update % every or self.progress.update == self.last_update
+
+    @property
+    def last_update(self) -> int:
+        return self.epoch_updates * self.schedule.epochs
+
+    def validate(self) -> None:
+        """Rank the validation events, keep the weights if they are the best, write the checkpoint."""
+        done = self.progress
+        ranks = rank(self.model, self.events, 0, self.device)
+        score = expected_gain(ranks.better, ranks.tied, SELECTION_CUTOFF, GAINS["NDCG"]).mean().item()
+        done.stale += 1
+        if score > done.best:
+            done.best, done.best_update, done.stale = score, done.update, 0
+            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        done.curve.append({
+            "update": done.update,
+            "epoch": done.update / self.epoch_updates,
+            "loss": done.loss / done.counted,
+            "valid_ndcg10": score,
+            "seconds": done.seconds,
+        })
+        done.loss, done.counted = 0.0, 0
+        self.tell(self.line())
+        self.keep()
+
+    def line(self) -> str:
+        """Describe the last validation in a line."""
+        done, row = self.progress, self.progress.curve[-1]
+        left = done.seconds / done.update * (self.last_update - done.update)
+        return (
+            f"epoch {row['epoch']:.4g}/{self.schedule.epochs}  loss {row['loss']:.4f}  "
+            f"NDCG@10 {row['valid_ndcg10']:.4f} (best {done.best:.4f})  at most {left:.0f} s left"
+        )
+
+    def keep(self) -> None:
+        """Write the checkpoint."""
+        if self.path:
+            tensors = checkpoint.pack(self.model, self.optimiser, self.best)
+            checkpoint.save(self.path, tensors, asdict(self.progress))
+
+    def resume(self) -> None:
+        """Go back to where the checkpoint was written."""
+        tensors, facts = checkpoint.load(self.path)
+        self.best = checkpoint.unpack(tensors, self.model, self.optimiser)
+        self.progress = Progress(**facts)
+        self.tell(f"goes on after update {self.progress.update}")
+
+
+class stop_on_signal:  # noqa: N801 a context manager, used like a function
+    """Turn SIGTERM and SIGUSR1 (Slurm's warning before a time limit) into a checkpoint after the current update."""
+
+    signals = (signal.SIGTERM, signal.SIGUSR1)
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+
+    def __enter__(self) -> None:
+        self.before = [signal.signal(number, self.ask) for number in self.signals]
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(self.signals, self.before, strict=True):
+            signal.signal(number, handler)
+
+    def ask(self, *_: object) -> None:
+        self.trainer.stopping = True
+
+
+def train(
+    make: Callable[[], nn.Module],
+    parts: dict[str, Sessions],
+    items: int,
+    training: dict,
+    seed: int,
+    side: Path,
+    device: torch.device | str = "cpu",
+    tell: Callable[[str], None] = print,
+) -> tuple[dict[str, Tensor], dict]:
+    """Choose the learning rate on the validation part, then train with it.
+
+    Every model has the same grid and the same number of epochs per value, and both are recorded.
+
+    Args:
+        make: makes a fresh model.
+        parts: `train` and `valid`.
+        items: size of the catalogue.
+        training: settings of the loop, see a study's `training`.
+        seed: of weights, batches, dropout and drawn items.
+        side: folder for the checkpoint, kept when the job is killed, emptied when it is done.
+
+    Returns:
+        The best weights and the facts for the record.
+    """
+    pieces = cut(parts["train"], training["length"], items)
+    events = Events.of(parts["valid"], training["length"], items).sample(training["validation_events"], seed=0)
+
+    def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
+        torch.manual_seed(seed)
+        schedule = Schedule(rate, epochs=epochs, **{name: training[name] for name in SCHEDULE})
+        return Trainer(make().to(device), pieces, events, schedule, seed, path, tell, device)
+
+    rates = training["learning_rate"]
+    tried = tune(trainer, rates, training["tuning_epochs"], side / "tuning.json") if len(rates) > 1 else []
+    rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
+    chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
+    weights, done = chosen.fit(), chosen.progress
+    return weights, {
+        "curve": done.curve,
+        "learning_rate": rate,
+        "tuning": tried,
+        "epochs_run": done.update / chosen.epoch_updates,
+        "best_epoch": done.best_update / chosen.epoch_updates,
+        "valid_ndcg10": done.best,
+        "targets_per_second": done.update / chosen.epoch_updates * chosen.targets / done.seconds,
+        "not_run": None,
+    }
+
+
+SCHEDULE = ("batch_size", "patience", "validate_every", "clip_norm")
+
+
+def tune(trainer: Callable, rates: list[float], epochs: int, path: Path) -> list[dict]:
+    """Train a little with each learning rate; what was tried before a kill is not tried again."""
+    tried = json.loads(path.read_text()) if path.exists() else []
+    for rate in rates[len(tried) :]:
+        candidate = trainer(rate, epochs, None)
+        candidate.tell(f"tries learning_rate {rate}")
+        with contextlib.suppress(Diverged):
+            candidate.fit()
+        tried.append({"learning_rate": rate, "epochs": epochs, "valid_ndcg10": candidate.progress.best})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(tried))
+    return tried

@@ -1,0 +1,25 @@
+"""Rule `read`: raw files to tidy tables."""
+
+from pathlib import Path
+from pkgutil import resolve_name
+
+from jsonargparse import auto_cli
+
+from recloop.data.tables import write_tables
+
+
+def read(source: dict, raw: Path, into: Path) -> None:
+    """Read the raw files of a source with the reader that its manifest names.
+
+    Args:
+        source: the manifest.
+        raw: folder of the raw files.
+        into: folder for interactions.parquet, items.parquet, quarantine.parquet and read.json.
+    """
+    reading = resolve_name(f"recloop.data.readers.{source['reader']}").read(raw)
+    counts = write_tables(reading, into)
+    print(f"{source['title']}: {counts['rows']:,} events, {counts['malformed']:,} malformed lines set aside")
+
+
+if __name__ == "__main__":
+    auto_cli(read, as_positional=False)

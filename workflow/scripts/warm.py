@@ -1,0 +1,154 @@
+"""Run a rule's script in a process that has torch and polars loaded already.
+
+    python -S workflow/scripts/warm.py workflow/scripts/train.py --seed 1 …
+
+does what `python workflow/scripts/train.py --seed 1 …` does, without the two seconds of imports that each of some
+hundred short jobs would pay. The first call starts a server; each call makes it fork a child that takes over the
+caller's folder, environment and output and runs the script. The server has no code of recloop loaded, so a child always
+sees the files as they are now; it leaves when it has been idle for a while. A caller that is stopped stops its child.
+Where there is no fork to rely on (anything but Linux), or with RECLOOP_WARM=0, the script runs the ordinary way.
+"""
+
+import array
+import fcntl
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+FOLDER = Path(".recloop")
+SOCKET = str(FOLDER / "warm.sock")  # relative, because a socket's path has to be short
+IDLE_SECONDS = 20
+PATIENCE_SECONDS = 60
+
+
+def call(command: list[str]) -> int:
+    """Hand a command to the server, wait for it and give its exit code."""
+    with connect() as line:
+        request = json.dumps({"command": command, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+        outputs = array.array("i", [1, 2])
+        line.sendmsg([len(request).to_bytes(4)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)])
+        line.sendall(request)
+        answer = line.recv(1)
+    if not answer:
+        print(f"{command[0]}: its process died (out of memory, or killed)", file=sys.stderr)
+        return 1
+    return answer[0]
+
+
+def connect() -> socket.socket:
+    """Reach the server; start it if nobody answers."""
+    FOLDER.mkdir(exist_ok=True)
+    given_up = time.monotonic() + PATIENCE_SECONDS
+    with open(FOLDER / "warm.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several first callers starts it, the others wait here
+        server = None
+        while time.monotonic() < given_up:
+            line = socket.socket(socket.AF_UNIX)
+            try:
+                line.connect(SOCKET)
+                return line
+            except OSError:
+                line.close()
+            if server is None or server.poll() is not None:
+                server = start()
+            time.sleep(0.05)
+    raise SystemExit(f"no answer from {SOCKET} in {PATIENCE_SECONDS} s; set RECLOOP_WARM=0 to do without it")
+
+
+def start() -> subprocess.Popen:
+    """Start the server in a session of its own, so that Ctrl-C in the terminal is not meant for it."""
+    with open(FOLDER / "warm.log", "w") as log:
+        own = [sys.executable, __file__, "--serve"]
+        return subprocess.Popen(own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def serve() -> None:
+    """Load the packages, then fork a child for each caller until nobody has come for a while."""
+    import jsonargparse  # noqa: F401
+    import polars  # noqa: F401
+    import safetensors.torch  # noqa: F401
+    import scipy.sparse  # noqa: F401
+    import torch  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that waiting is cut short; children are reaped below
+    Path(SOCKET).unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(SOCKET)
+        os.chmod(SOCKET, 0o600)
+        door.listen(64)
+        door.settimeout(1)
+        children: set[int] = set()
+        last = time.monotonic()
+        while children or time.monotonic() - last < IDLE_SECONDS:
+            children -= {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
+            try:
+                line = door.accept()[0]
+            except TimeoutError:
+                continue
+            last = time.monotonic()
+            children.add(fork(line, door))
+            line.close()
+        Path(SOCKET).unlink(missing_ok=True)
+
+
+def fork(line: socket.socket, door: socket.socket) -> int:
+    """Make a child that serves one caller."""
+    if child := os.fork():
+        return child
+    door.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    code = 1
+    try:
+        code = run(line)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        line.sendall(bytes([code & 255]))
+        os._exit(code & 255)  # no clean-up of what belongs to the server
+
+
+def run(line: socket.socket) -> int:
+    """Become the caller's script."""
+    head, rights, *_ = line.recvmsg(4, socket.CMSG_SPACE(8))
+    for number, given in enumerate(array.array("i", rights[0][2]), start=1):
+        os.dup2(given, number)
+        os.close(given)
+    request = json.loads(line.recv(int.from_bytes(head), socket.MSG_WAITALL))
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    threading.Thread(target=follow, args=(line,), daemon=True).start()
+    sys.argv = request["command"]
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def follow(line: socket.socket) -> None:
+    """Stop when the caller is gone."""
+    line.recv(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--serve"]:
+        serve()
+    elif sys.platform == "linux" and os.environ.get("RECLOOP_WARM") != "0":
+        sys.exit(call(sys.argv[1:]))
+    else:
+        os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
