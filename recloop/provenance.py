@@ -56,7 +56,9 @@ def meaning(path: Path) -> str:
     """Write a file's syntax tree without docstrings, hashed."""
     parsed = tree(path)
     for node in ast.walk(parsed):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
             node.body = node.body[1:]
     return digest(ast.dump(parsed))
 

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from recloop.data.sources import load_source
 from recloop.provenance import ROOT, digest, fingerprint
+from recloop.report import sweeps
 
 SCHEMAS = ROOT / "workflow" / "schemas"
 
@@ -108,7 +109,8 @@ class Plan:
         self.config = config
         self.tier = read_settings(ROOT / "tiers" / f"{config['tier']}.yaml", "tier")
         self.studies = {
-            name: read_settings(ROOT / "studies" / f"{name}.yaml", "study") for name in config["studies"]
+            name: read_settings(ROOT / "studies" / f"{name}.yaml", "study")
+            for name in config["studies"]
         }
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
@@ -123,7 +125,9 @@ class Plan:
         wanted = self.config["datasets"] or list(known)
         for name in wanted:
             if name not in known:
-                raise SettingsError(f"config.yaml: datasets: unknown '{name}'{nearest(name, known)}")
+                raise SettingsError(
+                    f"config.yaml: datasets: unknown '{name}'{nearest(name, known)}"
+                )
         return [name for name in wanted if name in self.tier["datasets"]]
 
     @functools.cache  # noqa: B019 a plan lives as long as the process
@@ -171,7 +175,13 @@ class Plan:
         """Place the sessions and their split."""
         recipe = self.recipe(study, dataset)
         code = fingerprint("recloop.data.prepare")
-        key = digest(self.tables(study, dataset), recipe["prepare"], recipe["split"], self.tier["split_seed"], code)
+        key = digest(
+            self.tables(study, dataset),
+            recipe["prepare"],
+            recipe["split"],
+            self.tier["split_seed"],
+            code,
+        )
         return f"data/sessions/{recipe['source']}-{key}"
 
     # -- settings, keys and places of runs ------------------------------------------------------------------------
@@ -187,12 +197,16 @@ class Plan:
         paper = self.studies[study]
         name, *overrides = model.split(",")
         if name not in paper["models"]:
-            raise SettingsError(f"studies/{study}.yaml: no model '{name}'{nearest(name, paper['models'])}")
+            raise SettingsError(
+                f"studies/{study}.yaml: no model '{name}'{nearest(name, paper['models'])}"
+            )
         entry = for_dataset(paper["models"][name] | self.tier["models"].get(name, {}), dataset)
         parts = {
             "inference": dict(entry.pop("inference", {})),
             "training": for_dataset(paper["training"], dataset) | entry.pop("training", {}),
-            "model": {key: value for key, value in entry.items() if key not in ("label", "item_vectors")},
+            "model": {
+                key: value for key, value in entry.items() if key not in ("label", "item_vectors")
+            },
         }
         parts["training"] |= for_dataset(self.tier["training"], dataset)
         trained_as = name
@@ -203,7 +217,12 @@ class Plan:
 
     def trained(self, run: Run) -> Run:
         """Give the run whose weights a run uses."""
-        return Run(run.study, run.dataset, self.settings(run.study, run.dataset, run.model)["trained_as"], run.seed)
+        return Run(
+            run.study,
+            run.dataset,
+            self.settings(run.study, run.dataset, run.model)["trained_as"],
+            run.seed,
+        )
 
     def vectors(self, run: Run) -> Run | None:
         """Give the run whose item table this run works with."""
@@ -243,7 +262,12 @@ class Plan:
     def scores(self, run: Run) -> str:
         """Place the metrics of a run; their code has a hash of its own, so that mending one ranks nothing anew."""
         evaluation, judge = self.evaluation(run), self.judge(run)
-        key = digest(evaluation, self.identity(run), self.run(judge), fingerprint("recloop.evaluation.metrics"))
+        key = digest(
+            evaluation,
+            self.identity(run),
+            self.run(judge),
+            fingerprint("recloop.evaluation.metrics"),
+        )
         return f"{self.lists(run)}/scores-{key}.parquet"
 
     def place(self, kind: str, run: Run, key: str) -> str:
@@ -277,42 +301,41 @@ class Plan:
 
     def exhibit_runs(self, study: str, name: str) -> list[Run]:
         """List the runs that a table or figure draws on."""
-        paper, exhibit = self.studies[study], self.exhibits(study)[name]
+        paper, here = self.studies[study], self.datasets(study)
         seeds = self.seeds if name in paper["tables"] else self.figure_seeds
-        here = self.datasets(study)
         return [
             Run(study, dataset, model, seed)
-            for dataset in exhibit.get("datasets", here)
+            for dataset, model in sweeps.wanted(paper, self.exhibits(study)[name])
             if dataset in here
-            for written in exhibit.get("models", [])
-            for model in self.spread(study, dataset, written)
             for seed in seeds
-        ]
-
-    def spread(self, study: str, dataset: str, written: str) -> list[str]:
-        """Expand `modt4r,alpha={0.0,0.5}`; the value that the study itself uses stands for the plain model."""
-        if not (braces := re.search(r",?(\w+)=\{(.*?)\}", written)):
-            return [written]
-        plain = written.replace(braces[0], "")
-        settings = self.settings(study, dataset, plain)
-        own = {key: value for part in ("training", "model", "inference") for key, value in settings[part].items()}
-        key = braces[1]
-        return [
-            plain if key in own and yaml.safe_load(value) == own[key] else f"{plain},{key}={value}"
-            for value in map(str.strip, braces[2].split(","))
         ]
 
     def study_runs(self, study: str) -> list[Run]:
         """List all runs of a study, each once."""
-        return list(dict.fromkeys(run for name in self.exhibits(study) for run in self.exhibit_runs(study, name)))
+        return list(
+            dict.fromkeys(
+                run for name in self.exhibits(study) for run in self.exhibit_runs(study, name)
+            )
+        )
 
     def exhibit_key(self, study: str, name: str) -> str:
         """Hash all that decides a table, a figure or the page."""
         paper = self.studies[study]
-        runs = self.exhibit_runs(study, name) if name in self.exhibits(study) else self.study_runs(study)
+        runs = (
+            self.exhibit_runs(study, name)
+            if name in self.exhibits(study)
+            else self.study_runs(study)
+        )
         reported = (ROOT / "studies" / f"{study}.reported.csv").read_text(encoding="utf-8")
         code = fingerprint("recloop.report", f"recloop.report.{study}")
-        return digest(paper, reported, self.described_tier(study), [self.scores(run) for run in runs], name, code)
+        return digest(
+            paper,
+            reported,
+            self.described_tier(study),
+            [self.scores(run) for run in runs],
+            name,
+            code,
+        )
 
     def described_tier(self, study: str) -> dict:
         """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""
@@ -320,7 +343,10 @@ class Plan:
         for dataset in self.datasets(study):
             recipe = self.recipe(study, dataset)
             used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
-            used[dataset] |= {"title": recipe["manifest"]["title"], "sessions": self.sessions(study, dataset)}
+            used[dataset] |= {
+                "title": recipe["manifest"]["title"],
+                "sessions": self.sessions(study, dataset),
+            }
         return {
             "tier": self.config["tier"],
             "says": self.tier["says"],

@@ -39,7 +39,9 @@ def report(parts: Parts) -> dict[str, Any]:
     contents = {name: _contents(rows) for name, rows in parts.items()}
     return {
         **{
-            f"identical_{part}_in_train": float(contents[part].is_in(contents["train"].implode()).mean())
+            f"identical_{part}_in_train": float(
+                contents[part].is_in(contents["train"].implode()).mean()
+            )
             for part in ("valid", "test")
         },
         "repeated_sessions_in_train": 1 - contents["train"].n_unique() / len(contents["train"]),

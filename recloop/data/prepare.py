@@ -65,7 +65,8 @@ def prepare(
     if cut["last"] is not None:
         events = sessions.keep_last(events, cut["last"])
     events, item_ids = _renumber(events, item_ids)
-    parts = splits.split(_name_users(sessions.as_lists(events), users), way["by"], way["shares"], seed)
+    listed = _name_users(sessions.as_lists(events), users)
+    parts = splits.split(listed, way["by"], way["shares"], seed)
     leaks = leakage.check(parts, way["by"])
     items = _describe(item_ids, parts["train"], tables)
     record = {
@@ -160,7 +161,7 @@ def _names(rows: pl.LazyFrame, column: str) -> list[str]:
 
 
 def _renumber(events: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, list[str]]:
-    """Number the items that are left 0, 1, ... without gaps."""
+    """Give the items that are left the numbers 0, 1, ... without gaps."""
     items = events["item"].to_numpy()
     left = np.flatnonzero(np.bincount(items))
     numbers = np.zeros(left[-1] + 1, dtype=np.int32)

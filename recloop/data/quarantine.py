@@ -11,6 +11,7 @@ import polars as pl
 
 MALFORMED = {"file": pl.String, "line": pl.Int64, "text": pl.String, "reason": pl.String}
 
+
 class MalformedError(ValueError):
     """A raw file is missing, empty, of another format, or has too many malformed lines."""
 
@@ -81,7 +82,9 @@ def separate(
         broken[f"does not have {width} fields"] = pl.col("width") != width
     problems = broken | dict(problems)
     reason = _first_reason(problems)
-    lines, bad = rows.select(pl.len(), reason.is_not_null().sum()).collect(engine="streaming").row(0)
+    lines, bad = (
+        rows.select(pl.len(), reason.is_not_null().sum()).collect(engine="streaming").row(0)
+    )
     if not lines:
         raise MalformedError(f"{path}: no rows. Expected at least one; fetch the file again.")
     if bad > max_malformed * lines:

@@ -20,7 +20,7 @@ class SessionError(ValueError):
 
 
 def cut(events: pl.DataFrame, by: str, gap_minutes: float | None = None) -> pl.DataFrame:
-    """Number the sessions 0, 1, ... in the order in which they lie in the table."""
+    """Cut events and number the sessions 0, 1, ... in the order in which they lie."""
     if by == "given":
         _need(events, "given", "sessions by: given", "user or gap")
         return _number(events, _changes(events["given"]))

@@ -36,7 +36,9 @@ def split(
     if by == "leave_one_out":
         parts = _leave_one_out(sessions)
     else:
-        part = _PARTINGS[by](sessions, _checked(shares) if by in ("session", "time") else None, seed)
+        part = _PARTINGS[by](
+            sessions, _checked(shares) if by in ("session", "time") else None, seed
+        )
         parts = {name: sessions.filter(pl.Series(part == k)) for k, name in enumerate(PARTS)}
         one = pl.lit(1, pl.Int32).alias("first_target")
         parts = {name: rows.with_columns(one) for name, rows in parts.items()}
@@ -81,7 +83,11 @@ def _by_last_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[
 def _leave_one_out(sessions: pl.DataFrame) -> dict[str, pl.DataFrame]:
     length = pl.col("item").list.len().cast(pl.Int32)
     parted = length >= 3  # ours: shorter sequences only train
-    left_out = {"train": pl.when(parted).then(2).otherwise(0), "valid": pl.lit(1), "test": pl.lit(0)}
+    left_out = {
+        "train": pl.when(parted).then(2).otherwise(0),
+        "valid": pl.lit(1),
+        "test": pl.lit(0),
+    }
     parts = {}
     for name, number in left_out.items():
         rows = sessions if name == "train" else sessions.filter(parted)
@@ -98,7 +104,9 @@ WAYS = (*_PARTINGS, "leave_one_out")
 
 def _checked(shares: Sequence[float] | None) -> Sequence[float]:
     if shares is None or len(shares) != 3 or abs(sum(shares) - 1) > 1e-9 or min(shares) <= 0:
-        raise SplitError(f"shares are {shares}, expected three above 0 that sum to 1: [.8, .1, .1].")
+        raise SplitError(
+            f"shares are {shares}, expected three above 0 that sum to 1: [.8, .1, .1]."
+        )
     return shares
 
 

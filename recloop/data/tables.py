@@ -64,8 +64,8 @@ def as_interactions(rows: pl.LazyFrame, event: str | pl.Expr, **columns: pl.Expr
     """Bring rows into the declared columns; those that the source lacks stay away."""
     event = pl.lit(event) if isinstance(event, str) else event
     known = {"position": pl.col("line"), **columns, "event": event}
-    return rows.select(known[name].cast(dtype).alias(name)
-        for name, dtype in INTERACTIONS.items() if name in known
+    return rows.select(
+        known[name].cast(dtype).alias(name) for name, dtype in INTERACTIONS.items() if name in known
     )
 
 
@@ -75,6 +75,13 @@ def as_items(items: pl.DataFrame) -> pl.DataFrame:
         (pl.col(name) if name in items.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in ITEMS.items()
     ).sort("item")
+
+
+def unroll(rows: pl.LazyFrame, sequence: str, *keys: str, into: str = "item") -> pl.LazyFrame:
+    """Turn one sequence per row into one row per element, `line` being its place from 0 on."""
+    places = pl.int_ranges(pl.col(sequence).list.len(), dtype=pl.Int64)
+    listed = rows.select(*keys, pl.col(sequence).alias(into), places.alias("line"))
+    return listed.explode(into, "line")
 
 
 def write_tables(reading: Reading, into: Path) -> dict:

@@ -60,7 +60,9 @@ class Draws:
         """
         sizes = np.ones(self.sessions) if sizes is None else sizes
         pair = np.stack([totals, sizes]).astype(np.float64)
-        chunks = [pair @ self.weights[:, start : start + CHUNK] for start in range(0, self.draws, CHUNK)]
+        chunks = [
+            pair @ self.weights[:, start : start + CHUNK] for start in range(0, self.draws, CHUNK)
+        ]
         total, size = np.concatenate(chunks, axis=1)
         return total / size
 
@@ -85,11 +87,15 @@ class Draws:
 
     def gini(self, session: np.ndarray, item: np.ndarray, items: int) -> np.ndarray:
         """Gini of exposure in every draw."""
-        listings = sparse.coo_array((np.ones(len(item)), (item, session)), (items, self.sessions)).tocsr()
+        listings = sparse.coo_array(
+            (np.ones(len(item)), (item, session)), (items, self.sessions)
+        ).tocsr()
         rank = 2 * np.arange(1, items + 1) - items - 1
         values = []
         for start in range(0, self.draws, CHUNK):
-            exposure = np.sort(listings @ self.weights[:, start : start + CHUNK].astype(np.float64), axis=0)
+            exposure = np.sort(
+                listings @ self.weights[:, start : start + CHUNK].astype(np.float64), axis=0
+            )
             values.append(rank @ exposure / (items * exposure.sum(axis=0)))
         return np.concatenate(values)
 
@@ -103,10 +109,14 @@ def distinct_pairs(session: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, n
 
 def count_bits(words: np.ndarray) -> np.ndarray:
     """How many words have each of the 64 bits set, in the order of the draws."""
-    return np.unpackbits(words.view(np.uint8).reshape(-1, WORD // 8), axis=1).sum(axis=0, dtype=np.int64)
+    return np.unpackbits(words.view(np.uint8).reshape(-1, WORD // 8), axis=1).sum(
+        axis=0, dtype=np.int64
+    )
 
 
-def over_seeds(values: np.ndarray, observed: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def over_seeds(
+    values: np.ndarray, observed: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
     """Average seeds that are drawn anew in every draw, re-centred on what was observed.
 
     Args:

@@ -27,7 +27,9 @@ def top_items(lists: pl.DataFrame, k: int) -> np.ndarray:
     if top.dtype == pl.List:
         lengths = top.list.len().unique()
         if len(lengths) > 1:
-            raise ValueError(f"Lists of one length expected, found {sorted(lengths.to_list())}; rank all events alike.")
+            raise ValueError(
+                f"Lists of one length expected, found {sorted(lengths.to_list())}; rank all events alike."
+            )
         top = top.list.to_array(lengths.item() if len(lengths) else 0)
     return np.asarray(top.to_numpy()).reshape(len(lists), -1)[:, :k]
 
@@ -45,7 +47,7 @@ def coverage(top: np.ndarray, among: np.ndarray) -> float:
 
 
 def session_codes(lists: pl.DataFrame) -> tuple[np.ndarray, int]:
-    """Number the sessions 0, 1, .. in ascending order of their ids; returns the number of each event and how many."""
+    """Give every event the number of its session, counted from 0 by session id; and how many there are."""
     sessions, codes = np.unique(lists["session"].to_numpy(), return_inverse=True)
     return codes, len(sessions)
 
@@ -63,7 +65,9 @@ def repetitions(lists: pl.DataFrame, k: int) -> np.ndarray:
 def self_information(counts: np.ndarray) -> np.ndarray:
     """Bits that each item carries, -log2 of its share of the training events."""
     counts = np.asarray(counts, dtype=float)
-    return -np.log2(np.maximum(counts, 1.0) / counts.sum())  # ours: never shown counts as shown once
+    return -np.log2(
+        np.maximum(counts, 1.0) / counts.sum()
+    )  # ours: never shown counts as shown once
 
 
 def gini(exposure: np.ndarray) -> float:
@@ -81,7 +85,9 @@ def dissimilarity(top: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     if size < 2:
         return np.zeros(len(top))
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, norms, out=np.zeros(vectors.shape), where=norms > 0).astype(np.float32)
+    unit = np.divide(vectors, norms, out=np.zeros(vectors.shape), where=norms > 0).astype(
+        np.float32
+    )
     starts = range(0, max(len(top), 1), CHUNK)
     similar = [pair_cosines(unit[top[start : start + CHUNK]]) for start in starts]
     return 1 - np.concatenate(similar) / (size * (size - 1))

@@ -18,6 +18,7 @@ of the claim; else it is undecided. A comparison whose runs are missing is not r
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from recloop.evaluation.results import Quantity, Sampling
 from recloop.evaluation.significance import LEVEL, holm, one_sided
 
 Points = Callable[[str, str], list[tuple[Any, str]]]  # (sweep, data set) to (value, run) pairs
-Statistic = Callable[[np.ndarray], np.ndarray]  # values of shape (quantities, draws) to one per draw
+Statistic = Callable[[np.ndarray], np.ndarray]  # values (quantities, draws) to one per draw
 LARGE = 1e9  # a distance in standard errors where there is no error
 
 
@@ -55,16 +56,22 @@ class Comparison:
 
     def within(self, low: float, high: float) -> bool:
         """Check whether an interval lies in the region."""
-        return bool(self.low <= low and high <= self.high) if self.closed else bool(self.low < low and high < self.high)
+        if self.closed:
+            return bool(self.low <= low and high <= self.high)
+        return bool(self.low < low and high < self.high)
 
 
 def comparisons(check: Mapping, points: Points) -> list[Comparison]:
     """Unfold a check over its data sets, metrics and models."""
     if check.get("kind") not in KINDS:
-        raise ValueError(f"A check of kind {check.get('kind')!r} is not known; known are {', '.join(KINDS)}.")
-    cells = itertools.product(check["datasets"], check["metrics"])
-    split = ((dataset, *metric.split("@")) for dataset, metric in cells)
-    return [one for dataset, metric, k in split for one in KINDS[check["kind"]](check, dataset, metric, int(k), points)]
+        raise ValueError(
+            f"A check of kind {check.get('kind')!r} is not known; known are {', '.join(KINDS)}."
+        )
+    unfold, found = KINDS[check["kind"]], []
+    for dataset, name in itertools.product(check["datasets"], check["metrics"]):
+        metric, _, k = name.partition("@")
+        found += unfold(check, dataset, metric, int(k), points)
+    return found
 
 
 def sign(metric: str) -> int:
@@ -72,73 +79,113 @@ def sign(metric: str) -> int:
     return -1 if metric in DOWN else 1
 
 
-def ordering(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
-    """Each of `models` is better than each of `than`."""
+def ordering(
+    check: Mapping, dataset: str, metric: str, k: int, points: Points
+) -> Iterator[Comparison]:
+    """Ask that each of `models` is better than each of `than`."""
+    place = ("ordering", dataset, metric, k)
     for ours, theirs in itertools.product(check["models"], check["than"]):
-        pair, label = (run(points, ours, dataset), run(points, theirs, dataset)), f"{ours} better than {theirs}"
-        yield Comparison("ordering", dataset, metric, k, label, pair, lambda x: sign(metric) * (x[0] - x[1]))
+        pair = (run(points, ours, dataset), run(points, theirs, dataset))
+        yield Comparison(*place, f"{ours} better than {theirs}", pair, partial(gain, sign(metric)))
 
 
-def ratio(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
-    """Each of `models` over each of `than` lies within bounds."""
+def ratio(
+    check: Mapping, dataset: str, metric: str, k: int, points: Points
+) -> Iterator[Comparison]:
+    """Ask that each of `models` over each of `than` lies within bounds."""
     low, high = check["within"]
     bounds = (-np.inf if low is None else low, np.inf if high is None else high, True)
+    place = ("ratio", dataset, metric, k)
     for ours, theirs in itertools.product(check["models"], check["than"]):
-        pair, label = (run(points, ours, dataset), run(points, theirs, dataset)), f"{ours} / {theirs}"
-        yield Comparison("ratio", dataset, metric, k, label, pair, lambda x: x[0] / x[1], *bounds)
+        pair = (run(points, ours, dataset), run(points, theirs, dataset))
+        yield Comparison(*place, f"{ours} / {theirs}", pair, quotient, *bounds)
 
 
-def trend(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
-    """The metric rises or falls over a sweep."""
+def trend(
+    check: Mapping, dataset: str, metric: str, k: int, points: Points
+) -> Iterator[Comparison]:
+    """Ask that the metric rises or falls over a sweep."""
+    measure = rank_correlation if check.get("statistic") == "spearman" else slope
+    direction = check["direction"]
     for sweep in check["models"]:
         places, runs = zip(*points(sweep, dataset), strict=True)
-        upwards = {"rises": 1, "falls": -1}[check["direction"]]
-        measure = rank_correlation if check.get("statistic") == "spearman" else slope
-        along = np.asarray(places, dtype=float)
-        statistic = lambda x, along=along, measure=measure: upwards * measure(along, x)  # noqa: E731
-        yield Comparison("trend", dataset, metric, k, f"{sweep} {check['direction']}", runs, statistic)
+        along = {"rises": 1, "falls": -1}[direction] * np.asarray(places, dtype=float)
+        label, statistic = f"{sweep} {direction}", partial(measure, along)
+        yield Comparison("trend", dataset, metric, k, label, runs, statistic)
 
 
 def flat(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
-    """The metric stays within a margin over a sweep."""
+    """Ask that the metric stays within a margin over a sweep."""
+    statistic = relative_spread if check.get("relative") else partial(np.ptp, axis=0)
+    bounds = (-np.inf, check["margin"], True)
     for sweep in check["models"]:
         runs = tuple(name for _, name in points(sweep, dataset))
-        bounds = (-np.inf, check["margin"], True)
-        scale = (lambda x: x.mean(axis=0)) if check.get("relative") else (lambda x: 1.0)
-        statistic = lambda x, scale=scale: (x.max(axis=0) - x.min(axis=0)) / scale(x)  # noqa: E731
         yield Comparison("flat", dataset, metric, k, f"{sweep} flat", runs, statistic, *bounds)
 
 
-def interaction(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> Iterator[Comparison]:
-    """One gain exceeds another: a difference of differences."""
+def interaction(
+    check: Mapping, dataset: str, metric: str, k: int, points: Points
+) -> Iterator[Comparison]:
+    """Ask that one gain exceeds another: a difference of differences."""
     names = [*check["models"], *check["against"]]
     label = "{} over {} more than {} over {}".format(*names)
     runs = tuple(run(points, name, dataset) for name in names)
-    statistic = lambda x: sign(metric) * ((x[0] - x[1]) - (x[2] - x[3]))  # noqa: E731
+    statistic = partial(extra_gain, sign(metric))
     yield Comparison("interaction", dataset, metric, k, label, runs, statistic)
 
 
-KINDS = {"ordering": ordering, "ratio": ratio, "trend": trend, "flat": flat, "interaction": interaction}
+KINDS = {
+    "ordering": ordering,
+    "ratio": ratio,
+    "trend": trend,
+    "flat": flat,
+    "interaction": interaction,
+}
 
 
 def run(points: Points, model: str, dataset: str) -> str:
     """Name the one run that a model without a sweep stands for."""
     found = points(model, dataset)
     if len(found) != 1:
-        raise ValueError(f"'{model}' stands for {len(found)} runs where one is compared; leave out the braces.")
+        raise ValueError(
+            f"'{model}' stands for {len(found)} runs where one is compared; leave out the braces."
+        )
     return found[0][1]
 
 
+def gain(better: int, values: np.ndarray) -> np.ndarray:
+    """Subtract the second model from the first, positive where the first is better."""
+    return better * (values[0] - values[1])
+
+
+def extra_gain(better: int, values: np.ndarray) -> np.ndarray:
+    """Subtract the gain of the second pair of models from that of the first."""
+    return gain(better, values[:2]) - gain(better, values[2:])
+
+
+def quotient(values: np.ndarray) -> np.ndarray:
+    """Divide the first model by the second; two zeros are equal."""
+    first, second = np.broadcast_arrays(values[0], values[1])
+    beyond = np.where(first > 0, np.inf, 1.0)
+    return np.divide(first, second, out=beyond, where=second != 0)
+
+
+def relative_spread(values: np.ndarray) -> np.ndarray:
+    """Highest minus lowest value, as a share of their mean."""
+    mean = values.mean(axis=0)
+    return np.divide(np.ptp(values, axis=0), mean, out=np.zeros(len(mean)), where=mean != 0)
+
+
 def slope(along: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least-squares change of the values from the first to the last place of a sweep."""
-    scaled = (along - along.min()) / np.ptp(along)
-    centred = scaled - scaled.mean()
+    """Fit the change of the values from the first to the last place of a sweep by least squares."""
+    centred = (along - along.mean()) / np.ptp(along)
     return centred @ values / (centred @ centred)
 
 
 def rank_correlation(along: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of places and values; 0 where all values are equal."""
-    places, ranks = rankdata(along) - (len(along) + 1) / 2, rankdata(values, axis=0) - (len(along) + 1) / 2
+    """Correlate the ranks of places and values (Spearman); 0 where all values are equal."""
+    middle = (len(along) + 1) / 2
+    places, ranks = rankdata(along) - middle, rankdata(values, axis=0) - middle
     scale = np.sqrt((places @ places) * (ranks**2).sum(axis=0))
     return np.divide(places @ ranks, scale, out=np.zeros(values.shape[1]), where=scale > 0)
 
@@ -146,7 +193,9 @@ def rank_correlation(along: np.ndarray, values: np.ndarray) -> np.ndarray:
 def judge(comparison: Comparison, sampling: Sampling) -> dict:
     """Estimate a comparison with its interval, and test it against its region."""
     observed = np.array([[sampling.observed(quantity)] for quantity in comparison.quantities])
-    draws = comparison.statistic(np.stack([sampling.draw(quantity) for quantity in comparison.quantities]))
+    draws = comparison.statistic(
+        np.stack([sampling.draw(quantity) for quantity in comparison.quantities])
+    )
     effect, error = float(comparison.statistic(observed)[0]), float(draws.std(ddof=1))
     low, high = (float(bound) for bound in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     inside = min(effect - comparison.low, comparison.high - effect)
@@ -157,12 +206,16 @@ def judge(comparison: Comparison, sampling: Sampling) -> dict:
         "high": high,
         "leans": comparison.within(effect, effect),
         "certain": comparison.within(low, high),
-        "p_against": min(one_sided(*side, error) if side[0] < side[1] else 1.0 for side in (below, above)),
+        "p_against": min(
+            one_sided(*side, error) if side[0] < side[1] else 1.0 for side in (below, above)
+        ),
         "distance": inside / error if error else float(np.sign(inside)) * LARGE,
     }
 
 
-def examine(claim: Mapping, points: Points, sampling: Sampling, printed: Mapping, why: Callable) -> list[dict]:
+def examine(
+    claim: Mapping, points: Points, sampling: Sampling, printed: Mapping, why: Callable
+) -> list[dict]:
     """Judge every comparison of a claim.
 
     Args:
@@ -178,7 +231,13 @@ def examine(claim: Mapping, points: Points, sampling: Sampling, printed: Mapping
     sampling.draw_all(quantity for one in ready for quantity in one.quantities)
     rows = []
     for one, reason in zip(unfolded, reasons, strict=True):
-        names = {"kind": one.kind, "dataset": one.dataset, "metric": one.metric, "k": one.k, "comparison": one.label}
+        names = {
+            "kind": one.kind,
+            "dataset": one.dataset,
+            "metric": one.metric,
+            "k": one.k,
+            "comparison": one.label,
+        }
         judged = judge(one, sampling) if not reason else {}
         rows.append(names | judged | {"not_run": reason, "printed": in_print(one, printed)})
     return with_verdicts(rows)

@@ -39,12 +39,18 @@ def evaluate(
     if lists.is_empty():
         raise ValueError("There is no event to evaluate: the lists are empty.")
     novel = novel_items(counts, novel_share)
-    rows = [(name, k, value) for k in cutoffs for name, value in at(lists, counts, vectors, novel, k).items()]
+    rows = [
+        (name, k, value)
+        for k in cutoffs
+        for name, value in at(lists, counts, vectors, novel, k).items()
+    ]
     schema = {"metric": pl.String, "k": pl.Int64, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("metric", "k")
 
 
-def at(lists: pl.DataFrame, counts: np.ndarray, vectors: np.ndarray | None, novel: np.ndarray, k: int) -> dict:
+def at(
+    lists: pl.DataFrame, counts: np.ndarray, vectors: np.ndarray | None, novel: np.ndarray, k: int
+) -> dict:
     """Compute every metric at one cut-off."""
     top = catalogue.top_items(lists, k)
     values = {name: ranking.per_event(lists, name, k).mean() for name in ranking.GAINS}
@@ -71,7 +77,9 @@ def per_event(
     if metric == "ILD" and vectors is not None:
         return catalogue.dissimilarity(catalogue.top_items(lists, k), vectors)
     if metric in ("Novelty", "ILD"):
-        raise ValueError(f"{metric} of an event needs {'counts' if metric == 'Novelty' else 'vectors'}.")
+        raise ValueError(
+            f"{metric} of an event needs {'counts' if metric == 'Novelty' else 'vectors'}."
+        )
     return ranking.per_event(lists, metric, k)
 
 
@@ -81,4 +89,6 @@ def per_session(lists: pl.DataFrame, metric: str, k: int, **facts: np.ndarray) -
         return catalogue.repetitions(lists, k)
     codes, sessions = catalogue.session_codes(lists)
     scores = per_event(lists, metric, k, **facts)
-    return np.bincount(codes, weights=scores, minlength=sessions) / np.bincount(codes, minlength=sessions)
+    return np.bincount(codes, weights=scores, minlength=sessions) / np.bincount(
+        codes, minlength=sessions
+    )

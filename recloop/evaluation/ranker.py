@@ -53,7 +53,9 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         top.append(scores.topk(min(top_k, scores.shape[1])).indices.cpu())
     if not better:
         return Ranks(*(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k))))
-    return Ranks(*(torch.cat(column).cpu().numpy().astype(np.int32) for column in (better, tied, top)))
+    return Ranks(
+        *(torch.cat(column).cpu().numpy().astype(np.int32) for column in (better, tied, top))
+    )
 
 
 def place(

@@ -32,7 +32,9 @@ def expected_gain(better: np.ndarray, tied: np.ndarray, k: int, gain: Gain) -> n
 def per_event(lists: pl.DataFrame, metric: str, k: int) -> np.ndarray:
     """Score every event of `lists` on HR, NDCG or MRR at k, in the order of its rows."""
     if metric not in GAINS:
-        raise ValueError(f"'{metric}' is not a score of single events; those are {', '.join(GAINS)}.")
+        raise ValueError(
+            f"'{metric}' is not a score of single events; those are {', '.join(GAINS)}."
+        )
     better = lists["better"].to_numpy().astype(np.int64)
     tied = lists["tied"].to_numpy().astype(np.int64)
     return expected_gain(better, tied, k, GAINS[metric])

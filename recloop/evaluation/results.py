@@ -33,7 +33,9 @@ class Results:
         novel_share: share of the items that count as novel.
     """
 
-    def __init__(self, scores: Iterable[Path], counts: Mapping[str, np.ndarray], novel_share: float = 0.9):
+    def __init__(
+        self, scores: Iterable[Path], counts: Mapping[str, np.ndarray], novel_share: float = 0.9
+    ):
         self.frame = read_scores(scores)
         self.counts = counts
         self.novel_share = novel_share
@@ -45,9 +47,13 @@ class Results:
         return [Path(path) for path in mine["path"]]
 
     def values(self, quantity: Quantity) -> np.ndarray:
-        """Saved values of a metric, one per seed."""
+        """Read the saved values of a metric, one per seed."""
         dataset, model, metric, k = quantity
-        return self.frame.filter(dataset=dataset, model=model, metric=metric, k=k).sort("seed")["value"].to_numpy()
+        return (
+            self.frame.filter(dataset=dataset, model=model, metric=metric, k=k)
+            .sort("seed")["value"]
+            .to_numpy()
+        )
 
     def item_counts(self, dataset: str) -> np.ndarray | None:
         """Training events per item of a data set; None where its split was not given."""
@@ -58,36 +64,59 @@ class Results:
         """Mark the items that a coverage metric is about."""
         counts = self.item_counts(dataset)
         if counts is None:
-            raise ValueError(f"{metric} on {dataset} needs the items of its split; hand over its split.json.")
-        return novel_items(counts, self.novel_share) if metric == "CV_nov" else np.ones(len(counts), dtype=bool)
+            raise ValueError(
+                f"{metric} on {dataset} needs the items of its split; hand over its split.json."
+            )
+        return (
+            novel_items(counts, self.novel_share)
+            if metric == "CV_nov"
+            else np.ones(len(counts), dtype=bool)
+        )
 
     def per_event(self, quantity: Quantity) -> np.ndarray:
         """Score of every event (every session for Repetitiveness), averaged over seeds."""
         dataset, model, metric, k = quantity
         one = metrics.per_session if metric in metrics.BY_SESSION else metrics.per_event
         facts = {"counts": self.item_counts(dataset)} if metric == "Novelty" else {}
-        return np.mean([one(self.lists(run), metric, k, **facts) for run in self.runs(dataset, model)], axis=0)
+        return np.mean(
+            [one(self.lists(run), metric, k, **facts) for run in self.runs(dataset, model)], axis=0
+        )
 
 
 def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
     """Read many scores.parquet as one frame with the folder of each; refuses two splits of one data set."""
-    frames = [pl.read_parquet(path).with_columns(path=pl.lit(str(Path(path).parent))) for path in paths]
+    frames = [
+        pl.read_parquet(path).with_columns(path=pl.lit(str(Path(path).parent))) for path in paths
+    ]
     if not frames:
         return empty_scores()
     frame = pl.concat(frames, how="vertical_relaxed")
-    several = frame.group_by("dataset").agg(pl.col("split").unique()).filter(pl.col("split").list.len() > 1)
+    several = (
+        frame.group_by("dataset")
+        .agg(pl.col("split").unique())
+        .filter(pl.col("split").list.len() > 1)
+    )
     if len(several):
-        raise ValueError(f"Scores of {several['dataset'][0]} come from several splits; evaluate all runs anew.")
+        raise ValueError(
+            f"Scores of {several['dataset'][0]} come from several splits; evaluate all runs anew."
+        )
     twice = frame.group_by(RUN).agg(pl.col("path").unique()).filter(pl.col("path").list.len() > 1)
     if len(twice):
-        raise ValueError(f"One run is there twice: {', '.join(sorted(twice['path'][0]))}; remove the outdated one.")
+        raise ValueError(
+            f"One run is there twice: {', '.join(sorted(twice['path'][0]))}; remove the outdated one."
+        )
     return frame
 
 
 def empty_scores() -> pl.DataFrame:
     """Scores of no run at all."""
-    texts = dict.fromkeys(["study", "dataset", "source", "tier", "model", "metric", "split", "path"], pl.String)
-    return pl.DataFrame(schema=texts | {"stand_in": pl.Boolean, "seed": pl.Int64, "k": pl.Int64, "value": pl.Float64})
+    texts = dict.fromkeys(
+        ["study", "dataset", "source", "tier", "model", "metric", "split", "path"], pl.String
+    )
+    return pl.DataFrame(
+        schema=texts
+        | {"stand_in": pl.Boolean, "seed": pl.Int64, "k": pl.Int64, "value": pl.Float64}
+    )
 
 
 def read_lists(run: Path) -> pl.DataFrame:
@@ -125,8 +154,12 @@ class Sampling:
         if quantity not in self.known:
             runs = self.results.runs(quantity.dataset, quantity.model)
             values = np.stack([self.draw_run(quantity, self.results.lists(run)) for run in runs])
-            stream = np.random.default_rng([self.seed, crc32(f"{quantity.dataset}/{quantity.model}".encode())])
-            self.known[quantity] = bootstrap.over_seeds(values, self.results.values(quantity), stream)
+            stream = np.random.default_rng(
+                [self.seed, crc32(f"{quantity.dataset}/{quantity.model}".encode())]
+            )
+            self.known[quantity] = bootstrap.over_seeds(
+                values, self.results.values(quantity), stream
+            )
         return self.known[quantity]
 
     def draw_run(self, quantity: Quantity, lists: pl.DataFrame) -> np.ndarray:
@@ -138,11 +171,17 @@ class Sampling:
             top = catalogue.top_items(lists, k)
             listing = np.repeat(session, top.shape[1]), top.ravel()
             among = self.results.among(dataset, metric)
-            return draws.gini(*listing, len(among)) if metric == "Gini" else draws.coverage(*listing, among)
+            return (
+                draws.gini(*listing, len(among))
+                if metric == "Gini"
+                else draws.coverage(*listing, among)
+            )
         if metric in metrics.BY_SESSION:
             return draws.mean(metrics.per_session(lists, metric, k))
         facts = {"counts": self.results.item_counts(dataset)} if metric == "Novelty" else {}
-        totals = np.bincount(session, weights=metrics.per_event(lists, metric, k, **facts), minlength=sessions)
+        totals = np.bincount(
+            session, weights=metrics.per_event(lists, metric, k, **facts), minlength=sessions
+        )
         return draws.mean(totals, np.bincount(session, minlength=sessions))
 
     def draws_of(self, dataset: str, sessions: int) -> bootstrap.Draws:
@@ -150,5 +189,7 @@ class Sampling:
         if dataset not in self.sessions:
             self.sessions = {dataset: bootstrap.Draws(sessions, self.wanted_draws, self.seed)}
         if self.sessions[dataset].sessions != sessions:
-            raise ValueError(f"Models of {dataset} were tested on different sessions; evaluate all runs anew.")
+            raise ValueError(
+                f"Models of {dataset} were tested on different sessions; evaluate all runs anew."
+            )
         return self.sessions[dataset]

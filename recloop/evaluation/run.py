@@ -23,7 +23,9 @@ SCHEMA = {
 }
 
 
-def score(lists: Path, sessions: Path, vectors: Path, identity: dict, evaluation: dict, into: Path) -> None:
+def score(
+    lists: Path, sessions: Path, vectors: Path, identity: dict, evaluation: dict, into: Path
+) -> None:
     """Compute every metric of a run at every cut-off.
 
     Args:
@@ -42,4 +44,6 @@ def score(lists: Path, sessions: Path, vectors: Path, identity: dict, evaluation
         return pl.DataFrame(schema=SCHEMA).write_parquet(into)
     values = evaluate(rows, counts, table, evaluation["cutoffs"], evaluation["novel_share"])
     tidy = values.with_columns(pl.lit(value).alias(name) for name, value in identity.items())
-    return tidy.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).write_parquet(into)
+    return tidy.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).write_parquet(
+        into
+    )

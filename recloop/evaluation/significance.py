@@ -50,11 +50,15 @@ def paired(ours: np.ndarray, theirs: np.ndarray, test: str = "t") -> Paired:
         test: `t` for the paired t-test, `wilcoxon` for the signed-rank test.
     """
     if len(ours) != len(theirs):
-        raise ValueError(f"Paired scores expected, found {len(ours)} and {len(theirs)}; use the same test events.")
+        raise ValueError(
+            f"Paired scores expected, found {len(ours)} and {len(theirs)}; use the same test events."
+        )
     gap = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)
     mean, sd = float(gap.mean()), float(gap.std(ddof=1)) if len(gap) > 1 else 0.0
     if sd == 0:  # all differences are one number: no test can be computed, or needed
-        return Paired(mean, float(mean == 0), float(np.sign(mean)) * (np.inf if mean else 0.0), len(gap))
+        return Paired(
+            mean, float(mean == 0), float(np.sign(mean)) * (np.inf if mean else 0.0), len(gap)
+        )
     result = stats.wilcoxon(gap) if test == "wilcoxon" else stats.ttest_rel(ours, theirs)
     return Paired(mean, float(result.pvalue), mean / sd, len(gap))
 

@@ -31,7 +31,9 @@ class Catalogue(nn.Linear):
         pass, in the three matrix products that a plain implementation needs too.
         """
         weights = torch.ones_like(states[:, 0]) if weights is None else weights
-        return _CrossEntropy.apply(states, self.weight, self.bias, targets, weights / max(len(targets), 1))
+        return _CrossEntropy.apply(
+            states, self.weight, self.bias, targets, weights / max(len(targets), 1)
+        )
 
     def at(
         self, states: Float[Tensor, "*row dim"], items: Int[Tensor, "*row"]
@@ -47,7 +49,9 @@ class Catalogue(nn.Linear):
 
 @torch.no_grad()
 def best(
-    states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"], bias: Float[Tensor, " item"]
+    states: Float[Tensor, "row dim"],
+    weight: Float[Tensor, "item dim"],
+    bias: Float[Tensor, " item"],
 ) -> Int[Tensor, " row"]:
     """Find the item with the highest `W s + b` for each state, a chunk of states at a time."""
     if not len(states):

@@ -80,5 +80,7 @@ def exhibit(into: Path, name: str):
     study = Path(into).parent.name
     module = import_module(f"{__name__}.{study}")
     if not hasattr(module, name):
-        raise ValueError(f"recloop/report/{study}.py has no function '{name}', which the study lists as an exhibit.")
+        raise ValueError(
+            f"recloop/report/{study}.py has no function '{name}', which the study lists as an exhibit."
+        )
     return getattr(module, name)

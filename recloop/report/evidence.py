@@ -60,12 +60,14 @@ class Evidence:
     @cached_property
     def printed(self) -> dict[Quantity, float]:
         """The printed value of every quantity; where two exhibits print one, the first."""
-        cells = self.reported.drop_nulls("k").unique(["dataset", "model", "metric", "k"], keep="first")
+        cells = self.reported.drop_nulls("k").unique(
+            ["dataset", "model", "metric", "k"], keep="first"
+        )
         rows = cells.select("dataset", "model", "metric", "k", "value").iter_rows()
         return {Quantity(*cell): value for *cell, value in rows}
 
     def data(self, dataset: str) -> Mapping:
-        """What the tier uses for a data set; empty where it uses nothing."""
+        """Say what the tier uses for a data set; empty where it uses nothing."""
         return self.tier.get("datasets", {}).get(dataset) or {}
 
     def source(self, dataset: str) -> str | None:
@@ -86,7 +88,7 @@ class Evidence:
         """Say why a quantity is missing; None where it is there."""
         dataset, model, metric, k = quantity
         if not self.source(dataset):
-            return self.data(dataset).get("not_run") or self.not_run.get(dataset) or "not part of this tier"
+            return self.why_dataset(dataset)
         rows = self.results.frame.filter(dataset=dataset, model=model)
         if rows.is_empty():
             return self.why_model(dataset, model)
@@ -94,6 +96,11 @@ class Evidence:
             return f"{metric}@{k} was not computed"
         counted = metric == "CV_nov" and self.results.item_counts(dataset) is None
         return "its split.json was not given" if counted else None
+
+    def why_dataset(self, dataset: str) -> str:
+        """Say why nothing was run on a data set."""
+        given = self.data(dataset).get("not_run") or self.not_run.get(dataset)
+        return given or "not part of this tier"
 
     def why_model(self, dataset: str, model: str) -> str:
         """Say why a model has no scores on a data set."""
@@ -106,17 +113,23 @@ class Evidence:
         """Describe the split that the scores of a data set belong to."""
         hashes = self.results.frame.filter(dataset=dataset)["split"].unique().to_list()
         mine = [self.splits[name] for name in hashes if name in self.splits]
-        named = [split for split in self.splits.values() if split.get("source") == self.source(dataset)]
+        named = [
+            split for split in self.splits.values() if split.get("source") == self.source(dataset)
+        ]
         return next(iter(mine or named), None)
 
 
 def read_split(path: Path) -> dict:
     """Read a split.json with how often training shows each item, from items.parquet beside it."""
     split = json.loads(Path(path).read_text())
-    items = pl.read_parquet(Path(path).with_name("items.parquet"), columns=["item", "count"]).sort("item")
+    items = pl.read_parquet(Path(path).with_name("items.parquet"), columns=["item", "count"]).sort(
+        "item"
+    )
     return split | {"item_counts": items["count"].to_numpy().astype(np.int64)}
 
 
 def read_reported(path: Path) -> pl.DataFrame:
     """Read the printed numbers."""
-    return pl.read_csv(path, schema_overrides=REPORTED).with_columns(pl.col("model", "note").fill_null(""))
+    return pl.read_csv(path, schema_overrides=REPORTED).with_columns(
+        pl.col("model", "note").fill_null("")
+    )

@@ -6,16 +6,17 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
-import seaborn as sns  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure, SubFigure  # noqa: E402
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
-from recloop.report import labels  # noqa: E402
-from recloop.report.panels import Panel, Plot  # noqa: E402
-from recloop.report.tables import split  # noqa: E402
+from recloop.report import labels
+from recloop.report.panels import Panel, Plot
+from recloop.report.tables import split
 
 WIDTH = 3.33  # inches, one column of acmart
 HEIGHTS = {"lines": 1.35, "bars": 1.5, "dots": 1.75}
+EMPTY = 0.45
 PALETTE = sns.color_palette("colorblind")
 STYLE = {
     "font.size": 8,
@@ -56,15 +57,25 @@ def save(plot: Plot, into: Path) -> None:
 
 def draw(plot: Plot) -> Figure:
     """Draw the panels one below the other, and the stamp under them."""
-    heights = [HEIGHTS[panel.kind] for panel in plot.panels]
+    heights = [height(panel, plot) for panel in plot.panels]
     lines = wrapped(plot.stamp)
     foot = 0.09 * len(lines) + 0.06
     figure = Figure(figsize=(WIDTH, sum(heights) + foot), layout="constrained")
-    rows = figure.subfigures(len(heights) + 1, 1, squeeze=False, height_ratios=[*heights, foot])[:, 0]
+    rows = figure.subfigures(len(heights) + 1, 1, squeeze=False, height_ratios=[*heights, foot])[
+        :, 0
+    ]
     for panel, row in zip(plot.panels, rows, strict=False):
         draw_panel(panel, plot, row)
-    rows[-1].text(0.01, 0.5, "\n".join(lines), fontsize=5, color="0.35", va="center", linespacing=1.15)
+    rows[-1].text(
+        0.01, 0.5, "\n".join(lines), fontsize=5, color="0.35", va="center", linespacing=1.15
+    )
     return figure
+
+
+def height(panel: Panel, plot: Plot) -> float:
+    """Say how high a panel is, in inches; one that was not run needs a line only."""
+    values = plot.data.filter(panel=panel.letter)["value"]
+    return HEIGHTS[panel.kind] if values.drop_nulls().len() else EMPTY
 
 
 def wrapped(stamp: str, width: int = 96) -> list[str]:
@@ -82,9 +93,17 @@ def draw_panel(panel: Panel, plot: Plot, row: SubFigure) -> None:
     row.suptitle(panel.title, fontsize=8, x=0.01, ha="left")
     if data["value"].drop_nulls().is_empty():
         reason = data["not_run"].drop_nulls()
-        row.text(0.5, 0.4, f"not run: {reason[0]}" if len(reason) else "not run", ha="center", color="0.35")
+        row.text(
+            0.5,
+            0.25,
+            f"not run: {reason[0]}" if len(reason) else "not run",
+            ha="center",
+            color="0.35",
+        )
         return
-    {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}[panel.kind](panel, data.to_pandas(), row)
+    {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}[panel.kind](
+        panel, data.to_pandas(), row
+    )
 
 
 def draw_lines(panel: Panel, data, row: SubFigure) -> None:
@@ -95,7 +114,7 @@ def draw_lines(panel: Panel, data, row: SubFigure) -> None:
         mine = data[(data["metric"] == name) & (data["k"] == k)]
         style = {"color": PALETTE[number], "marker": "os^D"[number % 4], "errorbar": "sd"}
         sns.lineplot(mine, x="place", y="value", ax=ax, err_kws={"linewidth": 0}, **style)
-        ax.set(xlabel=panel.axis, ylabel=labels.metric(name, k))
+        ax.set(xlabel=panel.axis, ylabel=labels.formula(name, k))
         ax.locator_params(axis="y", nbins=4)
         finish(ax)
 
@@ -103,8 +122,10 @@ def draw_lines(panel: Panel, data, row: SubFigure) -> None:
 def draw_bars(panel: Panel, data, row: SubFigure) -> None:
     """Draw the runs side by side for every metric, from zero."""
     ax = row.subplots()
-    data = data.assign(axis=[labels.metric(name, k) for name, k in zip(data["metric"], data["k"], strict=True)])
-    sns.barplot(data, x="axis", y="value", hue="label", palette=PALETTE[:8], errorbar="sd", err_kws={"linewidth": 0.8}, ax=ax)
+    cells = zip(data["metric"], data["k"], strict=True)
+    data = data.assign(axis=[labels.formula(name, k) for name, k in cells])
+    style = {"palette": PALETTE[: data["label"].nunique()], "errorbar": "sd"}
+    sns.barplot(data, x="axis", y="value", hue="label", err_kws={"linewidth": 0.8}, ax=ax, **style)
     ax.set(xlabel="", ylabel="")
     ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
     ax.legend(title="", loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)
@@ -119,14 +140,17 @@ def draw_dots(panel: Panel, data, row: SubFigure) -> None:
         mine = data[(data["metric"] == name) & (data["k"] == k)]
         shown = mine[mine["label"] != panel.baseline]
         style = {"color": PALETTE[number], "markers": "os^D"[number % 4], "linestyle": "none"}
-        sns.pointplot(shown, x="value", y="label", errorbar="sd", err_kws={"linewidth": 1}, markersize=3.5, ax=ax, **style)
+        style |= {"errorbar": "sd", "err_kws": {"linewidth": 1}, "markersize": 3.5}
+        sns.pointplot(shown, x="value", y="label", ax=ax, **style)
         level = mine[mine["label"] == panel.baseline]["value"].mean()
         ax.axvline(level, color=PALETTE[3], linestyle="--", linewidth=1)
-        ax.set(xlabel=labels.metric(name, k), ylabel="")
-        ax.locator_params(axis="x", nbins=3)
+        ax.set(xlabel=labels.formula(name, k), ylabel="")
+        ax.locator_params(axis="x", nbins=2)
         finish(ax)
     if panel.baseline:
-        row.text(0.99, 0.99, f"- - {panel.baseline}", color=PALETTE[3], fontsize=7, ha="right", va="top")
+        row.text(
+            0.99, 0.985, f"– – {panel.baseline}", color=PALETTE[3], fontsize=7, ha="right", va="top"
+        )
 
 
 def finish(ax: Axes) -> None:

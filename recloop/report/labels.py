@@ -1,17 +1,19 @@
 """How models, data sets, metrics and the origin of numbers are written for people."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from recloop.evaluation import DOWN
 from recloop.report.evidence import Evidence
 
+OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
 SHORT = {"Repetitiveness": "R"}
 DIGITS = {"Repetitiveness": 2, "Novelty": 2, "sequences": 0, "items": 0, "interactions": 0}
 
 
 def model(study: Mapping, name: str) -> str:
     """Write a model's name: the label of the study, then the overrides."""
-    key, *overrides = name.split(",")
+    key, *overrides = OVERRIDES.split(name)
     label = study["models"].get(key, {}).get("label", key)
     return ", ".join([label, *(override.replace("_", " ") for override in overrides)])
 
@@ -22,9 +24,19 @@ def dataset(study: Mapping, name: str) -> str:
     return entry.get("label", name)
 
 
+def exhibit(name: str) -> str:
+    """Write the name of an exhibit as printed: `table_4_3` is Table 4.3."""
+    return name.replace("_", " ", 1).replace("_", ".").capitalize()
+
+
 def metric(name: str, k: int | None = None) -> str:
     """Write a metric with its cut-off: R@10."""
     return SHORT.get(name, name) + (f"@{k}" if k is not None else "")
+
+
+def formula(name: str, k: int) -> str:
+    """Write a metric for a figure, what follows its underscore as an index."""
+    return re.sub(r"_(\w+)@", r"$_\\mathrm{\1}$@", metric(name, k))
 
 
 def arrow(name: str) -> str:
@@ -42,7 +54,11 @@ def origin(evidence: Evidence, name: str) -> str:
     label, source = dataset(evidence.study, name), evidence.source(name)
     if not source:
         return f"{label}: not run"
-    return f"{label}: {source}, stand-in for {label}" if evidence.stand_in(name) else f"{label}: {source}"
+    return (
+        f"{label}: {source}, stand-in for {label}"
+        if evidence.stand_in(name)
+        else f"{label}: {source}"
+    )
 
 
 def stamp(evidence: Evidence, datasets: Iterable[str]) -> str:

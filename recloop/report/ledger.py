@@ -42,7 +42,9 @@ def ledger(evidence: Evidence) -> pl.DataFrame:
 def beside(evidence: Evidence, row: Mapping) -> dict:
     """Find our number for one printed cell and decide on it."""
     dataset, metric = row["dataset"], row["metric"]
-    found = {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)} | measured(evidence, row)
+    found = {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)} | measured(
+        evidence, row
+    )
     found["margin"] = margin(evidence.study.get("margins", {}).get(metric), row["value"])
     if found.get("ours") is not None:
         found["difference"] = found["ours"] - row["value"]
@@ -52,8 +54,12 @@ def beside(evidence: Evidence, row: Mapping) -> dict:
 def measured(evidence: Evidence, row: Mapping) -> dict:
     """Measure one printed cell: counts come from the split, all else from the scores."""
     if row["k"] is not None:
-        cell = tables.measured(evidence, Quantity(row["dataset"], row["model"], row["metric"], row["k"]))
-        return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {"why": cell.get("not_run")}
+        cell = tables.measured(
+            evidence, Quantity(row["dataset"], row["model"], row["metric"], row["k"])
+        )
+        return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {
+            "why": cell.get("not_run")
+        }
     ours = tables.size(evidence.split(row["dataset"]), row["metric"])
     return {"ours": ours, "why": "no split" if ours is None else None}
 
@@ -86,8 +92,15 @@ def tally(cells: pl.DataFrame) -> dict[str, int]:
 def markdown(cells: pl.DataFrame) -> str:
     """Sum up the ledger by exhibit and data set."""
     head = ["exhibit", "data set", "printed cells", *STATUSES]
-    lines = ["## Ledger", "", f"Every one of the {len(cells)} printed numbers beside ours is in `ledger.csv`.", ""]
+    lines = [
+        "## Ledger",
+        "",
+        f"Every one of the {len(cells)} printed numbers beside ours is in `ledger.csv`.",
+        "",
+    ]
     lines += [verdicts.pipes(head), verdicts.pipes(["---", "---", *["---:"] * (len(head) - 2)])]
     for (exhibit, dataset), part in cells.group_by("exhibit", "dataset", maintain_order=True):
-        lines.append(verdicts.pipes([exhibit, dataset, str(len(part)), *map(str, tally(part).values())]))
+        lines.append(
+            verdicts.pipes([exhibit, dataset, str(len(part)), *map(str, tally(part).values())])
+        )
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from recloop.report.tables import Table
 
 
 def table_4_2(evidence: Evidence, entry: Mapping) -> Table:
-    """Data sets: sequences, items, interactions."""
+    """Count sequences, items and interactions."""
     return tables.counts(evidence, entry, "table_4_2")
 
 
@@ -19,7 +19,7 @@ def table_4_3(evidence: Evidence, entry: Mapping) -> Table:
 
 
 def table_4_4(evidence: Evidence, entry: Mapping) -> Table:
-    """What serves as the state: the user encoder, item embeddings, implicit positions."""
+    """Compare states: the user encoder, item embeddings, implicit positions."""
     return tables.comparison(evidence, entry, "table_4_4")
 
 

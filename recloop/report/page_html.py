@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from recloop.report import printing
-from recloop.report.page import Exhibit, Grid, Page, Section
+from recloop.report.page import Exhibit, Grid, Page, Part, Section
 from recloop.report.page_markdown import anchor
 from recloop.report.tables import Table
 
@@ -20,9 +20,12 @@ INLINE = [
 ]
 
 
-def render(page: Page, into: Path) -> str:
+def render(page: Page) -> str:
     """Write the page as HTML."""
-    links = "".join(f'<a href="#{anchor(section.title)}">{escape(section.title)}</a>' for section in page.sections)
+    links = "".join(
+        f'<a href="#{anchor(section.title)}">{escape(section.title)}</a>'
+        for section in page.sections
+    )
     head = "".join(f"<p>{inline(text)}</p>" for text in page.lead)
     body = "\n".join(section_html(section) for section in page.sections)
     return (
@@ -49,7 +52,7 @@ def section_html(section: Section) -> str:
     return f'<section id="{anchor(section.title)}">\n<h2>{escape(section.title)}</h2>\n{parts}\n</section>'
 
 
-def part_html(part: str | list[str] | Grid | Exhibit) -> str:
+def part_html(part: Part) -> str:
     """Write one part of a section."""
     if isinstance(part, list):
         return f"<ul>{''.join(f'<li>{inline(line)}</li>' for line in part)}</ul>"
@@ -60,16 +63,26 @@ def part_html(part: str | list[str] | Grid | Exhibit) -> str:
 
 def grid_html(grid: Grid) -> str:
     """Write a small table of texts; a verdict gets its colour."""
-    head = "".join(f"<th>{inline(text)}</th>" for text in grid.head)
-    rows = "".join(f"<tr>{''.join(map(grid_cell, row))}</tr>" for row in grid.rows)
+    kinds = [column_kind(column) for column in zip(*grid.rows, strict=True)]
+    head = "".join(
+        f'<th class="{kind}">{inline(text)}</th>'
+        for text, kind in zip(grid.head, kinds, strict=True)
+    )
+    rows = "".join(f"<tr>{''.join(map(grid_cell, row, kinds))}</tr>" for row in grid.rows)
     return f'<div class="wide"><table class="grid"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def grid_cell(text: str) -> str:
+def column_kind(column: tuple[str, ...]) -> str:
+    """Name a column of numbers, which stand to the right, or one of verdicts, which have a colour."""
+    if all(re.fullmatch(r"[\d,.]+( \w+)?|–", text) for text in column):
+        return "number"
+    return "verdict" if all(text[:2] in ("✔ ", "✘ ", "○ ", "– ") for text in column) else "text"
+
+
+def grid_cell(text: str, kind: str) -> str:
     """Write one cell of a grid."""
-    verdict = re.fullmatch(r"[✔✘○–] ([a-z]+).*", text)
-    kind = f"verdict {verdict[1]}" if verdict else "number" if re.fullmatch(r"[\d,.]+( \w+)?|–", text) else ""
-    return f'<td class="{kind}">{inline(text)}</td>' if kind else f"<td>{inline(text)}</td>"
+    verdict = text[2:].split(" ")[0] if kind == "verdict" else ""
+    return f'<td class="{f"{kind} {verdict}".strip()}">{inline(text)}</td>'
 
 
 def exhibit_html(exhibit: Exhibit) -> str:
@@ -94,7 +107,9 @@ def table_html(table: Table) -> str:
         f"<tbody>{''.join(block_html(block, cells, len(columns) + 1))}</tbody>"
         for block, cells in printing.blocks(table.cells)
     )
-    notes = "".join(f"<p>{escape(note)}</p>" for note in [f"{table.stamp}.", *printing.footnotes(table)])
+    notes = "".join(
+        f"<p>{escape(note)}</p>" for note in [f"{table.stamp}.", *printing.footnotes(table)]
+    )
     shown = f'<table class="cells"><thead><tr>{head}</tr></thead>{bodies}</table>'
     return f'<div class="wide">{shown}</div><div class="note">{notes}</div>'
 
@@ -122,4 +137,5 @@ def cell_html(cell: dict, line: str) -> str:
     value, spread, mark = printing.ours(cell)
     styled = {1: f"<strong>{value}</strong>", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     raised = f"<sup>{mark}</sup>" if mark else ""
-    return f'<td title="{escape(cell["not_run"] or "")}">{styled}{raised}{f"<small>{spread}</small>" if spread else ""}</td>'
+    below = f"<small>{spread}</small>" if spread else ""
+    return f'<td title="{escape(cell["not_run"] or "")}">{styled}{raised}{below}</td>'

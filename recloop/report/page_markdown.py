@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from recloop.report.page import Exhibit, Grid, Page, Section
+from recloop.report.page import Exhibit, Grid, Page, Part, Section
 from recloop.report.printing import pipes
 
 
 def render(page: Page, into: Path) -> str:
     """Write the page as Markdown."""
-    contents = " · ".join(f"[{section.title}](#{anchor(section.title)})" for section in page.sections)
+    contents = " · ".join(
+        f"[{section.title}](#{anchor(section.title)})" for section in page.sections
+    )
     head = [f"# {page.title}", *page.lead, f"{contents} · [HTML page](index.html)"]
     return "\n\n".join([*head, *(section_text(section, into) for section in page.sections)]) + "\n"
 
@@ -23,12 +25,14 @@ def section_text(section: Section, into: Path) -> str:
     return "\n\n".join([f"## {section.title}", *(part_text(part, into) for part in section.parts)])
 
 
-def part_text(part: str | list[str] | Grid | Exhibit, into: Path) -> str:
+def part_text(part: Part, into: Path) -> str:
     """Write one part of a section."""
     if isinstance(part, list):
         return "\n".join(f"- {line}" for line in part)
     if isinstance(part, Grid):
-        return "\n".join([pipes(part.head), pipes(["---"] * len(part.head)), *map(pipes, part.rows)])
+        return "\n".join(
+            [pipes(part.head), pipes(["---"] * len(part.head)), *map(pipes, part.rows)]
+        )
     return exhibit_text(part, into) if isinstance(part, Exhibit) else part
 
 

@@ -1,7 +1,7 @@
 """What a figure shows, as tidy data and panels; `recloop.report.figures` draws it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 import polars as pl
@@ -48,55 +48,78 @@ def sweep(evidence: Evidence, entry: Mapping) -> Plot:
     letters = iter(ascii_lowercase)
     drawn = [swept(evidence, entry, dataset, next(letters)) for dataset in entry["datasets"]]
     for extra in entry.get("panels", []):
-        drawn += [compared(evidence, extra, dataset, next(letters), "bars") for dataset in extra["datasets"]]
+        drawn += [
+            compared(evidence, extra, dataset, next(letters), "bars")
+            for dataset in extra["datasets"]
+        ]
     return together(evidence, entry, drawn)
 
 
 def subsets(evidence: Evidence, entry: Mapping) -> Plot:
     """Show runs one below the other, a column per metric, with the `baseline` of the entry as a line."""
     letters = iter(ascii_lowercase)
-    drawn = [compared(evidence, entry, dataset, next(letters), "dots") for dataset in entry["datasets"]]
+    drawn = [
+        compared(evidence, entry, dataset, next(letters), "dots") for dataset in entry["datasets"]
+    ]
     return together(evidence, entry, drawn)
 
 
 def together(evidence: Evidence, entry: Mapping, drawn: list[tuple[Panel, list[dict]]]) -> Plot:
     """Join panels to a plot."""
     data = pl.DataFrame([point for _, points in drawn for point in points], schema=POINT)
-    return Plot(tuple(panel for panel, _ in drawn), data, labels.stamp(evidence, entry["datasets"]))
+    panels = [panel for panel, _ in drawn]
+    if len(panels) > 1:
+        panels = [replace(panel, title=f"({panel.letter}) {panel.title}") for panel in panels]
+    return Plot(tuple(panels), data, labels.stamp(evidence, entry["datasets"]))
 
 
-def swept(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> tuple[Panel, list[dict]]:
+def swept(
+    evidence: Evidence, entry: Mapping, dataset: str, letter: str
+) -> tuple[Panel, list[dict]]:
     """Collect the runs of a sweep on one data set."""
     (model,) = entry["models"]
     places = [(place, name, None) for place, name in evidence.points(model, dataset)]
-    title = f"({letter}) {labels.origin(evidence, dataset)}"
+    title = labels.origin(evidence, dataset)
     axis = entry.get("axis") or sweeps.swept(model).replace("_", " ")
     panel = Panel(letter, title, "lines", tuple(entry["metrics"]), axis)
     return panel, points(evidence, letter, dataset, entry["metrics"], places)
 
 
-def compared(evidence: Evidence, entry: Mapping, dataset: str, letter: str, kind: str) -> tuple[Panel, list[dict]]:
+def compared(
+    evidence: Evidence, entry: Mapping, dataset: str, letter: str, kind: str
+) -> tuple[Panel, list[dict]]:
     """Collect runs that stand side by side on one data set."""
     places = []
     for model in entry["models"]:
         for value, name in evidence.points(model, dataset):
-            places.append((None, name, labels.model(evidence.study, name) if value is None else str(value)))
+            places.append(
+                (None, name, labels.model(evidence.study, name) if value is None else str(value))
+            )
     baseline = entry.get("baseline")
     if baseline:
         places.append((None, baseline, labels.model(evidence.study, baseline)))
-    title = f"({letter}) {labels.origin(evidence, dataset)}"
+    title = labels.origin(evidence, dataset)
     label = labels.model(evidence.study, baseline) if baseline else None
     panel = Panel(letter, title, kind, tuple(entry["metrics"]), baseline=label)
     return panel, points(evidence, letter, dataset, entry["metrics"], places)
 
 
-def points(evidence: Evidence, letter: str, dataset: str, metrics: list[str], places: list[tuple]) -> list[dict]:
+def points(
+    evidence: Evidence, letter: str, dataset: str, metrics: list[str], places: list[tuple]
+) -> list[dict]:
     """Read the values of runs, one row per seed, or one that says why there is none."""
     origin = {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
     rows = []
     for place, model, label in places:
         for metric, k in map(split, metrics):
-            found = {"panel": letter, "dataset": dataset, **origin, "model": model, "label": label, "place": place}
+            found = {
+                "panel": letter,
+                "dataset": dataset,
+                **origin,
+                "model": model,
+                "label": label,
+                "place": place,
+            }
             values = valued(evidence, Quantity(dataset, model, metric, k))
             rows += [found | {"metric": metric, "k": k} | value for value in values]
     return rows
@@ -105,6 +128,8 @@ def points(evidence: Evidence, letter: str, dataset: str, metrics: list[str], pl
 def valued(evidence: Evidence, quantity: Quantity) -> list[dict]:
     """Read the value of every seed, or why there is none."""
     dataset, model, metric, k = quantity
-    saved = evidence.results.frame.filter(dataset=dataset, model=model, metric=metric, k=k).sort("seed")
+    saved = evidence.results.frame.filter(dataset=dataset, model=model, metric=metric, k=k).sort(
+        "seed"
+    )
     found = saved.select("seed", "value").to_dicts()
     return found or [{"not_run": evidence.why(quantity)}]

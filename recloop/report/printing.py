@@ -5,9 +5,18 @@ from pathlib import Path
 
 import polars as pl
 
+from recloop.report import labels
 from recloop.report.tables import SIMPLE, Table
 
-ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "α": r"$\alpha$", "λ": r"$\lambda$", "β": r"$\beta$"}
+ESCAPES = {
+    "_": r"\_",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "α": r"$\alpha$",
+    "λ": r"$\lambda$",
+    "β": r"$\beta$",
+}
 SYMBOLS = {"–": "--", "−": "$-$", "±": r"$\pm$", "†": r"$\dagger$", "≥": r"$\geq$", "≤": r"$\leq$"}
 LINES = ("ours", "printed", "difference")
 
@@ -81,8 +90,9 @@ def footnotes(table: Table) -> list[str]:
         notes.append("± is the standard deviation over seeds.")
     if table.reference:
         notes.append(
-            f"* better, † worse than {table.reference}, p < 0.05 after Holm's correction over the table (paired t-test "
-            "over events or sessions; coverage by bootstrap over sessions and seeds)."
+            f"Marks: * better, † worse than {table.reference}, p < 0.05 after Holm's correction over "
+            "the table (paired t-test over events or sessions; coverage by bootstrap over sessions "
+            "and seeds)."
         )
     if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
         notes.append("? a printed number in doubt; the ledger says why.")
@@ -92,7 +102,9 @@ def footnotes(table: Table) -> list[str]:
 def missing(cells: pl.DataFrame) -> list[str]:
     """Say what was not run and why, once per reason."""
     absent = cells.filter(pl.col("ours").is_null())
-    found = absent.group_by("block", "not_run", maintain_order=True).agg(pl.col("row").unique(maintain_order=True))
+    found = absent.group_by("block", "not_run", maintain_order=True).agg(
+        pl.col("row").unique(maintain_order=True)
+    )
     whole = dict(cells.group_by("block").agg(pl.col("row").n_unique()).iter_rows())
     notes = []
     for block, reason, names in found.iter_rows():
@@ -112,7 +124,7 @@ def markdown(table: Table) -> str:
 
 def title(table: Table) -> str:
     """Name a table: its number in the paper and its caption."""
-    return f"{table.name.replace('_', ' ', 1).replace('_', '.').capitalize()}. {table.caption}"
+    return f"{labels.exhibit(table.name)}. {table.caption}"
 
 
 def markdown_block(cells: pl.DataFrame) -> Iterator[str]:
@@ -139,7 +151,11 @@ def pipes(texts: Iterable[str]) -> str:
 def markdown_cell(cell: dict, line: str) -> str:
     """Write one cell of one line."""
     if line != "ours":
-        return printed(cell) if line == "printed" else number(cell["difference"], cell["digits"], signed=True)
+        return (
+            printed(cell)
+            if line == "printed"
+            else number(cell["difference"], cell["digits"], signed=True)
+        )
     value, spread, mark = ours(cell)
     styled = {1: f"**{value}**", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     return " ".join(filter(None, [styled + mark.replace("*", r"\*"), spread]))
@@ -149,7 +165,11 @@ def latex(table: Table) -> str:
     """Write a table as LaTeX for booktabs."""
     columns = table.cells["column"].unique(maintain_order=True).to_list()
     head = " & ".join(["", *map(latex_metric, columns)]) + r" \\"
-    body = [line for block, cells in blocks(table.cells) for line in latex_block(block, cells, len(columns))]
+    body = [
+        line
+        for block, cells in blocks(table.cells)
+        for line in latex_block(block, cells, len(columns))
+    ]
     notes = " ".join(escape(note) for note in [f"{table.stamp}.", *footnotes(table)])
     return "\n".join(
         [
@@ -189,7 +209,11 @@ def latex_block(block: str, cells: pl.DataFrame, width: int) -> Iterator[str]:
 def latex_cell(cell: dict, line: str) -> str:
     """Write one cell of one line."""
     if line != "ours":
-        text = printed(cell) if line == "printed" else number(cell["difference"], cell["digits"], signed=True)
+        text = (
+            printed(cell)
+            if line == "printed"
+            else number(cell["difference"], cell["digits"], signed=True)
+        )
         return rf"\textit{{{escape(text)}}}" if text else ""
     value, spread, mark = (escape(text) for text in ours(cell))
     styled = {1: rf"\textbf{{{value}}}", 2: rf"\underline{{{value}}}"}.get(cell["rank"], value)

@@ -23,7 +23,9 @@ def is_current(path: Path, key: str) -> bool:
     """Say whether the stamp has this key and all its files are as they were made."""
     try:
         made = json.loads(path.read_text())
-        return made["key"] == key and all(hash_of(Path(file)) == was for file, was in made["files"].items())
+        return made["key"] == key and all(
+            hash_of(Path(file)) == was for file, was in made["files"].items()
+        )
     except (OSError, ValueError, KeyError, AttributeError):
         return False
 

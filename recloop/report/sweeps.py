@@ -18,7 +18,9 @@ def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
     """List the runs of a sweep in its own order: `m,a={0,1}` is `m` and `m,a=1` where the study says a: 0."""
     choices = [found.split(",") for found in BRACES.findall(model)]
     holes = BRACES.sub("{}", model)
-    names = (holes.format(*(value.strip() for value in values)) for values in itertools.product(*choices))
+    names = (
+        holes.format(*(value.strip() for value in values)) for values in itertools.product(*choices)
+    )
     return list(dict.fromkeys(plain(name, defaults) for name in names))
 
 
@@ -34,7 +36,11 @@ def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
     """Check whether `value`, read as YAML, is the default; 1 and 1.0 agree, 1 and true do not."""
     given = yaml.safe_load(value)
     default = defaults.get(key)
-    return key in defaults and given == default and isinstance(given, bool) == isinstance(default, bool)
+    return (
+        key in defaults
+        and given == default
+        and isinstance(given, bool) == isinstance(default, bool)
+    )
 
 
 def swept(model: str) -> str | None:
@@ -46,7 +52,9 @@ def swept(model: str) -> str | None:
 def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
     """Pair every value of a sweep with its run: (0.5, "m,a=0.5"); without braces (None, model)."""
     key = swept(model)
-    return [(value_of(name, key, defaults) if key else None, name) for name in spread(model, defaults)]
+    return [
+        (value_of(name, key, defaults) if key else None, name) for name in spread(model, defaults)
+    ]
 
 
 def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
@@ -85,7 +93,11 @@ def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
 
 def of_part(study: Mapping, entry: Mapping, part: Mapping) -> Iterator[tuple[str, str]]:
     """List the (data set, run) pairs of one panel or one check."""
-    models = [model for key in ("models", "simple", "than", "against", "baseline") for model in as_list(part.get(key))]
+    models = [
+        model
+        for key in ("models", "simple", "than", "against", "baseline")
+        for model in as_list(part.get(key))
+    ]
     datasets = part.get("datasets", entry.get("datasets", study["datasets"]))
     for dataset, model in itertools.product(datasets, models):
         yield from ((dataset, run) for run in spread(model, defaults(study, model, dataset)))

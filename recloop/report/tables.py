@@ -17,7 +17,10 @@ from recloop.report.evidence import Evidence
 
 PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
 CELL = {
-    **dict.fromkeys(["block", "dataset", "source", "stand_in", "group", "row", "model", "column", "metric"], pl.String),
+    **dict.fromkeys(
+        ["block", "dataset", "source", "stand_in", "group", "row", "model", "column", "metric"],
+        pl.String,
+    ),
     "k": pl.Int64,
     "digits": pl.Int64,
     **dict.fromkeys(["ours", "sd", "low", "high"], pl.Float64),
@@ -110,9 +113,15 @@ def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
 
 def ranked(cells: pl.DataFrame) -> pl.DataFrame:
     """Add the difference to print and the place within the column, 1 for the best of the block."""
-    better = pl.when(pl.col("metric").is_in(metrics.DOWN)).then(pl.col("ours")).otherwise(-pl.col("ours"))
+    better = (
+        pl.when(pl.col("metric").is_in(metrics.DOWN))
+        .then(pl.col("ours"))
+        .otherwise(-pl.col("ours"))
+    )
     rank = better.rank("min").over("block", "column").cast(pl.Int64)
-    return cells.with_columns(difference=pl.col("ours") - pl.col("printed"), rank=rank).select(*CELL)
+    return cells.with_columns(difference=pl.col("ours") - pl.col("printed"), rank=rank).select(
+        *CELL
+    )
 
 
 def marked(evidence: Evidence, rows: list[dict], reference: str) -> list[dict]:
@@ -122,7 +131,9 @@ def marked(evidence: Evidence, rows: list[dict], reference: str) -> list[dict]:
     for row, test, p in zip(rows, tests, adjusted, strict=True):
         gain = test.pop("gain", 0.0)
         certain = not np.isnan(p) and p < 1 - significance.LEVEL
-        row.update(test, p_holm=number_or_none(p), mark=("*" if gain > 0 else "†") if certain else "")
+        row.update(
+            test, p_holm=number_or_none(p), mark=("*" if gain > 0 else "†") if certain else ""
+        )
     return rows
 
 
@@ -136,18 +147,29 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
     if mine.metric in metrics.BY_SYSTEM:
         gain = evidence.sampling.observed(mine) - evidence.sampling.observed(theirs)
         draws = evidence.sampling.draw(mine) - evidence.sampling.draw(theirs)
-        return {"gain": direction * gain, "p": significance.two_sided(gain, float(draws.std(ddof=1)))}
-    result = significance.paired(evidence.results.per_event(mine), evidence.results.per_event(theirs))
+        return {
+            "gain": direction * gain,
+            "p": significance.two_sided(gain, float(draws.std(ddof=1))),
+        }
+    result = significance.paired(
+        evidence.results.per_event(mine), evidence.results.per_event(theirs)
+    )
     return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
 
 
 def counts(evidence: Evidence, entry: Mapping, name: str) -> Table:
     """Set data sets against their counts."""
     rows = [
-        counted(evidence, name, dataset, metric) for dataset in entry["datasets"] for metric in entry["metrics"]
+        counted(evidence, name, dataset, metric)
+        for dataset in entry["datasets"]
+        for metric in entry["metrics"]
     ]
-    cells = pl.DataFrame(rows, schema=CELL).with_columns(difference=pl.col("ours") - pl.col("printed"))
-    return Table(name, entry["caption"], entry["source"], labels.stamp(evidence, entry["datasets"]), cells)
+    cells = pl.DataFrame(rows, schema=CELL).with_columns(
+        difference=pl.col("ours") - pl.col("printed")
+    )
+    return Table(
+        name, entry["caption"], entry["source"], labels.stamp(evidence, entry["datasets"]), cells
+    )
 
 
 def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict:
@@ -165,7 +187,7 @@ def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict
         "digits": 0,
     }
     value = size(evidence.split(dataset), metric)
-    ours = {"ours": value} if value is not None else {"not_run": evidence.data(dataset).get("not_run") or "not run"}
+    ours = {"ours": value} if value is not None else {"not_run": evidence.why_dataset(dataset)}
     return found | ours | in_print(evidence, exhibit, Quantity(dataset, "", metric, None))
 
 

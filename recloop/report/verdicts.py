@@ -10,7 +10,9 @@ from recloop.report.evidence import Evidence
 from recloop.report.printing import number, pipes
 
 SCHEMA = {
-    **dict.fromkeys(["id", "claim", "strength", "origin", "kind", "dataset", "source", "stand_in"], pl.String),
+    **dict.fromkeys(
+        ["id", "claim", "strength", "origin", "kind", "dataset", "source", "stand_in"], pl.String
+    ),
     "metric": pl.String,
     "k": pl.Int64,
     "comparison": pl.String,
@@ -26,7 +28,11 @@ ORDER = ("holds", "holds in part", "undecided", "fails", "not run")
 
 def judge_all(evidence: Evidence) -> pl.DataFrame:
     """Judge every comparison of every claim; one row per comparison, with the verdict on its claim."""
-    rows = [row for name, claim in evidence.study["claims"].items() for row in judged(evidence, name, claim)]
+    rows = [
+        row
+        for name, claim in evidence.study["claims"].items()
+        for row in judged(evidence, name, claim)
+    ]
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
@@ -34,11 +40,18 @@ def judged(evidence: Evidence, name: str, claim: Mapping) -> list[dict]:
     """Judge one claim."""
     rows = examine(claim, evidence.points, evidence.sampling, evidence.printed, evidence.why)
     whole = claim_verdict(pl.DataFrame(rows, infer_schema_length=None))
-    about = {"id": name, "claim": claim["claim"], "strength": claim.get("strength"), "origin": claim["source"]}
-    return [about | row | where(evidence, row["dataset"]) | {"claim_verdict": whole} for row in rows]
+    about = {
+        "id": name,
+        "claim": claim["claim"],
+        "strength": claim.get("strength"),
+        "origin": claim["source"],
+    }
+    return [
+        about | row | ground(evidence, row["dataset"]) | {"claim_verdict": whole} for row in rows
+    ]
 
 
-def where(evidence: Evidence, dataset: str) -> dict:
+def ground(evidence: Evidence, dataset: str) -> dict:
     """Say on which data a comparison was judged."""
     return {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
 
@@ -49,16 +62,28 @@ def tally(judged: pl.DataFrame) -> dict[str, int]:
     return {verdict: verdicts.count(verdict) for verdict in ORDER if verdict in verdicts}
 
 
+def counted(judged: pl.DataFrame) -> str:
+    """Say how many claims got which verdict."""
+    found = "; ".join(f"{verdict}: {count}" for verdict, count in tally(judged).items())
+    return f"{judged['id'].n_unique()} claims. {found[:1].upper()}{found[1:]}."
+
+
 def markdown(evidence: Evidence, judged: pl.DataFrame) -> str:
     """Write the claims as a Markdown table."""
     datasets = judged["dataset"].unique(maintain_order=True).to_list()
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in tally(judged).items())
     head = ["claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers"]
-    parts = [f"_{labels.stamp(evidence, datasets)}_", f"{judged['id'].n_unique()} claims: {counted}."]
+    parts = [f"_{labels.stamp(evidence, datasets)}_", counted(judged)]
     parts += [warning(evidence, datasets)] if any(map(evidence.stand_in, datasets)) else []
     rows = [pipes(head), pipes(["---"] * len(head))]
     for (name,), part in judged.group_by("id", maintain_order=True):
-        rows.append(pipes([f"**{name}** {part['claim'][0]} ({part['origin'][0]})", *summary(evidence.study, part)]))
+        rows.append(
+            pipes(
+                [
+                    f"**{name}** {part['claim'][0]} ({part['origin'][0]})",
+                    *summary(evidence.study, part),
+                ]
+            )
+        )
     return "\n\n".join(["# Claims", *parts, "\n".join(rows), LEGEND]) + "\n"
 
 
@@ -79,8 +104,17 @@ def warning(evidence: Evidence, datasets: list[str]) -> str:
 
 def summary(study: Mapping, rows: pl.DataFrame) -> list[str]:
     """Sum up one claim: verdict, per data set, counts, worst comparison, printed numbers."""
-    per_set = [of_dataset(study, rows.filter(dataset=name), verdicts) for name, verdicts in by_dataset(rows).iter_rows()]
-    return [rows["claim_verdict"][0], "<br>".join(per_set), agreeing(rows), worst(study, rows), in_print(rows)]
+    per_set = [
+        of_dataset(study, rows.filter(dataset=name), verdicts)
+        for name, verdicts in by_dataset(rows).iter_rows()
+    ]
+    return [
+        rows["claim_verdict"][0],
+        "<br>".join(per_set),
+        agreeing(rows),
+        worst(study, rows),
+        in_print(rows),
+    ]
 
 
 def of_dataset(study: Mapping, rows: pl.DataFrame, verdicts: list[str]) -> str:
@@ -95,7 +129,9 @@ def of_dataset(study: Mapping, rows: pl.DataFrame, verdicts: list[str]) -> str:
 def agreeing(rows: pl.DataFrame) -> str:
     """Count the comparisons on the claimed side."""
     ran = rows.filter(pl.col("not_run").is_null())
-    return f"{ran['leans'].sum()} of {len(ran)}, {ran['certain'].sum()} certain" if len(ran) else "–"
+    return (
+        f"{ran['leans'].sum()} of {len(ran)}, {ran['certain'].sum()} certain" if len(ran) else "–"
+    )
 
 
 def worst(study: Mapping, rows: pl.DataFrame) -> str:
@@ -104,16 +140,22 @@ def worst(study: Mapping, rows: pl.DataFrame) -> str:
     if ran.is_empty():
         return "–"
     row = ran.row(ran["distance"].arg_min(), named=True)
-    effect, low, high = (number(row[name], labels.digits(row["metric"])) for name in ("effect", "low", "high"))
+    effect, low, high = (
+        number(row[name], labels.digits(row["metric"])) for name in ("effect", "low", "high")
+    )
     metric = labels.metric(row["metric"], row["k"])
-    return f"{labels.dataset(study, row['dataset'])} {metric}, {named(study, row['comparison'])}: {effect} [{low}, {high}]"
+    where = f"{labels.dataset(study, row['dataset'])} {metric}"
+    return f"{where}, {named(study, row['comparison'])}: {effect} [{low}, {high}]"
 
 
 def named(study: Mapping, comparison: str) -> str:
     """Write the models of a comparison with their labels."""
     words = comparison.split(" ")
     known = [word.split(",")[0] in study["models"] for word in words]
-    return " ".join(labels.model(study, word) if is_model else word for word, is_model in zip(words, known, strict=True))
+    return " ".join(
+        labels.model(study, word) if is_model else word
+        for word, is_model in zip(words, known, strict=True)
+    )
 
 
 def in_print(rows: pl.DataFrame) -> str:
@@ -129,7 +171,10 @@ def in_print(rows: pl.DataFrame) -> str:
 def contradicting(rows: pl.DataFrame) -> list[str]:
     """List the comparisons that the printed numbers contradict."""
     against = rows.filter(~pl.col("printed"))
-    return [f"{row['dataset']} {row['metric']}@{row['k']} {row['comparison']}" for row in against.iter_rows(named=True)]
+    return [
+        f"{row['dataset']} {row['metric']}@{row['k']} {row['comparison']}"
+        for row in against.iter_rows(named=True)
+    ]
 
 
 def runs(study: Mapping) -> list[tuple[str, str]]:

@@ -38,12 +38,16 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
         ) from error
 
 
-def pack(model: nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]) -> dict[str, Tensor]:
+def pack(
+    model: nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """Name every tensor that decides how training goes on: weights, optimiser, best weights, random state."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
     for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
+        tensors |= {
+            f"optimiser/{index}/{name}": torch.as_tensor(value) for name, value in state.items()
+        }
     tensors["random/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
@@ -68,4 +72,8 @@ def unpack(
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Pick the tensors whose names start with `prefix/`, without it."""
-    return {name.removeprefix(f"{prefix}/"): t for name, t in tensors.items() if name.startswith(f"{prefix}/")}
+    return {
+        name.removeprefix(f"{prefix}/"): t
+        for name, t in tensors.items()
+        if name.startswith(f"{prefix}/")
+    }

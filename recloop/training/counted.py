@@ -10,7 +10,13 @@ from recloop.models.counted.state import DoesNotFit
 
 
 def train(
-    make: Callable[[], nn.Module], parts: dict[str, Sessions], items: int, training: dict, seed: int, side: Path, **_
+    make: Callable[[], nn.Module],
+    parts: dict[str, Sessions],
+    items: int,
+    training: dict,
+    seed: int,
+    side: Path,
+    **_,
 ) -> tuple[dict[str, Tensor], dict]:
     """Count once over the training part.
 

@@ -61,14 +61,27 @@ def train(
     into.mkdir(parents=True, exist_ok=True)
     curve = found.pop("curve")
     pl.DataFrame(curve, schema=CURVE).write_csv(into / "curve.csv")
-    record = identity | found | {"settings": settings, "parameters": count(weights)} | costs(clocks, device)
+    record = (
+        identity
+        | found
+        | {"settings": settings, "parameters": count(weights)}
+        | costs(clocks, device)
+    )
     record["split"] = split_hash(sessions)
-    checkpoint.save(into / "weights.safetensors", weights, {"split": record["split"], "settings": settings})
+    checkpoint.save(
+        into / "weights.safetensors", weights, {"split": record["split"], "settings": settings}
+    )
     (into / "run.json").write_text(json.dumps(record, indent=1))
     shutil.rmtree(side, ignore_errors=True)
 
 
-CURVE = {"update": pl.Int64, "epoch": pl.Float64, "loss": pl.Float64, "valid_ndcg10": pl.Float64, "seconds": pl.Float64}
+CURVE = {
+    "update": pl.Int64,
+    "epoch": pl.Float64,
+    "loss": pl.Float64,
+    "valid_ndcg10": pl.Float64,
+    "seconds": pl.Float64,
+}
 
 
 def rank_test(
@@ -105,25 +118,31 @@ def rank_test(
     length = settings["training"]["length"]
     events = Events.of(Sessions.read(sessions / "test.parquet"), length, facts["items"])
     if not tensors:
-        return write_lists(into, events, *(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k))))
+        return write_lists(
+            into, events, *(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k)))
+        )
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
     found = rank(model.to(device), events, top_k, device)
     return write_lists(into, events, found.better, found.tied, found.top)
 
 
-def write_lists(into: Path, events: Events, better: np.ndarray, tied: np.ndarray, top: np.ndarray) -> None:
+def write_lists(
+    into: Path, events: Events, better: np.ndarray, tied: np.ndarray, top: np.ndarray
+) -> None:
     """Write one row per event, or an empty table with the same columns."""
     rows = slice(0, len(better))
     into.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame({
-        "session": pl.Series(events.session[rows], dtype=pl.Int64),
-        "position": pl.Series(events.position[rows], dtype=pl.Int32),
-        "target": pl.Series(events.target[rows], dtype=pl.Int32),
-        "better": pl.Series(better, dtype=pl.Int32),
-        "tied": pl.Series(tied, dtype=pl.Int32),
-        "top": pl.Series(top, dtype=pl.Array(pl.Int32, top.shape[1])),
-    }).write_parquet(into)
+    pl.DataFrame(
+        {
+            "session": pl.Series(events.session[rows], dtype=pl.Int64),
+            "position": pl.Series(events.position[rows], dtype=pl.Int32),
+            "target": pl.Series(events.target[rows], dtype=pl.Int32),
+            "better": pl.Series(better, dtype=pl.Int32),
+            "tied": pl.Series(tied, dtype=pl.Int32),
+            "top": pl.Series(top, dtype=pl.Array(pl.Int32, top.shape[1])),
+        }
+    ).write_parquet(into)
 
 
 def maker(settings: dict, facts: dict) -> Callable[[], nn.Module]:

@@ -108,7 +108,9 @@ class Trainer:
                     self.validate()
                 if self.stopping:
                     self.keep()
-                    raise SystemExit(f"told to stop after update {self.progress.update}; run again to go on")
+                    raise SystemExit(
+                        f"told to stop after update {self.progress.update}; run again to go on"
+                    )
                 if self.progress.stale >= self.schedule.patience:
                     break
         return self.best
@@ -118,7 +120,8 @@ class Trainer:
         done, skip = divmod(self.progress.update, self.epoch_updates)
         for epoch in range(done, self.schedule.epochs):
             order = torch.randperm(
-                len(self.pieces), generator=torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+                len(self.pieces),
+                generator=torch.Generator().manual_seed(self.seed * 1_000_003 + epoch),
             )
             yield from order.split(self.schedule.batch_size)[skip if epoch == done else 0 :]
 
@@ -147,18 +150,24 @@ class Trainer:
         """Rank the validation events, keep the weights if they are the best, write the checkpoint."""
         done = self.progress
         ranks = rank(self.model, self.events, 0, self.device)
-        score = expected_gain(ranks.better, ranks.tied, SELECTION_CUTOFF, GAINS["NDCG"]).mean().item()
+        score = (
+            expected_gain(ranks.better, ranks.tied, SELECTION_CUTOFF, GAINS["NDCG"]).mean().item()
+        )
         done.stale += 1
         if score > done.best:
             done.best, done.best_update, done.stale = score, done.update, 0
-            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-        done.curve.append({
-            "update": done.update,
-            "epoch": done.update / self.epoch_updates,
-            "loss": done.loss / done.counted,
-            "valid_ndcg10": score,
-            "seconds": done.seconds,
-        })
+            self.best = {
+                name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()
+            }
+        done.curve.append(
+            {
+                "update": done.update,
+                "epoch": done.update / self.epoch_updates,
+                "loss": done.loss / done.counted,
+                "valid_ndcg10": score,
+                "seconds": done.seconds,
+            }
+        )
         done.loss, done.counted = 0.0, 0
         self.tell(self.line())
         self.keep()
@@ -231,7 +240,9 @@ def train(
         The best weights and the facts for the record.
     """
     pieces = cut(parts["train"], training["length"], items)
-    events = Events.of(parts["valid"], training["length"], items).sample(training["validation_events"], seed=0)
+    events = Events.of(parts["valid"], training["length"], items).sample(
+        training["validation_events"], seed=0
+    )
 
     def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
         torch.manual_seed(seed)
@@ -239,7 +250,11 @@ def train(
         return Trainer(make().to(device), pieces, events, schedule, seed, path, tell, device)
 
     rates = training["learning_rate"]
-    tried = tune(trainer, rates, training["tuning_epochs"], side / "tuning.json") if len(rates) > 1 else []
+    tried = (
+        tune(trainer, rates, training["tuning_epochs"], side / "tuning.json")
+        if len(rates) > 1
+        else []
+    )
     rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
     chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
     weights, done = chosen.fit(), chosen.progress
@@ -266,7 +281,9 @@ def tune(trainer: Callable, rates: list[float], epochs: int, path: Path) -> list
         candidate.tell(f"tries learning_rate {rate}")
         with contextlib.suppress(Diverged):
             candidate.fit()
-        tried.append({"learning_rate": rate, "epochs": epochs, "valid_ndcg10": candidate.progress.best})
+        tried.append(
+            {"learning_rate": rate, "epochs": epochs, "valid_ndcg10": candidate.progress.best}
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(tried))
     return tried

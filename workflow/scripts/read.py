@@ -18,7 +18,9 @@ def read(source: dict, raw: Path, into: Path) -> None:
     """
     reading = resolve_name(f"recloop.data.readers.{source['reader']}").read(raw)
     counts = write_tables(reading, into)
-    print(f"{source['title']}: {counts['rows']:,} events, {counts['malformed']:,} malformed lines set aside")
+    print(
+        f"{source['title']}: {counts['rows']:,} events, {counts['malformed']:,} malformed lines set aside"
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ PATIENCE_SECONDS = 60
 def call(command: list[str]) -> int:
     """Hand a command to the server, wait for it and give its exit code."""
     with connect() as line:
-        request = json.dumps({"command": command, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+        request = json.dumps(
+            {"command": command, "folder": os.getcwd(), "environment": dict(os.environ)}
+        ).encode()
         outputs = array.array("i", [1, 2])
         line.sendmsg([len(request).to_bytes(4)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)])
         line.sendall(request)
@@ -48,7 +50,9 @@ def connect() -> socket.socket:
     FOLDER.mkdir(exist_ok=True)
     given_up = time.monotonic() + PATIENCE_SECONDS
     with open(FOLDER / "warm.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several first callers starts it, the others wait here
+        fcntl.flock(
+            lock, fcntl.LOCK_EX
+        )  # one of several first callers starts it, the others wait here
         server = None
         while time.monotonic() < given_up:
             line = socket.socket(socket.AF_UNIX)
@@ -60,14 +64,18 @@ def connect() -> socket.socket:
             if server is None or server.poll() is not None:
                 server = start()
             time.sleep(0.05)
-    raise SystemExit(f"no answer from {SOCKET} in {PATIENCE_SECONDS} s; set RECLOOP_WARM=0 to do without it")
+    raise SystemExit(
+        f"no answer from {SOCKET} in {PATIENCE_SECONDS} s; set RECLOOP_WARM=0 to do without it"
+    )
 
 
 def start() -> subprocess.Popen:
     """Start the server in a session of its own, so that Ctrl-C in the terminal is not meant for it."""
     with open(FOLDER / "warm.log", "w") as log:
         own = [sys.executable, __file__, "--serve"]
-        return subprocess.Popen(own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def serve() -> None:
@@ -78,7 +86,9 @@ def serve() -> None:
     import scipy.sparse  # noqa: F401
     import torch  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that waiting is cut short; children are reaped below
+    signal.signal(
+        signal.SIGCHLD, lambda *_: None
+    )  # so that waiting is cut short; children are reaped below
     Path(SOCKET).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(SOCKET)

@@ -58,7 +58,11 @@ def _items(clicks: pl.LazyFrame, buys: pl.LazyFrame) -> pl.DataFrame:
     seen = pl.concat([clicked, bought], how="vertical_relaxed").collect(engine="streaming")
     named = pl.col("category").str.contains(r"^([1-9]|1[0-2])$")
     branded = pl.col("category").str.contains(r"^\d{3,}$")
-    return seen.sort("len", "category", descending=[True, False]).group_by("item").agg(
-        category=pl.col("category").filter(named).first(),
-        brand=pl.col("category").filter(branded).first(),
+    return (
+        seen.sort("len", "category", descending=[True, False])
+        .group_by("item")
+        .agg(
+            category=pl.col("category").filter(named).first(),
+            brand=pl.col("category").filter(branded).first(),
+        )
     )

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 NEXT_SHARE = np.array([0.4, 0.25, 0.15, 0.12, 0.08])  # of the items that may follow one item
 BRANDS_PER_CLUSTER = 4
-NOUNS = (
-    "lamp,kettle,jacket,boots,backpack,tent,guitar,camera,desk,chair,racket,bicycle,watch,scarf,"
-    "blender,puzzle,novel,keyboard,mirror,carpet,candle,helmet,drill,hammer,teapot,pillow,curtain,"
-    "notebook,umbrella,wallet,sofa,telescope,skates,violin,apron,vase,ladder,radio,globe,easel"
-).split(",")
-ADJECTIVES = (
-    "small,large,light,sturdy,quiet,bright,classic,modern,plain,striped,red,blue,green,grey,oak,"
-    "steel,woollen,folding,vintage,compact"
-).split(",")
-SYLLABLES = "bar,ked,lor,min,nov,pel,ras,sol,tam,vin,wex,zor".split(",")
+_NOUNS = (
+    "lamp kettle jacket boots backpack tent guitar camera desk chair racket bicycle watch scarf "
+    "blender puzzle novel keyboard mirror carpet candle helmet drill hammer teapot pillow curtain "
+    "notebook umbrella wallet sofa telescope skates violin apron vase ladder radio globe easel"
+)
+_ADJECTIVES = (
+    "small large light sturdy quiet bright classic modern plain striped red blue green grey oak "
+    "steel woollen folding vintage compact"
+)
+_SYLLABLES = "bar ked lor min nov pel ras sol tam vin wex zor"
+NOUNS, ADJECTIVES, SYLLABLES = _NOUNS.split(), _ADJECTIVES.split(), _SYLLABLES.split()
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,7 @@ def stock(items: int, clusters: int, random: np.random.Generator) -> Shelves:
     first = np.cumsum(size) - size
     brand = cluster * BRANDS_PER_CLUSTER + random.integers(0, BRANDS_PER_CLUSTER, items)
     popular_next, novel_next = _followers(cluster, order, first, size, random)
-    return Shelves(
-        cluster, brand, weight, popular_next, novel_next, NEXT_SHARE, order, first, size
-    )
+    return Shelves(cluster, brand, weight, popular_next, novel_next, NEXT_SHARE, order, first, size)
 
 
 def _followers(

@@ -103,7 +103,9 @@ def next_item_probabilities(
     np.add.at(chance, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
     category = shelves.cluster == taste
     weight = shelves.weight * category
-    chance += BROWSE * (appetite * category / category.sum() + (1 - appetite) * weight / weight.sum())
+    chance += BROWSE * (
+        appetite * category / category.sum() + (1 - appetite) * weight / weight.sum()
+    )
     chance += WANDER * shelves.weight / shelves.weight.sum()
     chance *= 1 - repeats
     np.add.at(chance, history, repeats / len(history))

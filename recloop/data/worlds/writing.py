@@ -56,7 +56,9 @@ def write_retailrocket(
             seen.with_columns(event=pl.lit("view"), number=None),
             carted.with_columns(pl.col("time") + SECOND, event=pl.lit("addtocart"), number=None),
             bought.with_columns(
-                pl.col("time") + 2 * SECOND, event=pl.lit("transaction"), number=pl.int_range(pl.len())
+                pl.col("time") + 2 * SECOND,
+                event=pl.lit("transaction"),
+                number=pl.int_range(pl.len()),
             ),
         ],
         how="vertical_relaxed",

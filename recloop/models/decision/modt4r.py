@@ -85,14 +85,16 @@ class MODT4R(nn.Module):
         self.table = None if with_user else item_embedding(items, dim)
         self.implicit = small(length, dim) if state == "position" else None
         self.position = small(length, dim)  # P_t, shared by the tokens of a step (Eq. 4.7)
-        self.scale = nn.ParameterDict({
-            name: small(dim) for name in self.tokens if name in OBJECTIVES
-        })  # E_o
+        self.scale = nn.ParameterDict(
+            {name: small(dim) for name in self.tokens if name in OBJECTIVES}
+        )  # E_o
         self.multi = CausalBlocks(dim, layers, heads, dropout)
         self.predict = nn.ModuleDict({name: nn.Linear(dim, 1) for name in self.scale})  # Eq. 4.11
         self.act = Catalogue(dim, items)  # Eq. 4.12, with the identity as activation
         self.rank = Catalogue(dim, items) if self.item_loss else None  # Eq. 4.13
-        self.register_buffer("vectors", torch.cat([item_vectors, item_vectors.new_zeros(1, item_vectors.shape[1])]))
+        self.register_buffer(
+            "vectors", torch.cat([item_vectors, item_vectors.new_zeros(1, item_vectors.shape[1])])
+        )
         novel = torch.from_numpy(novel_items(item_counts.numpy()))
         self.register_buffer("novel", torch.cat([novel, novel.new_zeros(1)]))
 

@@ -3,7 +3,7 @@
 Wang et al. MODT4R. TKDE 2025, Sec 4.5.1 (Baselines); Chen et al. Decision Transformer. NeurIPS 2021.
 """
 
-from recloop.models.decision.modt4r import OBJECTIVES, MODT4R
+from recloop.models.decision.modt4r import MODT4R, OBJECTIVES
 
 
 class MRDT(MODT4R):

@@ -22,13 +22,11 @@ class ValueNetwork(nn.Module):
         super().__init__()
         self.backbone = backbone()
         self.rank = Catalogue(self.backbone.dim, items)
-        self.values = nn.ModuleList(
-            Catalogue(self.backbone.dim, items) for _ in range(objectives)
-        )
+        self.values = nn.ModuleList(Catalogue(self.backbone.dim, items) for _ in range(objectives))
 
     def value_at(
         self, states: Float[Tensor, "*row dim"], items: Int[Tensor, "*row"]
-    ) -> Float[Tensor, "objective *row"]:
+    ) -> Float[Tensor, " objective *row"]:
         """Value one given item per state under every objective."""
         return torch.stack([value.at(states, items) for value in self.values])
 

@@ -40,10 +40,13 @@ class SMONAC(SMORL):
         step = self.step(batch)
         states, taken = step.states[step.real], batch.following[step.real]
         others = self.draw(taken)
-        values = torch.cat([
-            step.main.value_at(states, taken)[..., None],
-            step.main.value_at(states[:, None].expand(-1, self.negatives, -1), others),
-        ], dim=-1)  # objective row action
+        values = torch.cat(
+            [
+                step.main.value_at(states, taken)[..., None],
+                step.main.value_at(states[:, None].expand(-1, self.negatives, -1), others),
+            ],
+            dim=-1,
+        )  # objective row action
         imitation = step.main.rank.loss(states, taken, self.advantage(values))
         errors = self.td_errors(step).mean(1) + self.negative_errors(step, values).mean(1)
         self.updates += 1

@@ -1,0 +1,78 @@
+"""Amazon Industrial and Scientific: sequences with titles, brands where they are known.
+
+Sequences and titles: Fu et al. IISAN. SIGIR 2024. Brands and descriptions: MiniOneRec, 2025,
+joined by title since the two number their items differently.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+from pathlib import Path
+
+import polars as pl
+
+from recloop.data.quarantine import Checked, missing, read_fields, separate
+from recloop.data.tables import Reading, as_interactions, as_items, unroll
+
+USERS = "am_Industrial_and_Scientific_users.tsv"
+ITEMS = "Industrial_and_Scientific_items.tsv"
+TEXTS = "Industrial_and_Scientific.item.json"
+
+
+def read(raw: Path, max_malformed: float = 0.01) -> Reading:
+    """Read reviews in the order in which each user wrote them; there are no times."""
+    users = _checked(raw / USERS, ("user", "items"), max_malformed)
+    titles = _checked(raw / ITEMS, ("item", "title"), max_malformed)
+    listed = users.rows.with_columns(pl.col("items").str.strip_chars().str.split(" "))
+    events = unroll(listed, "items", "user")
+    return Reading(
+        interactions=as_interactions(events, "rating", user=pl.col("user"), item=pl.col("item")),
+        items=_items(events, titles.rows, raw / TEXTS),
+        malformed=pl.concat([users.malformed, titles.malformed]),
+        files=(raw / USERS, raw / ITEMS, raw / TEXTS),
+    )
+
+
+def _checked(path: Path, columns: tuple[str, str], max_malformed: float) -> Checked:
+    problems = {f"has no {column}": missing(column) for column in columns}
+    rows = read_fields(path, columns, "\t")
+    return separate(rows, path, problems, max_malformed, width=len(columns))
+
+
+def _items(events: pl.LazyFrame, titles: pl.LazyFrame, texts: Path) -> pl.DataFrame:
+    seen = events.select("item").unique().collect()
+    named = (
+        titles.unique("item", keep="first", maintain_order=True)
+        .collect()
+        .select("item", pl.col("title").map_elements(html.unescape, return_dtype=pl.String))
+    )
+    described = pl.DataFrame(
+        [
+            {
+                "key": _key(entry["title"]),
+                "brand": entry["brand"].strip() or None,
+                "description": _joined(entry["description"]),
+            }
+            for entry in json.loads(texts.read_text()).values()
+        ],
+        schema={"key": pl.String, "brand": pl.String, "description": pl.String},
+    ).unique("key", keep="none")  # one title for two products says nothing about either
+    key = pl.col("title").map_elements(_key, return_dtype=pl.String)
+    items = seen.join(named, on="item", how="left").with_columns(key=key)
+    return as_items(items.join(described, on="key", how="left"))
+
+
+def _key(title: str) -> str:
+    return html.unescape(title).strip().lower()
+
+
+def _joined(description: str) -> str | None:
+    """Join the paragraphs, which are published as the text of a Python list."""
+    try:
+        paragraphs = ast.literal_eval(description)
+    except (ValueError, SyntaxError):
+        paragraphs = [description]
+    text = " ".join(paragraphs) if isinstance(paragraphs, list) else str(paragraphs)
+    return html.unescape(text).strip() or None

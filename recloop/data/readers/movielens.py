@@ -1,0 +1,50 @@
+"""MovieLens ratings with titles and genres, the `ml-latest-small` files.
+
+Harper, Konstan. The MovieLens Datasets: History and Context. TiiS 2015.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from recloop.data.quarantine import missing, read_fields, separate, whole
+from recloop.data.tables import Reading, as_interactions, as_items
+
+COLUMNS = ("userId", "movieId", "rating", "timestamp")
+
+
+def read(raw: Path, max_malformed: float = 0.01) -> Reading:
+    """Read ratings of half to five stars; times come in seconds."""
+    path = raw / "ratings.csv"
+    rows = read_fields(path, COLUMNS, ",", header=True).with_columns(
+        time=whole("timestamp") * 1000, stars=pl.col("rating").cast(pl.Float32, strict=False)
+    )
+    problems = {
+        "has no user": missing("userId"),
+        "has no movie": missing("movieId"),
+        "has a rating other than 0.5 to 5": ~pl.col("stars").is_between(0.5, 5),
+        "has no readable time": pl.col("time").is_null(),
+        "has a time before 1970": pl.col("time") < 0,
+    }
+    checked = separate(rows, path, problems, max_malformed, width=len(COLUMNS))
+    names = {"user": pl.col("userId"), "item": pl.col("movieId"), "time": pl.col("time")}
+    return Reading(
+        interactions=as_interactions(checked.rows, "rating", **names, rating=pl.col("stars")),
+        items=_items(checked.rows, raw / "movies.csv"),
+        malformed=checked.malformed,
+        files=(path, raw / "movies.csv"),
+    )
+
+
+def _items(ratings: pl.LazyFrame, path: Path) -> pl.DataFrame:
+    """Give the titles and genres of the rated movies; the first genre is the category."""
+    seen = ratings.select(item="movieId").unique().collect()
+    movies = pl.read_csv(path, infer_schema=False).rename({"movieId": "item"})
+    genres = pl.col("genres").str.split("|")
+    none = pl.col("genres") == "(no genres listed)"
+    described = movies.with_columns(
+        attributes=pl.when(~none).then(genres), category=pl.when(~none).then(genres.list.first())
+    )
+    return as_items(seen.join(described, on="item", how="left"))
