@@ -91,7 +91,9 @@ def _do(
     events = step(events)
     left.append(_count(name, events))
     if not events.height:
-        raise FilterError(f"nothing is left after {_told(left)}. Lower the minima or the order.")
+        raise FilterError(
+            f"nothing is left after {_told(left)}. Lower the minima, or widen the period."
+        )
     return events
 
 
@@ -102,11 +104,10 @@ def _keep_frequent(events: pl.DataFrame, column: str, minimum: int) -> pl.DataFr
 
 
 def _count(step: str, events: pl.DataFrame) -> dict[str, Any]:
-    sessions, items = (int((np.bincount(events[c].to_numpy()) > 0).sum()) for c in COUNTED)
+    sessions, items = (
+        int((np.bincount(events[c].to_numpy()) > 0).sum()) for c in ("session", "item")
+    )
     return {"step": step, "sessions": sessions, "items": items, "interactions": events.height}
-
-
-COUNTED = ("session", "item")
 
 
 def _told(left: list[dict[str, Any]]) -> str:

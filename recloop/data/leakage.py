@@ -27,10 +27,10 @@ def check(parts: Parts, by: str) -> dict[str, Any]:
     else:
         _no_common_ids(parts)
     _validation_is_not_test(parts)
-    if by == "last_session":
-        _no_later_training(parts)
     if by == "time":
         _no_later_start(parts)
+    if by in ("last_session", "time"):
+        _no_later_training(parts)
     return report(parts)
 
 
@@ -70,19 +70,24 @@ def _only_earlier_items(parts: Parts) -> None:
     """Leave one out: what a part trains on or is given ends before the next part's target."""
     for earlier, later in (("train", "valid"), ("valid", "test")):
         both = parts[earlier].join(parts[later], on="session", suffix="_later")
-        prefix = pl.col("item_later").list.head(pl.col("item").list.len())
-        known = pl.col("item").list.len() > pl.col("first_target_later")
-        wrong = both.filter(known | (pl.col("item") != prefix)).height
+        length = pl.col("item").list.len()
+        differs = pl.lit(False)
+        for column in ("item", "time"):
+            prefix = pl.col(f"{column}_later").list.head(length)
+            differs |= pl.col(column).ne_missing(prefix)
+        known = length > pl.col("first_target_later")
+        wrong = both.filter(known | differs).height
         _stop_if(wrong, f"{wrong} sessions of {earlier} know the target of {later}")
 
 
 def _no_later_training(parts: Parts) -> None:
-    """Last session: no training event of a user is later than the user's first test target."""
+    """No training event of a user, where users are known, is later than a target of theirs."""
     end = pl.col("time").list.max().max()
     for earlier, later in (("train", "valid"), ("train", "test"), ("valid", "test")):
         ends = parts[earlier].group_by("user").agg(end=end)
         asked = parts[later].select("user", asked=pl.col("time").list.get(1, null_on_oob=True))
-        wrong = ends.join(asked, on="user").filter(pl.col("end") > pl.col("asked")).height
+        both = ends.join(asked, on="user").filter(pl.col("end") > pl.col("asked"))
+        wrong = both["user"].n_unique()
         _stop_if(wrong, f"{wrong} users have events in {earlier} later than a target of {later}")
 
 
@@ -101,7 +106,7 @@ def _contents(rows: pl.DataFrame) -> pl.Series:
 
 def _unseen(parts: Parts, part: str) -> float:
     asked = pl.col("item").list.slice(pl.col("first_target"))
-    targets = parts[part].select(item=asked).explode("item", empty_as_null=False)["item"]
+    targets = parts[part].select(item=asked).explode("item")["item"].drop_nulls()
     return float((~targets.is_in(parts["train"]["item"].explode().unique().implode())).mean() or 0)
 
 

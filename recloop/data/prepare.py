@@ -150,7 +150,7 @@ def _canonical(column: pl.Series) -> bytes:
         return json.dumps(column.to_list()).encode()
     if isinstance(column.dtype, pl.List):
         lengths = column.list.len().fill_null(0)
-        values = column.explode(empty_as_null=False).drop_nulls()
+        values = column.explode().drop_nulls()
         return _canonical(lengths) + _canonical(values)
     return np.ascontiguousarray(column.fill_null(-1).to_numpy().astype("<i8")).tobytes()
 

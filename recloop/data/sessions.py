@@ -19,7 +19,7 @@ class SessionError(ValueError):
     """The source lacks what this way of cutting needs."""
 
 
-def cut(events: pl.DataFrame, by: str, gap_minutes: float | None = None) -> pl.DataFrame:
+def cut(events: pl.DataFrame, by: str, gap_minutes: int | float | None = None) -> pl.DataFrame:
     """Cut events and number the sessions 0, 1, ... in the order in which they lie."""
     if by == "given":
         _need(events, "given", "sessions by: given", "user or gap")
@@ -44,7 +44,10 @@ def keep_last(events: pl.DataFrame, number: int) -> pl.DataFrame:
 
 
 def as_lists(events: pl.DataFrame) -> pl.DataFrame:
-    """Turn events into one row per session, renumbered 0, 1, ..."""
+    """Turn events into one row per session, numbered 0, 1, ... by their last event where times are known.
+
+    Neighbourhood models take the order of rows for recency.
+    """
     timed = events["time"].null_count() < events.height
     time = pl.col("time") if timed else pl.lit(None, pl.List(pl.Int64)).first()
     listed = events.group_by("session", maintain_order=True).agg(
@@ -53,6 +56,8 @@ def as_lists(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("purchase").alias("event"),
         time.alias("time"),
     )
+    if timed:
+        listed = listed.sort(pl.col("time").list.last(), maintain_order=True)
     return listed.with_columns(session=pl.int_range(pl.len(), dtype=pl.Int64))
 
 

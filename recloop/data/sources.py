@@ -65,6 +65,18 @@ def fetch(source: Mapping[str, Any], into: Path, mirror: Path | None = None) -> 
     return record
 
 
+def is_whole(into: Path) -> bool:
+    """Say whether the raw files in a folder are those that were fetched; only one newer than the record is hashed."""
+    since = (into / RECORD).stat().st_mtime
+    for name, was in _recorded(into).items():
+        path = into / name
+        if not path.is_file() or path.stat().st_size != was["bytes"]:
+            return False
+        if path.stat().st_mtime > since and _measure(path)["sha256"] != was["sha256"]:
+            return False
+    return True
+
+
 def _generate(source: Mapping[str, Any], into: Path) -> dict[str, Any]:
     world = import_module(f"recloop.data.worlds.{source['world']}")
     files = world.generate(into, source["writes"], source["seed"], source["sizes"])
@@ -161,14 +173,18 @@ def _get(address: str | Mapping[str, str], part: Path, expected: Mapping[str, An
 def _download(link: str, part: Path, size: int | None) -> None:
     """Download with a progress bar; a broken download goes on where it stopped."""
     for trial in range(TRIES):
+        resumed = part.exists()
         try:
             _download_rest(link, part)
         except OSError as fault:
             if fault.errno in (errno.ENOSPC, errno.EDQUOT) or trial == TRIES - 1:
                 raise
         else:
-            if size is None or part.stat().st_size >= size or trial == TRIES - 1:
+            have = part.stat().st_size
+            if size is None or have == size or (have > size and not resumed):
                 return
+            if have > size:
+                part.unlink()  # the server began anew instead of going on
         time.sleep(PAUSE * 2**trial)
 
 

@@ -22,7 +22,7 @@ class SplitError(ValueError):
 
 
 def split(
-    sessions: pl.DataFrame, by: str, shares: Sequence[float] | None = None, seed: int = 0
+    sessions: pl.DataFrame, by: str, shares: Sequence[int | float] | None = None, seed: int = 0
 ) -> dict[str, pl.DataFrame]:
     """Part sessions in one of four ways.
 
@@ -102,7 +102,7 @@ _PARTINGS = {"session": _by_session, "time": _by_time, "last_session": _by_last_
 WAYS = (*_PARTINGS, "leave_one_out")
 
 
-def _checked(shares: Sequence[float] | None) -> Sequence[float]:
+def _checked(shares: Sequence[int | float] | None) -> Sequence[int | float]:
     if shares is None or len(shares) != 3 or abs(sum(shares) - 1) > 1e-9 or min(shares) <= 0:
         raise SplitError(
             f"shares are {shares}, expected three above 0 that sum to 1: [.8, .1, .1]."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ SIZES = {"items": 20, "sessions": 400, "mean_length": 8}
 START = 1_396_310_400  # seconds since 1970: 2014-04-01
 
 
-def generate(into: Path, writes: str, seed: int, sizes: dict[str, float]) -> list[Path]:
+def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
     """Write sessions of equal length that start anywhere on the ring."""
     if unknown := sizes.keys() - SIZES.keys():
         raise ValueError(f"ring has no size {sorted(unknown)}. Known: {', '.join(SIZES)}.")

@@ -119,10 +119,10 @@ def _followers(
     size: NDArray[Any],
     random: np.random.Generator,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Draw followers from the popular third and from the obscure rest of the own category."""
+    """Draw followers from the popular third, its top above all, and from the obscure rest."""
     third = np.maximum(size // 3, 1)[cluster][:, None]
     begin, whole = first[cluster][:, None], size[cluster][:, None]
     draw = random.random((2, len(cluster), len(NEXT_SHARE)))
-    popular = begin + (draw[0] * third).astype(np.int64)
+    popular = begin + (draw[0] * draw[0] * third).astype(np.int64)
     novel = begin + third + (draw[1] * (whole - third)).astype(np.int64)
     return order[popular], order[novel]

@@ -9,7 +9,7 @@ numbers are used, no exp or log, so that every machine writes the same bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recloop.data.worlds.shelves import Shelves, stock
-from recloop.data.worlds.writing import WRITERS, write_catalogue, write_truth
+from recloop.data.worlds.writing import WRITERS, Log, write_catalogue, write_truth
 
 SIZES = {
     "items": 1200,
@@ -31,37 +31,14 @@ SIZES = {
 # Share of next items that follow the last one, come from the taste, come from the whole shop; what
 # `repeats` takes away comes off all three alike.
 FOLLOW, BROWSE, WANDER = 0.7, 0.2, 0.1
-APPETITES = (0.1, 0.5, 0.9)  # chance of the mood for the novel, a third of the customers each
+APPETITES = (0.05, 0.3, 0.8)  # chance of the mood for the novel, a third of the customers each
 DRIFT = 0.3  # chance that the taste moves to the next category between two sessions
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000  # milliseconds
 START = {"yoochoose": 16_161, "retailrocket": 16_558, "lfm1b": 15_492}  # days since 1970
 CART, PURCHASE = 0.10, 0.5  # chance of a cart after a click, of a purchase after a cart
 
 
-@dataclass(frozen=True)
-class Log:
-    """What happened: one entry per session, and one per event in the order of sessions.
-
-    Args:
-        user: user of each session.
-        taste: category that the user has in mind in each session.
-        appetite: of each user, chance of the mood for the novel.
-        session: session of each event.
-        item: item of each event.
-        time: milliseconds since 1970 of each event.
-        bought: 0 nothing, 1 put into the cart, 2 bought, for each event.
-    """
-
-    user: NDArray[Any]
-    taste: NDArray[Any]
-    appetite: NDArray[Any]
-    session: NDArray[Any]
-    item: NDArray[Any]
-    time: NDArray[Any]
-    bought: NDArray[Any]
-
-
-def generate(into: Path, writes: str, seed: int, sizes: dict[str, float]) -> list[Path]:
+def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
     """Write a shop's log in a published format, its catalogue and its truth."""
     if unknown := sizes.keys() - SIZES.keys():
         raise ValueError(f"shop has no size {sorted(unknown)}. Known: {', '.join(SIZES)}.")
@@ -77,7 +54,7 @@ def generate(into: Path, writes: str, seed: int, sizes: dict[str, float]) -> lis
 
 
 def visit(
-    shelves: Shelves, start_day: int, sizes: dict[str, float], random: np.random.Generator
+    shelves: Shelves, start_day: int, sizes: Mapping[str, int | float], random: np.random.Generator
 ) -> Log:
     """Let every user come, look around and buy."""
     user = _users(int(sizes["users"]), int(sizes["sessions"]), random)

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recloop.data.catalogue import CATALOGUE
 from recloop.data.worlds.shelves import Shelves
-
-if TYPE_CHECKING:
-    from recloop.data.worlds.shop import Log
 
 SECOND = 1_000
 FIRST_ID = 214_500_001  # item numbers as wide as Yoochoose's
 CARTED, BOUGHT = 1, 2
 TIME = "%Y-%m-%dT%H:%M:%S%.3fZ"
+
+
+@dataclass(frozen=True)
+class Log:
+    """What happened: one entry per session, and one per event in the order of sessions.
+
+    Args:
+        user: user of each session.
+        taste: category that the user has in mind in each session.
+        appetite: of each user, chance of the mood for the novel.
+        session: session of each event.
+        item: item of each event.
+        time: milliseconds since 1970 of each event.
+        bought: 0 nothing, 1 put into the cart, 2 bought, for each event.
+    """
+
+    user: NDArray[Any]
+    taste: NDArray[Any]
+    appetite: NDArray[Any]
+    session: NDArray[Any]
+    item: NDArray[Any]
+    time: NDArray[Any]
+    bought: NDArray[Any]
 
 
 def write_yoochoose(
@@ -78,7 +100,7 @@ def write_lfm1b(into: Path, shelves: Shelves, log: Log, random: np.random.Genera
     return [_csv(columns, into / "LFM-1b_LEs.txt", header=False, separator="\t")]
 
 
-WRITERS: dict[str, Callable[[Path, Shelves, Any, np.random.Generator], list[Path]]] = {
+WRITERS: dict[str, Callable[[Path, Shelves, Log, np.random.Generator], list[Path]]] = {
     "yoochoose": write_yoochoose,
     "retailrocket": write_retailrocket,
     "lfm1b": write_lfm1b,
@@ -104,7 +126,7 @@ def write_catalogue(into: Path, shelves: Shelves) -> Path:
 
 
 def write_truth(
-    into: Path, shelves: Shelves, log: Log, sizes: dict[str, float]
+    into: Path, shelves: Shelves, log: Log, sizes: Mapping[str, int | float]
 ) -> tuple[Path, Path]:
     """Write what no model is told: shelves, tastes and appetites, numbers first."""
     arrays = {**vars(shelves), "id": shelves.ids(FIRST_ID)}

@@ -1,0 +1,118 @@
+"""From tables to the three parts: what is written, and which settings stop."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from recloop.data.prepare import SettingError, check_settings, prepare
+from recloop.data.tables import Reading, as_items, write_tables
+
+SPLIT = {"by": "session", "shares": [0.6, 0.2, 0.2]}
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Ten sessions of the items c, a, c, b and one of rare items; every c is bought once."""
+    sessions = [name for name in "abcdefghij" for _ in "cacb"] + ["k", "k"]
+    rows = pl.LazyFrame(
+        {
+            "session": sessions,
+            "item": [*("cacb" * 10), "x", "y"],
+            "time": list(range(42)),
+            "position": list(range(42)),
+            "event": ["click", "click", "purchase", "click"] * 10 + ["click", "view"],
+        },
+        schema_overrides={"time": pl.Int64, "position": pl.Int64},
+    )
+    items = as_items(pl.DataFrame({"item": list("abcxy"), "title": list("ABCXY")}))
+    write_tables(Reading(rows, items), tmp_path / "tables")
+    return tmp_path / "tables"
+
+
+def _prepare(tables, settings=None, split=SPLIT, seed=1, name="sessions"):
+    into = tables.parent / name
+    settings = {"order": ["items"], "min_item_events": 2, **(settings or {})}
+    return prepare(tables, into, settings, split, seed, {"title": "letters"}), into
+
+
+def test_parts_items_and_record_are_written(tables):
+    record, into = _prepare(tables)
+    train = pl.read_parquet(into / "train.parquet")
+    assert dict(train.schema) == {
+        "session": pl.Int64,
+        "user": pl.String,
+        "item": pl.List(pl.Int32),
+        "event": pl.List(pl.UInt8),
+        "time": pl.List(pl.Int64),
+        "first_target": pl.Int32,
+    }
+    assert train["item"].to_list() == [[2, 0, 2, 1]] * 6
+    assert train["event"].to_list() == [[0, 0, 1, 0]] * 6
+    items = pl.read_parquet(into / "items.parquet")
+    assert items.select("item", "id", "count", "title").rows() == [
+        (0, "a", 6, "A"),
+        (1, "b", 6, "B"),
+        (2, "c", 12, "C"),
+    ]
+    assert record == json.loads((into / "split.json").read_text())
+    assert record["counts"]["test"] == {
+        "sessions": 2,
+        "items": 3,
+        "interactions": 8,
+        "targets": 6,
+    }
+    assert record["source"] == {"title": "letters"}
+    assert record["quarantined"] == 0
+
+
+def test_the_hash_tells_content_from_content(tables):
+    first, _ = _prepare(tables)
+    again, _ = _prepare(tables, name="again")
+    other, _ = _prepare(tables, seed=2, name="other")
+    kinds, _ = _prepare(tables, {"purchases": []}, name="kinds")
+    assert first["hash"] == again["hash"]
+    assert len({first["hash"], other["hash"], kinds["hash"]}) == 3
+
+
+def test_kinds_of_events_are_chosen(tables):
+    record, into = _prepare(tables, {"events": ["purchase"]})
+    assert record["counts"]["train"] == {
+        "sessions": 6,
+        "items": 1,
+        "interactions": 6,
+        "targets": 0,
+    }
+    assert pl.read_parquet(into / "items.parquet")["id"].to_list() == ["c"]
+
+
+def test_the_last_events_of_whole_histories_are_kept(tables):
+    _, into = _prepare(tables, {"sessions": {"by": "given", "last": 2}})
+    assert pl.read_parquet(into / "items.parquet")["id"].to_list() == ["b", "c"]
+    assert pl.read_parquet(into / "test.parquet")["item"].to_list() == [[1, 0]] * 2
+
+
+def test_kinds_that_the_source_lacks_stop(tables):
+    with pytest.raises(SettingError, match="of which the source has none"):
+        _prepare(tables, {"events": ["play"]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "split", "told"),
+    [
+        ({"min_items_events": 3}, SPLIT, r"Did you mean 'min_item_events'\?"),
+        ({"events": ["clicks"]}, SPLIT, r"Did you mean 'click'\?"),
+        ({"order": ["item"]}, SPLIT, r"Did you mean 'items'\?"),
+        ({"sessions": {"gap_minute": 3}}, SPLIT, r"Did you mean 'gap_minutes'\?"),
+        ({"sessions": {"by": "users"}}, SPLIT, r"Did you mean 'user'\?"),
+        ({"repeat": "twice"}, SPLIT, "Known: once, until_stable"),
+        ({"min_item_events": 3}, SPLIT, "order has no step 'items'"),
+        ({}, {"by": "sessions"}, r"Did you mean 'session'\?"),
+        ({}, {"buy": "session"}, r"Did you mean 'by'\?"),
+    ],
+)
+def test_mistyped_settings_stop_with_the_nearest(settings, split, told):
+    with pytest.raises(SettingError, match=told):
+        check_settings(settings, split)

@@ -1,0 +1,99 @@
+"""Malformed lines never touch the good ones, and too many of them stop the reading."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recloop.data.quarantine import MalformedError
+from recloop.data.readers import lfm1b, retailrocket
+from recloop.data.tables import INTERACTIONS, write_tables
+
+HEADER = "timestamp,visitorid,event,itemid,transactionid"
+numbers = st.integers(1, 10**6)
+good_lines = st.tuples(st.integers(0, 2**42), numbers, numbers)
+# Text that cannot be a listening event: no tab, or no number where the time should be.
+bad_lines = st.one_of(
+    st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), max_size=20),
+    st.just("1\t2\t3\t4\tnoon"),
+    st.just("1\t2\t3\t4\t-5"),
+    st.just("1\t2\t3\t\t5"),
+    st.just("1\t2\t3\t4\t5\t6"),
+)
+
+
+def _table(reader, raw: Path, **settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+    reading = reader.read(raw, **settings)
+    write_tables(reading, raw / "tables")
+    return pl.read_parquet(raw / "tables" / "interactions.parquet"), reading.malformed
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(good_lines, min_size=1, max_size=30))
+def test_rows_survive_the_round_trip(rows):
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [f"{time},{user},view,{item}," for time, user, item in rows]
+        (Path(folder) / "events.csv").write_text("\n".join([HEADER, *lines]))
+        events, malformed = _table(retailrocket, Path(folder))
+    assert dict(events.schema) == INTERACTIONS
+    assert malformed.is_empty()
+    read = events.sort("position").select("time", "user", "item").rows()
+    assert read == [(time, str(user), str(item)) for time, user, item in rows]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(good_lines, bad_lines), min_size=1, max_size=30), good_lines)
+def test_malformed_lines_change_no_good_row(lines, last):
+    lines = [*lines, last]
+    good = [line for line in lines if isinstance(line, tuple)]
+    with tempfile.TemporaryDirectory() as folder:
+        texts = [
+            line if isinstance(line, str) else f"{line[1]}\t1\t1\t{line[2]}\t{line[0]}"
+            for line in lines
+        ]
+        (Path(folder) / "LFM-1b_LEs.txt").write_text("\n".join(texts), encoding="utf-8")
+        events, malformed = _table(lfm1b, Path(folder), max_malformed=1.0)
+    read = events.sort("position").select("time", "user", "item").rows()
+    assert read == [(time * 1000, str(user), str(item)) for time, user, item in good]
+    expected = [place for place, line in enumerate(lines, start=1) if isinstance(line, str)]
+    assert malformed["line"].to_list() == expected
+    assert malformed["text"].to_list() == [line for line in lines if isinstance(line, str)]
+
+
+def test_a_broken_byte_spoils_its_own_line_only(tmp_path):
+    (tmp_path / "LFM-1b_LEs.txt").write_bytes(b"1\t1\t1\t\xff\xfe\t5\n1\t1\t1\t7\t5\n")
+    events, malformed = _table(lfm1b, tmp_path, max_malformed=0.5)
+    assert events["item"].to_list() == ["7"]
+    assert malformed.select("line", "reason").rows() == [(1, "is not UTF-8")]
+
+
+def test_too_many_malformed_lines_stop_with_examples(tmp_path):
+    (tmp_path / "LFM-1b_LEs.txt").write_text("1\t1\t1\t7\t5\n" * 90 + "<html>\n" * 10)
+    with pytest.raises(MalformedError, match=r"10 of 100 lines.*0\.01.*line 91 .*<html>"):
+        lfm1b.read(tmp_path)
+    assert lfm1b.read(tmp_path, max_malformed=0.1).malformed.height == 10
+
+
+def test_the_file_of_another_data_set_stops(tmp_path):
+    (tmp_path / "events.csv").write_text("userId,movieId\n1,2\n")
+    with pytest.raises(MalformedError, match=r"first line is 'userId,movieId', expected 'timest"):
+        retailrocket.read(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "told"), [(None, "no such file"), ("", "empty file")])
+def test_a_missing_or_empty_file_stops(tmp_path, text, told):
+    if text is not None:
+        (tmp_path / "events.csv").write_text(text)
+    with pytest.raises(MalformedError, match=told):
+        retailrocket.read(tmp_path)
+
+
+def test_a_header_alone_stops(tmp_path):
+    (tmp_path / "events.csv").write_text(HEADER + "\n")
+    with pytest.raises(MalformedError, match="no rows"):
+        retailrocket.read(tmp_path)

@@ -1,0 +1,239 @@
+"""Each reader on a few lines whose rows are known, malformed ones among them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from importlib import import_module
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recloop.data.quarantine import MalformedError
+from recloop.data.tables import write_tables
+
+TIME = 1_396_868_709_277  # 2014-04-07T11:05:09.277Z
+
+
+def _read(reader: str, raw: Path, files: dict[str, str], **settings):
+    raw.mkdir(exist_ok=True)
+    for name, text in files.items():
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(raw / name, "wt", encoding="utf-8", newline="") as file:
+            file.write(text)
+    reading = import_module(f"recloop.data.readers.{reader}").read(raw, **settings)
+    write_tables(reading, raw / "tables")
+    return pl.read_parquet(raw / "tables" / "interactions.parquet"), reading
+
+
+def _rows(interactions: pl.DataFrame, *columns: str) -> list[tuple]:
+    return interactions.select(columns).rows()
+
+
+def _bad(reading) -> list[tuple]:
+    return reading.malformed.select("file", "line", "reason").rows()
+
+
+def test_yoochoose_joins_clicks_and_buys_in_time(tmp_path):
+    clicks = (
+        "1,2014-04-07T11:05:09.277Z,214536502,0\r\n"
+        "1,2014-04-07T11:06:09.277Z,214536500,S\n"
+        "2,2014-04-07T11:05:10Z,214536500,5\n"
+        "2,2014-04-07T11:05:11Z,214536500,1234567890\n"
+        "1,2014-04-07T11:06,214536500,S\n"
+        "\n"
+        "3,2014-04-07T11:05:09.277Z,,0\n"
+        "3,2014-04-07T11:05:09.277Z,7\n"
+        "3,2014-04-07T11:05:09.277Z,7,0,9"
+    )
+    buys = "1,2014-04-07T11:06:09.277Z,214536502,100,1\n1,2014-04-07T11:06:09.277Z,7,free,1\n"
+    files = {"yoochoose-clicks.dat": clicks, "yoochoose-buys.dat": buys}
+    events, reading = _read("yoochoose", tmp_path / "raw", files, max_malformed=0.9)
+    assert _rows(events, "session", "item", "time", "event") == [
+        ("1", "214536502", TIME, "click"),
+        ("1", "214536500", TIME + 60_000, "click"),
+        ("1", "214536502", TIME + 60_000, "purchase"),
+        ("2", "214536500", TIME + 723, "click"),
+        ("2", "214536500", TIME + 1_723, "click"),
+    ]
+    assert events["user"].null_count() == 5
+    assert _bad(reading) == [
+        ("yoochoose-clicks.dat", 5, "has no readable time"),
+        ("yoochoose-clicks.dat", 6, "does not have 4 fields"),
+        ("yoochoose-clicks.dat", 7, "has no item"),
+        ("yoochoose-clicks.dat", 8, "does not have 4 fields"),
+        ("yoochoose-clicks.dat", 9, "does not have 4 fields"),
+        ("yoochoose-buys.dat", 2, "has no readable price or quantity"),
+    ]
+    named = reading.items.select("item", "category", "brand").rows()
+    assert named == [("214536500", "5", "1234567890"), ("214536502", None, None)]
+
+
+def test_session_rec_reads_seconds_with_fractions(tmp_path):
+    header = "SessionId\tItemId\tTime\n"
+    files = {
+        "a_train.txt": header + "1\t5\t1396860669.277\n1\t6\t-4\n",
+        "b_test.txt": header + "2\t5\t1396860886\n2\t5\tnoon\n",
+    }
+    events, reading = _read("session_rec", tmp_path / "raw", files, max_malformed=0.5)
+    assert _rows(events, "session", "item", "time") == [
+        ("1", "5", 1_396_860_669_277),
+        ("2", "5", 1_396_860_886_000),
+    ]
+    assert _bad(reading) == [
+        ("a_train.txt", 3, "has a time before 1970"),
+        ("b_test.txt", 3, "has no readable time"),
+    ]
+
+
+TRAIN = "session_idx,position,item_id\n0,0,11\n0,1,12\n1,1,14\n1,0,13\n1,x,9\n"
+PREFIXES = (
+    "row,prefix_items,next_item\n"
+    "0,1 2 3,4\n1,1 2,3\n2,1,2\n"  # 1 2 3 4
+    "3,5,6\n"  # 5 6
+    "4,5,6\n"  # 5 6 once more, another session
+    "5,1 2 2,2\n6,1 2,\n7,1,2\n"  # 1 2 2 2, its middle row broken
+)
+
+
+@pytest.mark.parametrize(
+    ("reader", "event"), [("session_release", "click"), ("session_release_views", "view")]
+)
+def test_session_release_counts_no_session_twice(tmp_path, reader, event):
+    files = {"train_sessions.csv.gz": TRAIN, "test_prefixes.csv.gz": PREFIXES}
+    events, reading = _read(reader, tmp_path / "raw", files, max_malformed=0.5)
+    sessions = events.group_by("session", maintain_order=True).agg("item").rows()
+    assert sessions == [
+        ("test-0000000", ["1", "2", "3", "4"]),
+        ("test-0000001", ["5", "6"]),
+        ("test-0000002", ["5", "6"]),
+        ("test-0000003", ["1", "2", "2", "2"]),
+        ("train-0000000", ["11", "12"]),
+        ("train-0000001", ["13", "14"]),
+    ]
+    assert events["event"].unique().to_list() == [event]
+    assert events["time"].null_count() == events.height
+    assert _bad(reading) == [
+        ("train_sessions.csv.gz", 6, "has no readable position"),
+        ("test_prefixes.csv.gz", 8, "has no next item"),
+    ]
+
+
+def test_retailrocket_takes_visitors_for_users(tmp_path):
+    text = (
+        "timestamp,visitorid,event,itemid,transactionid\n"
+        "1433221332117,257597,view,355908,\n"
+        "1433221332118,257597,addtocart,355908,\n"
+        "1433221332119,257597,transaction,355908,4000\n"
+        "1433221332117,1,VIEW,355908,\n"
+        "tomorrow,1,view,355908,\n"
+    )
+    events, reading = _read(
+        "retailrocket", tmp_path / "raw", {"events.csv": text}, max_malformed=0.5
+    )
+    assert _rows(events, "user", "session", "time", "event") == [
+        ("257597", None, 1_433_221_332_117, "view"),
+        ("257597", None, 1_433_221_332_118, "cart"),
+        ("257597", None, 1_433_221_332_119, "purchase"),
+    ]
+    assert [line for _, line, _ in _bad(reading)] == [5, 6]
+
+
+def test_lfm1b_takes_tracks_for_items_and_seconds_for_times(tmp_path):
+    text = "31435\t2\t4\t4\t1385212958\n31435\t2\t4\t5\t1385212642\n31435\t2\t4\t4\n"
+    events, reading = _read("lfm1b", tmp_path / "raw", {"LFM-1b_LEs.txt": text}, max_malformed=0.5)
+    assert _rows(events, "user", "item", "time", "event") == [
+        ("31435", "5", 1_385_212_642_000, "play"),
+        ("31435", "4", 1_385_212_958_000, "play"),
+    ]
+    assert reading.items.select("item", "brand").rows() == [("4", "2"), ("5", "2")]
+    assert _bad(reading) == [("LFM-1b_LEs.txt", 3, "does not have 5 fields")]
+
+
+def test_amazon_scientific_joins_brand_by_title(tmp_path):
+    texts = {
+        "0": {"title": "Nut & bolt", "description": "['Strong.', 'Cheap.']", "brand": "Acme"},
+        "1": {"title": "Twin", "description": "[]", "brand": "A"},
+        "2": {"title": "Twin", "description": "[]", "brand": "B"},
+    }
+    files = {
+        "am_Industrial_and_Scientific_users.tsv": "u1\tB2 B1 B2\nu2\t\n",
+        "Industrial_and_Scientific_items.tsv": "B1\tNut &amp; Bolt \nB2\tTwin\n",
+        "Industrial_and_Scientific.item.json": json.dumps(texts),
+    }
+    events, reading = _read("amazon_scientific", tmp_path / "raw", files, max_malformed=0.5)
+    assert _rows(events, "user", "item", "position") == [
+        ("u1", "B2", 0),
+        ("u1", "B1", 1),
+        ("u1", "B2", 2),
+    ]
+    described = reading.items.select("item", "brand", "description").rows()
+    assert described == [("B1", "Acme", "Strong. Cheap."), ("B2", None, None)]
+    assert _bad(reading) == [("am_Industrial_and_Scientific_users.tsv", 2, "has no items")]
+
+
+def _beauty(counts: dict[str, int]) -> dict[str, str]:
+    names = {"1": "Makeup", "2": "Rare", "3": "Hair"}
+    return {
+        "Beauty.txt": "1 1 2 3\n2 4 5 4\n3\n4  5\n",
+        "Beauty_item2attributes.json": json.dumps({str(item): [1, 2] for item in range(1, 6)}),
+        "beauty_datamaps.json": json.dumps({"id2attribute": names, "attributeid2num": counts}),
+    }
+
+
+def test_amazon_beauty_names_attributes_that_are_numbered_anew(tmp_path):
+    files = _beauty({"1": 5, "2": 1, "3": 5})
+    events, reading = _read("amazon_beauty", tmp_path / "raw", files, max_malformed=0.5)
+    assert _rows(events, "user", "item")[3:] == [("2", "4"), ("2", "5"), ("2", "4")]
+    assert reading.items["attributes"].to_list() == [["Makeup", "Hair"]] * 5
+    assert [line for _, line, _ in _bad(reading)] == [3, 4]
+
+
+def test_amazon_beauty_stops_where_the_two_files_disagree(tmp_path):
+    with pytest.raises(MalformedError, match=r"files of one release\?"):
+        _read("amazon_beauty", tmp_path / "raw", _beauty({"1": 5, "3": 9}), max_malformed=0.5)
+
+
+def test_jdata_reads_all_kinds_of_events(tmp_path):
+    header = "action_time,user_id,sku_id,type,sessionId,index\n"
+    day = "2018-03-01 00:00:0"
+    rows = "".join(f"{day}{kind},8,{kind}0,{kind},42,1519862406.0\n" for kind in range(1, 7))
+    files = {"train.csv": header + rows, "test_new_item.csv": header + f"{day}9,9,1,2,43,0\n"}
+    events, reading = _read("jdata", tmp_path / "raw", files, max_malformed=0.5)
+    kinds = ["click", "order", "follow", "comment", "cart", "order"]
+    assert events["event"].to_list() == kinds
+    assert events["time"][0] == 1_519_862_401_000
+    assert _bad(reading) == [("train.csv", 7, "has an unknown type")]
+
+
+def test_coat_numbers_users_and_items_by_their_place(tmp_path):
+    files = {
+        "train.ascii": "0 5\n1 0\n7 1\n",
+        "test.ascii": "3 0 \n0 0\n0\n",
+        "item_features.ascii": "1 0 1\n0 1 1\n",
+        "item_features_map.txt": "gender:men\njackettype:rain\ncolor:red",
+    }
+    events, reading = _read("coat", tmp_path / "raw", files, max_malformed=0.5)
+    assert _rows(events, "user", "item", "position", "rating") == [
+        ("0", "1", 1, 5.0),
+        ("0", "0", 2, 3.0),
+        ("1", "0", 0, 1.0),
+    ]
+    assert [(file, line) for file, line, _ in _bad(reading)] == [
+        ("train.ascii", 3),
+        ("test.ascii", 3),
+    ]
+    assert reading.items["category"].to_list() == [None, "rain"]
+    assert reading.items["attributes"][0].to_list() == ["gender:men", "color:red"]
+
+
+def test_movielens_reads_quoted_titles(tmp_path):
+    files = {
+        "ratings.csv": "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n1,32,9,1260759144\n",
+        "movies.csv": 'movieId,title,genres\n31,"Miserables, Les (1995)",Drama|War\n',
+    }
+    events, reading = _read("movielens", tmp_path / "raw", files, max_malformed=0.5)
+    assert _rows(events, "user", "item", "time", "rating") == [("1", "31", 1_260_759_144_000, 2.5)]
+    assert reading.items.select("title", "category").rows() == [("Miserables, Les (1995)", "Drama")]
+    assert _bad(reading) == [("ratings.csv", 3, "has a rating other than 0.5 to 5")]

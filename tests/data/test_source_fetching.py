@@ -1,0 +1,249 @@
+"""Manifests are checked, and no fault of a file, a mirror or a network leaves a half file."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recloop.data import sources
+from recloop.data.sources import SourceError, fetch, load_source
+
+SOURCES = sorted((Path(__file__).parents[2] / "sources").glob("*.yaml"))
+CONTENT = b"1,2,3\n" * 5_000
+
+
+def _source(address=None, content: bytes | None = CONTENT, **changes) -> dict:
+    file = {
+        "bytes": len(content) if content is not None else None,
+        "sha256": hashlib.sha256(content).hexdigest() if content is not None else None,
+        "addresses": [address] if address else [],
+        "mirror": "set/a.csv",
+        **changes,
+    }
+    return {"instructions": "Ask the publisher.", "files": {"a.csv": file}}
+
+
+@pytest.fixture
+def mirror(tmp_path) -> Path:
+    (tmp_path / "mirror" / "set").mkdir(parents=True)
+    (tmp_path / "mirror" / "set" / "a.csv").write_bytes(CONTENT)
+    return tmp_path / "mirror"
+
+
+@pytest.fixture
+def into(tmp_path) -> Path:
+    return tmp_path / "raw"
+
+
+class _Server(HTTPServer):
+    """Serves `content`; breaks off after `breaks[0]` bytes, then after `breaks[1]`, ..."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.content, self.breaks, self.asked, self.ranges = content, [], [], True
+        self.address = f"http://127.0.0.1:{self.server_port}/a"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        asked = asked if self.server.ranges else None
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        rest = self.server.content[start:]
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        upto = self.server.breaks.pop(0) if self.server.breaks else len(rest)
+        self.wfile.write(rest[:upto])
+
+    def log_message(self, *arguments):
+        """Stay silent."""
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(sources, "PAUSE", 0.0)
+    with _Server(CONTENT) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_every_manifest_is_valid_and_has_its_reader(path):
+    source = load_source(path)
+    reader = f"{source['reader']}.py"
+    assert (Path(sources.__file__).parent / "readers" / reader).exists()
+
+
+def test_a_mistyped_key_stops_with_the_nearest_one(tmp_path):
+    manifest = yaml.safe_load(SOURCES[0].read_text())
+    manifest["licens"] = manifest.pop("licence")
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(SourceError, match=r"licens"):
+        load_source(tmp_path / "x.yaml")
+    manifest["licence"] = "MIT"
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(SourceError, match=r"Did you mean 'licence'\?"):
+        load_source(tmp_path / "x.yaml")
+
+
+def test_the_mirror_is_copied_and_recorded(into, mirror):
+    record = fetch(_source(), into, mirror)
+    assert (into / "a.csv").read_bytes() == CONTENT
+    assert record == json.loads((into / "fetched.json").read_text())
+    assert record["a.csv"]["bytes"] == len(CONTENT)
+    assert record["a.csv"]["from"].startswith("mirror ")
+
+
+def test_right_files_are_kept(into, mirror):
+    fetch(_source(), into, mirror)
+    before = (into / "a.csv").stat().st_mtime_ns
+    shutil.rmtree(mirror)
+    fetch(_source(), into, mirror)
+    assert (into / "a.csv").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (CONTENT[:-10], rf"truncated.*bytes {len(CONTENT)}, found {len(CONTENT) - 10}"),
+        (CONTENT.replace(b"2", b"4"), r"another file\. Expected sha256 [0-9a-f]{64}, found"),
+        (b"", "empty file"),
+        (None, r"expected in the mirror at .*a\.csv, found nothing.*Ask the publisher"),
+    ],
+    ids=["truncated", "swapped", "empty", "missing"],
+)
+def test_a_wrong_mirror_stops_and_leaves_nothing(into, mirror, content, told):
+    path = mirror / "set" / "a.csv"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(SourceError, match=rf"(?s)a\.csv: .*{told}.*"):
+        fetch(_source(), into, mirror)
+    assert list(into.iterdir()) == []
+
+
+def test_a_wrong_file_that_is_already_there_stops_and_stays(into, mirror):
+    into.mkdir()
+    (into / "a.csv").write_bytes(b"mine")
+    with pytest.raises(SourceError, match=r"Expected bytes .*, found 4\. Remedy: delete"):
+        fetch(_source(), into, mirror)
+    assert (into / "a.csv").read_bytes() == b"mine"
+
+
+def test_a_full_disk_stops_and_leaves_nothing(into, mirror, monkeypatch):
+    def full(origin, part):
+        Path(part).write_bytes(CONTENT[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(SourceError, match=rf"disk full\. Expected room for {len(CONTENT)} bytes"):
+        fetch(_source(), into, mirror)
+    assert list(into.iterdir()) == []
+
+
+def test_what_no_manifest_can_know_is_recorded_and_held_to(into, mirror):
+    unknown = _source(content=None)
+    fetch(unknown, into, mirror)
+    fetch(unknown, into, mirror)
+    (into / "a.csv").write_bytes(CONTENT + b"4,5,6\n")
+    with pytest.raises(SourceError, match=rf"Expected bytes {len(CONTENT)}, found"):
+        fetch(unknown, into, mirror)
+    (into / "a.csv").unlink()
+    (mirror / "set" / "a.csv").write_bytes(CONTENT[::-1])
+    with pytest.raises(SourceError, match="Expected sha256"):
+        fetch(unknown, into, mirror)
+
+
+def test_a_file_put_there_by_hand_is_taken(into):
+    into.mkdir()
+    (into / "a.csv").write_bytes(CONTENT)
+    assert fetch(_source(content=None), into)["a.csv"]["from"] == "by hand"
+
+
+def test_a_download_goes_on_where_it_broke_off(into, server):
+    server.breaks = [2_048, 1_024]
+    record = fetch(_source(server.address), into)
+    assert (into / "a.csv").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=2048-", "bytes=3072-"]
+    assert record["a.csv"]["from"] == server.address
+
+
+def test_a_server_that_begins_anew_is_noticed(into, server):
+    server.breaks, server.ranges = [2_048], False
+    fetch(_source(server.address), into)
+    assert (into / "a.csv").read_bytes() == CONTENT
+
+
+def test_the_next_address_is_tried(into, server):
+    source = _source(server.address)
+    source["files"]["a.csv"]["addresses"].insert(0, "http://127.0.0.1:9/nobody")
+    assert fetch(source, into)["a.csv"]["from"] == server.address
+
+
+def test_a_wrong_download_tells_all_and_leaves_nothing(into, server):
+    server.content = CONTENT[::-1]
+    source = _source(server.address)
+    source["files"]["a.csv"]["addresses"].append("http://127.0.0.1:9/nobody")
+    told = r"(?s)a\.csv: not fetched.*Expected sha256.*found.*127\.0\.0\.1:9.*Ask the publisher"
+    with pytest.raises(SourceError, match=told):
+        fetch(source, into)
+    assert list(into.iterdir()) == []
+
+
+def test_a_download_that_stays_truncated_stops(into, server):
+    server.breaks = [10, 10, 10]
+    with pytest.raises(SourceError, match="not fetched"):
+        fetch(_source(server.address), into)
+    assert list(into.iterdir()) == []
+
+
+def test_a_source_without_an_address_says_how_to_get_it(into):
+    with pytest.raises(SourceError, match=r"no address.*By hand: Ask the publisher"):
+        fetch(_source(), into)
+
+
+def _archive(folder: Path) -> bytes:
+    with zipfile.ZipFile(folder / "set.zip", "w") as box:
+        box.writestr("deep/a.csv", CONTENT)
+        box.writestr("../../outside.csv", b"evil")
+    return (folder / "set.zip").read_bytes()
+
+
+def test_one_member_of_an_archive_is_taken_and_nothing_else(tmp_path, into, server):
+    server.content = _archive(tmp_path)
+    fetch(_source({"archive": server.address, "member": "deep/a.csv"}), into)
+    assert (into / "a.csv").read_bytes() == CONTENT
+    assert sorted(path.name for path in into.iterdir()) == ["a.csv", "fetched.json"]
+    assert not (tmp_path.parent / "outside.csv").exists()
+
+
+@pytest.mark.parametrize("member", ["deep/b.csv", "deep"])
+def test_a_missing_member_stops(tmp_path, into, server, member):
+    server.content = _archive(tmp_path)
+    with pytest.raises(SourceError, match=f"no file '{member}'"):
+        fetch(_source({"archive": server.address, "member": member}), into)
+    assert list(into.iterdir()) == []
+
+
+def test_an_archive_that_is_none_stops(into, server):
+    with pytest.raises(SourceError, match="not fetched"):
+        fetch(_source({"archive": server.address, "member": "a.csv"}), into)
+    assert list(into.iterdir()) == []
+
+
+def test_worlds_are_generated_and_recorded(into):
+    world = {"world": "ring", "writes": "session_rec", "seed": 1, "sizes": {"sessions": 5}}
+    record = fetch(world, into)
+    assert record["ring.txt"]["from"] == "ring world, seed 1"
+    assert fetch(world, into) == record
