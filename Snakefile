@@ -23,4 +23,6 @@ rule all:
 
 onsuccess:
     for study in PLAN.studies:
-        print(f"\nTier {config['tier']}: open results/{study}/index.html (or README.md beside it).")
+        print(
+            f"\nTier {config['tier']}: open results/{study}/index.html (or README.md beside it)."
+        )

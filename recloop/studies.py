@@ -116,6 +116,7 @@ class Plan:
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
         for study in self.studies:
             self.datasets(study)
+            self.check_models(study)
 
     # -- what a study works on ------------------------------------------------------------------------------------
 
@@ -129,6 +130,18 @@ class Plan:
                     f"config.yaml: datasets: unknown '{name}'{nearest(name, known)}"
                 )
         return [name for name in wanted if name in self.tier["datasets"]]
+
+    def check_models(self, study: str) -> None:
+        """Stop where a table, figure or claim names a model that the study does not have."""
+        paper = self.studies[study]
+        known = paper["models"]
+        for name, entry in (paper["tables"] | paper["figures"] | dict(paper["claims"])).items():
+            parts = [entry, *entry.get("panels", []), *entry.get("checks", [])]
+            for model in (model for part in parts for model in sweeps.named(part)):
+                if (key := model.split(",")[0]) not in known:
+                    raise SettingsError(
+                        f"studies/{study}.yaml: {name}: no model '{key}'{nearest(key, known)}"
+                    )
 
     @functools.cache  # noqa: B019 a plan lives as long as the process
     def recipe(self, study: str, dataset: str) -> dict:
@@ -202,8 +215,8 @@ class Plan:
             )
         entry = for_dataset(paper["models"][name] | self.tier["models"].get(name, {}), dataset)
         parts = {
-            "inference": dict(entry.pop("inference", {})),
-            "training": for_dataset(paper["training"], dataset) | entry.pop("training", {}),
+            "inference": for_dataset(entry.pop("inference", {}), dataset),
+            "training": for_dataset(paper["training"] | entry.pop("training", {}), dataset),
             "model": {
                 key: value for key, value in entry.items() if key not in ("label", "item_vectors")
             },
@@ -373,11 +386,16 @@ def apply(parts: dict[str, dict], override: str, where: str) -> str:
         known = [key for settings in parts.values() for key in settings]
         raise SettingsError(f"{where} overrides '{key}', which it has not{nearest(key, known)}")
     value, old = yaml.safe_load(text), parts[part][key]
-    number = isinstance(old, int | float) and not isinstance(old, bool)
-    if number != (isinstance(value, int | float) and not isinstance(value, bool)):
+    if None not in (value, old) and kind(value) != kind(old):
         raise SettingsError(f"{where}: {key}={text} does not go with the study's {key}: {old!r}")
     parts[part][key] = value
     return part
+
+
+def kind(value: object) -> str:
+    """Say what sort of value it is; whole numbers and others are one sort, true is none of them."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "number" if number else type(value).__name__
 
 
 def modules(settings: dict) -> list[str]:

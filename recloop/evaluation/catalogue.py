@@ -94,6 +94,6 @@ def dissimilarity(top: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def pair_cosines(listed: np.ndarray) -> np.ndarray:
-    """Sum the cosines of all ordered pairs of different positions: (|sum|^2 - sum of |v|^2) per list."""
-    together = listed.sum(axis=1, dtype=np.float64)
-    return (together**2).sum(axis=1) - (listed.astype(np.float64) ** 2).sum(axis=(1, 2))
+    """Sum the cosines of all ordered pairs of different positions: |sum|^2 less one per unit vector."""
+    together = listed.sum(axis=1)
+    return np.einsum("ld,ld->l", together, together) - listed.any(axis=2).sum(axis=1)

@@ -23,8 +23,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import rankdata
 
+from recloop.evaluation.contrasts import (
+    extra_gain,
+    gain,
+    quotient,
+    rank_correlation,
+    relative_spread,
+    slope,
+)
 from recloop.evaluation.metrics import DOWN
 from recloop.evaluation.results import Quantity, Sampling
 from recloop.evaluation.significance import LEVEL, holm, one_sided
@@ -95,10 +102,17 @@ def ratio(
     """Ask that each of `models` over each of `than` lies within bounds."""
     low, high = check["within"]
     bounds = (-np.inf if low is None else low, np.inf if high is None else high, True)
-    place = ("ratio", dataset, metric, k)
+    place, wanted = ("ratio", dataset, metric, k), in_words(low, high)
     for ours, theirs in itertools.product(check["models"], check["than"]):
         pair = (run(points, ours, dataset), run(points, theirs, dataset))
-        yield Comparison(*place, f"{ours} / {theirs}", pair, quotient, *bounds)
+        yield Comparison(*place, f"{ours} / {theirs} {wanted}", pair, quotient, *bounds)
+
+
+def in_words(low: float | None, high: float | None) -> str:
+    """Write the region that a ratio should lie in."""
+    if low is not None and high is not None:
+        return f"within {low} to {high}"
+    return f"at most {high}" if low is None else f"at least {low}"
 
 
 def trend(
@@ -118,9 +132,10 @@ def flat(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> I
     """Ask that the metric stays within a margin over a sweep."""
     statistic = relative_spread if check.get("relative") else partial(np.ptp, axis=0)
     bounds = (-np.inf, check["margin"], True)
+    label = f"spread at most {check['margin']}{' of the mean' if check.get('relative') else ''}"
     for sweep in check["models"]:
         runs = tuple(name for _, name in points(sweep, dataset))
-        yield Comparison("flat", dataset, metric, k, f"{sweep} flat", runs, statistic, *bounds)
+        yield Comparison("flat", dataset, metric, k, f"{sweep} {label}", runs, statistic, *bounds)
 
 
 def interaction(
@@ -153,54 +168,24 @@ def run(points: Points, model: str, dataset: str) -> str:
     return found[0][1]
 
 
-def gain(better: int, values: np.ndarray) -> np.ndarray:
-    """Subtract the second model from the first, positive where the first is better."""
-    return better * (values[0] - values[1])
-
-
-def extra_gain(better: int, values: np.ndarray) -> np.ndarray:
-    """Subtract the gain of the second pair of models from that of the first."""
-    return gain(better, values[:2]) - gain(better, values[2:])
-
-
-def quotient(values: np.ndarray) -> np.ndarray:
-    """Divide the first model by the second; two zeros are equal."""
-    first, second = np.broadcast_arrays(values[0], values[1])
-    beyond = np.where(first > 0, np.inf, 1.0)
-    return np.divide(first, second, out=beyond, where=second != 0)
-
-
-def relative_spread(values: np.ndarray) -> np.ndarray:
-    """Highest minus lowest value, as a share of their mean."""
-    mean = values.mean(axis=0)
-    return np.divide(np.ptp(values, axis=0), mean, out=np.zeros(len(mean)), where=mean != 0)
-
-
-def slope(along: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Fit the change of the values from the first to the last place of a sweep by least squares."""
-    centred = (along - along.mean()) / np.ptp(along)
-    return centred @ values / (centred @ centred)
-
-
-def rank_correlation(along: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Correlate the ranks of places and values (Spearman); 0 where all values are equal."""
-    middle = (len(along) + 1) / 2
-    places, ranks = rankdata(along) - middle, rankdata(values, axis=0) - middle
-    scale = np.sqrt((places @ places) * (ranks**2).sum(axis=0))
-    return np.divide(places @ ranks, scale, out=np.zeros(values.shape[1]), where=scale > 0)
-
-
 def judge(comparison: Comparison, sampling: Sampling) -> dict:
-    """Estimate a comparison with its interval, and test it against its region."""
-    observed = np.array([[sampling.observed(quantity)] for quantity in comparison.quantities])
+    """Estimate a comparison with its interval, and test it against its region.
+
+    All models are taken at the seeds that they share: sweeps may have been run with fewer than main tables.
+    """
+    seeds = sampling.results.seeds(comparison.dataset, comparison.models)
+    observed = np.array(
+        [[sampling.observed(quantity, seeds)] for quantity in comparison.quantities]
+    )
     draws = comparison.statistic(
-        np.stack([sampling.draw(quantity) for quantity in comparison.quantities])
+        np.stack([sampling.draw(quantity, seeds) for quantity in comparison.quantities])
     )
     effect, error = float(comparison.statistic(observed)[0]), float(draws.std(ddof=1))
     low, high = (float(bound) for bound in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     inside = min(effect - comparison.low, comparison.high - effect)
     below, above = (effect, comparison.low), (-effect, -comparison.high)
     return {
+        "seeds": len(seeds),
         "effect": effect,
         "low": low,
         "high": high,
@@ -226,7 +211,7 @@ def examine(
         why: says why a quantity is missing, None where it is there.
     """
     unfolded = [one for check in claim["checks"] for one in comparisons(check, points)]
-    reasons = [next(filter(None, map(why, one.quantities)), None) for one in unfolded]
+    reasons = [missing(one, sampling, why) for one in unfolded]
     ready = [one for one, reason in zip(unfolded, reasons, strict=True) if not reason]
     sampling.draw_all(quantity for one in ready for quantity in one.quantities)
     rows = []
@@ -241,6 +226,13 @@ def examine(
         judged = judge(one, sampling) if not reason else {}
         rows.append(names | judged | {"not_run": reason, "printed": in_print(one, printed)})
     return with_verdicts(rows)
+
+
+def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | None:
+    """Say why a comparison cannot be made; None where it can."""
+    reason = next(filter(None, map(why, comparison.quantities)), None)
+    shared = reason or sampling.results.seeds(comparison.dataset, comparison.models)
+    return reason if shared else "its runs share no seed"
 
 
 def in_print(comparison: Comparison, printed: Mapping) -> bool | None:
@@ -276,7 +268,7 @@ def conjunction(verdicts: list[str]) -> str:
 
 def claim_verdict(rows: pl.DataFrame) -> str:
     """Decide a claim from its data sets: where some were not run, what the others say, `in part`."""
-    found = [conjunction(verdicts) for verdicts in by_dataset(rows)["verdict"]]
+    found = [conjunction(verdicts) for verdicts in by_dataset(rows)["verdict"].to_list()]
     ran = [verdict for verdict in found if verdict != "not run"]
     whole = conjunction(ran) if ran else "not run"
     return f"{whole} in part" if whole == "holds" and len(ran) < len(found) else whole

@@ -1,7 +1,8 @@
 """Saved scores and lists of many runs, and the bootstrap draws of any metric of any of them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -10,7 +11,9 @@ import numpy as np
 import polars as pl
 
 from recloop.data.popularity import novel_items
-from recloop.evaluation import bootstrap, catalogue, metrics
+from recloop.evaluation import catalogue, metrics
+from recloop.evaluation.bootstrap import Draws, over_seeds
+from recloop.evaluation.halves import WORD, Halves
 
 RUN = ["dataset", "model", "seed"]
 
@@ -41,24 +44,41 @@ class Results:
         self.novel_share = novel_share
         self.lists = lru_cache(maxsize=8)(read_lists)
 
-    def runs(self, dataset: str, model: str) -> list[Path]:
-        """Folders of the runs of a model, in ascending order of their seeds."""
-        mine = self.frame.filter(dataset=dataset, model=model).unique(RUN).sort("seed")
-        return [Path(path) for path in mine["path"]]
+    @cached_property
+    def folders(self) -> dict[tuple[str, str], dict[int, Path]]:
+        """Folder of every run, by data set and model, then by seed."""
+        found = defaultdict(dict)
+        for dataset, model, seed, path in self.frame.select(*RUN, "path").unique().iter_rows():
+            found[dataset, model][seed] = Path(path)
+        return dict(found)
 
-    def values(self, quantity: Quantity) -> np.ndarray:
-        """Read the saved values of a metric, one per seed."""
-        dataset, model, metric, k = quantity
-        return (
-            self.frame.filter(dataset=dataset, model=model, metric=metric, k=k)
-            .sort("seed")["value"]
-            .to_numpy()
-        )
+    @cached_property
+    def saved(self) -> dict[Quantity, dict[int, float]]:
+        """Saved value of every quantity, by seed in ascending order."""
+        found = defaultdict(dict)
+        rows = self.frame.sort("seed").drop_nulls("value")
+        for *quantity, seed, value in rows.select(*Quantity._fields, "seed", "value").iter_rows():
+            found[Quantity(*quantity)][seed] = value
+        return dict(found)
+
+    @cached_property
+    def split(self) -> dict[str, str]:
+        """Hash of the split of every data set."""
+        return dict(self.frame.select("dataset", "split").unique().iter_rows())
+
+    def seeds(self, dataset: str, models: Iterable[str]) -> list[int]:
+        """List the seeds that all these models were run with."""
+        found = [set(self.folders.get((dataset, model), {})) for model in models]
+        return sorted(set.intersection(*found)) if found else []
+
+    def values(self, quantity: Quantity, seeds: Iterable[int] | None = None) -> np.ndarray:
+        """Read the saved values of a metric, one per seed in ascending order."""
+        by_seed = self.saved.get(quantity, {})
+        return np.array([by_seed[seed] for seed in (by_seed if seeds is None else seeds)])
 
     def item_counts(self, dataset: str) -> np.ndarray | None:
         """Training events per item of a data set; None where its split was not given."""
-        splits = self.frame.filter(dataset=dataset)["split"].unique()
-        return self.counts.get(splits[0]) if len(splits) else None
+        return self.counts.get(self.split.get(dataset))
 
     def among(self, dataset: str, metric: str) -> np.ndarray:
         """Mark the items that a coverage metric is about."""
@@ -67,30 +87,26 @@ class Results:
             raise ValueError(
                 f"{metric} on {dataset} needs the items of its split; hand over its split.json."
             )
-        return (
-            novel_items(counts, self.novel_share)
-            if metric == "CV_nov"
-            else np.ones(len(counts), dtype=bool)
-        )
+        if metric == "CV_nov":
+            return novel_items(counts, self.novel_share)
+        return np.ones(len(counts), dtype=bool)
 
-    def per_event(self, quantity: Quantity) -> np.ndarray:
+    def per_event(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
         """Score of every event (every session for Repetitiveness), averaged over seeds."""
         dataset, model, metric, k = quantity
         one = metrics.per_session if metric in metrics.BY_SESSION else metrics.per_event
         facts = {"counts": self.item_counts(dataset)} if metric == "Novelty" else {}
-        return np.mean(
-            [one(self.lists(run), metric, k, **facts) for run in self.runs(dataset, model)], axis=0
-        )
+        runs = [self.folders[dataset, model][seed] for seed in seeds]
+        return np.mean([one(self.lists(run), metric, k, **facts) for run in runs], axis=0)
 
 
 def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
     """Read many scores.parquet as one frame with the folder of each; refuses two splits of one data set."""
-    frames = [
-        pl.read_parquet(path).with_columns(path=pl.lit(str(Path(path).parent))) for path in paths
-    ]
-    if not frames:
+    paths = [Path(path) for path in paths]
+    if not paths:
         return empty_scores()
-    frame = pl.concat(frames, how="vertical_relaxed")
+    frame = pl.read_parquet(paths, include_file_paths="path", glob=False, hive_partitioning=False)
+    frame = frame.with_columns(pl.col("path").str.replace(r"[/\\][^/\\]*$", ""))
     several = (
         frame.group_by("dataset")
         .agg(pl.col("split").unique())
@@ -129,66 +145,66 @@ class Sampling:
 
     Args:
         results: what was saved.
-        draws: how many bootstrap draws.
+        draws: how many draws, rounded up to a multiple of 128.
         seed: of the draws.
     """
 
     def __init__(self, results: Results, draws: int = 1024, seed: int = 0):
         self.results = results
-        self.wanted_draws = draws
+        self.wanted_draws = -(-draws // (2 * WORD)) * 2 * WORD
         self.seed = seed
-        self.sessions: dict[str, bootstrap.Draws] = {}
-        self.known: dict[Quantity, np.ndarray] = {}
+        self.sessions: dict[str, tuple[Halves, Draws]] = {}
+        self.known: dict[tuple[Quantity, int], np.ndarray] = {}
 
-    def observed(self, quantity: Quantity) -> float:
+    def observed(self, quantity: Quantity, seeds: Iterable[int]) -> float:
         """Mean over seeds on the whole test part."""
-        return float(self.results.values(quantity).mean())
+        return float(self.results.values(quantity, seeds).mean())
 
     def draw_all(self, quantities: Iterable[Quantity]) -> None:
         """Draw many quantities run by run, so that the lists of each run are read once."""
         for quantity in sorted(set(quantities)):
-            self.draw(quantity)
+            for seed in self.results.seeds(quantity.dataset, [quantity.model]):
+                self.draw_seed(quantity, seed)
 
-    def draw(self, quantity: Quantity) -> np.ndarray:
+    def draw(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
         """Values of a quantity, averaged over seeds, in every draw of sessions and seeds."""
-        if quantity not in self.known:
-            runs = self.results.runs(quantity.dataset, quantity.model)
-            values = np.stack([self.draw_run(quantity, self.results.lists(run)) for run in runs])
-            stream = np.random.default_rng(
-                [self.seed, crc32(f"{quantity.dataset}/{quantity.model}".encode())]
-            )
-            self.known[quantity] = bootstrap.over_seeds(
-                values, self.results.values(quantity), stream
-            )
-        return self.known[quantity]
+        seeds = list(seeds)
+        values = np.stack([self.draw_seed(quantity, seed) for seed in seeds])
+        words = [self.seed, crc32(f"{quantity.dataset}/{quantity.model}".encode())]
+        observed = self.results.values(quantity, seeds)
+        return over_seeds(values, observed, np.random.default_rng(words))
+
+    def draw_seed(self, quantity: Quantity, seed: int) -> np.ndarray:
+        """Values of one run in every draw of sessions, remembered."""
+        if (quantity, seed) not in self.known:
+            run = self.results.folders[quantity.dataset, quantity.model][seed]
+            self.known[quantity, seed] = self.draw_run(quantity, self.results.lists(run))
+        return self.known[quantity, seed]
 
     def draw_run(self, quantity: Quantity, lists: pl.DataFrame) -> np.ndarray:
-        """Values of one run in every draw of sessions."""
+        """Values, or deviations, of one run in every draw of sessions."""
         dataset, _, metric, k = quantity
         session, sessions = catalogue.session_codes(lists)
-        draws = self.draws_of(dataset, sessions)
+        halves, draws = self.draws_of(dataset, sessions)
         if metric in metrics.BY_SYSTEM:
             top = catalogue.top_items(lists, k)
             listing = np.repeat(session, top.shape[1]), top.ravel()
             among = self.results.among(dataset, metric)
-            return (
-                draws.gini(*listing, len(among))
-                if metric == "Gini"
-                else draws.coverage(*listing, among)
-            )
+            by_gini = metric == "Gini"
+            return draws.gini(*listing, len(among)) if by_gini else halves.coverage(*listing, among)
         if metric in metrics.BY_SESSION:
             return draws.mean(metrics.per_session(lists, metric, k))
         facts = {"counts": self.results.item_counts(dataset)} if metric == "Novelty" else {}
-        totals = np.bincount(
-            session, weights=metrics.per_event(lists, metric, k, **facts), minlength=sessions
-        )
+        scores = metrics.per_event(lists, metric, k, **facts)
+        totals = np.bincount(session, weights=scores, minlength=sessions)
         return draws.mean(totals, np.bincount(session, minlength=sessions))
 
-    def draws_of(self, dataset: str, sessions: int) -> bootstrap.Draws:
-        """One set of draws for all models of a data set; keeps those of one data set only, to bound memory."""
+    def draws_of(self, dataset: str, sessions: int) -> tuple[Halves, Draws]:
+        """One set of draws for all models of a data set."""
         if dataset not in self.sessions:
-            self.sessions = {dataset: bootstrap.Draws(sessions, self.wanted_draws, self.seed)}
-        if self.sessions[dataset].sessions != sessions:
+            ways = (sessions, self.wanted_draws, self.seed)
+            self.sessions[dataset] = Halves(*ways), Draws(*ways)
+        if self.sessions[dataset][0].sessions != sessions:
             raise ValueError(
                 f"Models of {dataset} were tested on different sessions; evaluate all runs anew."
             )

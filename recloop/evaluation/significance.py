@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 
@@ -37,7 +37,7 @@ def over_seeds(values: np.ndarray, level: float = LEVEL) -> Summary:
     if seeds < 2:
         return Summary(mean, np.nan, np.nan, np.nan, seeds)
     sd = float(values.std(ddof=1))
-    half = stats.t.ppf((1 + level) / 2, seeds - 1) * sd / np.sqrt(seeds)
+    half = stdtrit(seeds - 1, (1 + level) / 2) * sd / np.sqrt(seeds)
     return Summary(mean, sd, mean - float(half), mean + float(half), seeds)
 
 
@@ -49,6 +49,8 @@ def paired(ours: np.ndarray, theirs: np.ndarray, test: str = "t") -> Paired:
         theirs: the same of the model compared with.
         test: `t` for the paired t-test, `wilcoxon` for the signed-rank test.
     """
+    from scipy import stats
+
     if len(ours) != len(theirs):
         raise ValueError(
             f"Paired scores expected, found {len(ours)} and {len(theirs)}; use the same test events."
@@ -65,12 +67,11 @@ def paired(ours: np.ndarray, theirs: np.ndarray, test: str = "t") -> Paired:
 
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Adjust p values for the number of tests, Holm 1979; NaN stays NaN and is not counted as a test."""
-    from statsmodels.stats.multitest import multipletests
-
     p_values = np.asarray(p_values, dtype=float)
-    adjusted, tested = p_values.copy(), ~np.isnan(p_values)
-    if tested.any():
-        adjusted[tested] = multipletests(p_values[tested], method="holm")[1]
+    order = np.argsort(p_values)[: np.count_nonzero(~np.isnan(p_values))]
+    stepped = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(len(p_values), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
 
 

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 # Scores that one chunk may hold: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy.
 CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
@@ -39,7 +40,9 @@ class Catalogue(nn.Linear):
         self, states: Float[Tensor, "*row dim"], items: Int[Tensor, "*row"]
     ) -> Float[Tensor, "*row"]:
         """Score one given item per state, without touching the others."""
-        return (states * self.weight[items]).sum(-1) + self.bias[items]
+        # Not weight[items]: its gradient is summed in the order that threads come by.
+        weight, bias = embedding(items, self.weight), embedding(items, self.bias[:, None])
+        return (states * weight).sum(-1) + bias.squeeze(-1)
 
     @torch.no_grad()
     def best(self, states: Float[Tensor, "row dim"]) -> Int[Tensor, " row"]:

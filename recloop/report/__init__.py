@@ -16,13 +16,13 @@ def build_table(
     tier: dict,
     into: Path,
     splits: Iterable[Path] = (),
-    not_run: Mapping[str, str] | None = None,
+    runs: Iterable[Path] = (),
 ) -> None:
     """Write one table of a study as Markdown, LaTeX and CSV: `into` with .md, .tex and .csv."""
     from recloop.report.evidence import Evidence
     from recloop.report.printing import write
 
-    evidence = Evidence.gather(study, tier, scores, reported, splits, not_run)
+    evidence = Evidence.gather(study, tier, scores, reported, splits, runs)
     write(exhibit(into, name)(evidence, study["tables"][name]), Path(into))
 
 
@@ -34,13 +34,13 @@ def build_figure(
     tier: dict,
     into: Path,
     splits: Iterable[Path] = (),
-    not_run: Mapping[str, str] | None = None,
+    runs: Iterable[Path] = (),
 ) -> None:
     """Write one figure of a study as PDF, SVG, PNG and its data as CSV."""
     from recloop.report.evidence import Evidence
     from recloop.report.figures import save
 
-    evidence = Evidence.gather(study, tier, scores, reported, splits, not_run)
+    evidence = Evidence.gather(study, tier, scores, reported, splits, runs)
     save(exhibit(into, name)(evidence, study["figures"][name]), Path(into))
 
 
@@ -51,13 +51,13 @@ def build_claims(
     tier: dict,
     into: Path,
     splits: Iterable[Path] = (),
-    not_run: Mapping[str, str] | None = None,
+    runs: Iterable[Path] = (),
 ) -> None:
     """Write the verdicts on a study's claims (`into`.md, `into`.csv) and ledger.csv beside them."""
     from recloop.report.evidence import Evidence
     from recloop.report.ledger import write
 
-    write(Evidence.gather(study, tier, scores, reported, splits, not_run), Path(into))
+    write(Evidence.gather(study, tier, scores, reported, splits, runs), Path(into))
 
 
 def build_page(

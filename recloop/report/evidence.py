@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from recloop.evaluation.metrics import BY_SYSTEM
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.report import sweeps
 
@@ -44,17 +45,17 @@ class Evidence:
         scores: Iterable[Path],
         reported: Path,
         splits: Iterable[Path] = (),
-        not_run: Mapping[str, str] | None = None,
+        runs: Iterable[Path] = (),
     ) -> "Evidence":
         """Read everything from files."""
         by_hash = {split["hash"]: split for split in map(read_split, splits)}
         counts = {name: split["item_counts"] for name, split in by_hash.items()}
         results = Results(scores, counts, study.get("evaluation", {}).get("novel_share", 0.9))
-        return cls(study, tier, results, read_reported(reported), by_hash, not_run or {})
+        return cls(study, tier, results, read_reported(reported), by_hash, refusals(runs))
 
     @cached_property
     def sampling(self) -> Sampling:
-        """Bootstrap draws over sessions and seeds."""
+        """Draws over sessions and seeds, made once."""
         return Sampling(self.results)
 
     @cached_property
@@ -76,9 +77,13 @@ class Evidence:
 
     def stand_in(self, dataset: str) -> str | None:
         """Describe what stands in for a data set; None where it is the paper's own. Scores may know better."""
-        saved = self.results.frame.filter(dataset=dataset)["stand_in"]
-        fallback = f"{self.source(dataset)}" if saved.any() else None
-        return self.data(dataset).get("stand_in") or fallback
+        known = self.source(dataset) if dataset in self.replaced else None
+        return self.data(dataset).get("stand_in") or known
+
+    @cached_property
+    def replaced(self) -> set[str]:
+        """Data sets of which some score says that it was made on a stand-in."""
+        return set(self.results.frame.filter(pl.col("stand_in"))["dataset"])
 
     def points(self, model: str, dataset: str) -> list[tuple[Any, str]]:
         """Pair the values of a sweep with their runs."""
@@ -89,17 +94,18 @@ class Evidence:
         dataset, model, metric, k = quantity
         if not self.source(dataset):
             return self.why_dataset(dataset)
-        rows = self.results.frame.filter(dataset=dataset, model=model)
-        if rows.is_empty():
+        if not self.results.seeds(dataset, [model]):
             return self.why_model(dataset, model)
-        if rows.filter(metric=metric, k=k)["value"].drop_nulls().is_empty():
+        if not len(self.results.values(quantity)):
             return f"{metric}@{k} was not computed"
-        counted = metric == "CV_nov" and self.results.item_counts(dataset) is None
-        return "its split.json was not given" if counted else None
+        counted = self.results.item_counts(dataset) is not None
+        uncounted = metric in (*BY_SYSTEM, "Novelty") and not counted
+        return "its split.json was not given" if uncounted else None
 
     def why_dataset(self, dataset: str) -> str:
         """Say why nothing was run on a data set."""
-        given = self.data(dataset).get("not_run") or self.not_run.get(dataset)
+        absent = self.tier.get("absent", {}).get(dataset)
+        given = absent or self.data(dataset).get("not_run") or self.not_run.get(dataset)
         return given or "not part of this tier"
 
     def why_model(self, dataset: str, model: str) -> str:
@@ -110,13 +116,19 @@ class Evidence:
         return "no scores"
 
     def split(self, dataset: str) -> Mapping | None:
-        """Describe the split that the scores of a data set belong to."""
-        hashes = self.results.frame.filter(dataset=dataset)["split"].unique().to_list()
-        mine = [self.splits[name] for name in hashes if name in self.splits]
-        named = [
-            split for split in self.splits.values() if split.get("source") == self.source(dataset)
-        ]
-        return next(iter(mine or named), None)
+        """Describe the split that the scores of a data set belong to, or that the tier names."""
+        if mine := self.splits.get(self.results.split.get(dataset)):
+            return mine
+        place = self.data(dataset).get("sessions")
+        here = [split for split in self.splits.values() if place and split["folder"] == Path(place)]
+        return next(iter(here), None)
+
+
+def refusals(runs: Iterable[Path]) -> dict[str, str]:
+    """Read from run.json files which runs were refused and why, by `dataset/model`."""
+    records = [json.loads(Path(run).read_text()) for run in runs]
+    refused = [record for record in records if record.get("not_run")]
+    return {f"{record['dataset']}/{record['model']}": record["not_run"] for record in refused}
 
 
 def read_split(path: Path) -> dict:
@@ -125,7 +137,8 @@ def read_split(path: Path) -> dict:
     items = pl.read_parquet(Path(path).with_name("items.parquet"), columns=["item", "count"]).sort(
         "item"
     )
-    return split | {"item_counts": items["count"].to_numpy().astype(np.int64)}
+    counts = items["count"].to_numpy().astype(np.int64)
+    return split | {"item_counts": counts, "folder": Path(path).parent}
 
 
 def read_reported(path: Path) -> pl.DataFrame:

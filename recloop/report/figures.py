@@ -1,22 +1,27 @@
 """Drawing: one style sheet for all figures, sized for one column of an ACM paper; only here is seaborn imported."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("agg")
 
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from recloop.report import labels
 from recloop.report.panels import Panel, Plot
 from recloop.report.tables import split
 
 WIDTH = 3.33  # inches, one column of acmart
-HEIGHTS = {"lines": 1.35, "bars": 1.5, "dots": 1.75}
-EMPTY = 0.45
+HEIGHTS = {"lines": 1.35, "bars": 1.4, "dots": 1.6}
+EMPTY = 0.4  # a panel that was not run
+LETTER = 0.062  # width of a letter of a tick label
+MARKERS = "os^D"
 PALETTE = sns.color_palette("colorblind")
 STYLE = {
     "font.size": 8,
@@ -45,6 +50,32 @@ METADATA = {
 }
 
 
+@dataclass(frozen=True)
+class Row:
+    """A strip of a figure for one panel, measured in inches from the bottom.
+
+    Everything is placed by hand: the last digits of matplotlib's layout solvers differ from run to run.
+    """
+
+    figure: Figure
+    bottom: float
+    height: float
+
+    def axes(self, count: int, left: float, gap: float, below: float = 0.33) -> list[Axes]:
+        """Put axes side by side below the title, with room for labels at the left and below."""
+        width = (WIDTH - left - 0.07 - gap * (count - 1)) / count
+        bounds = (self.bottom + below, width, self.height - below - 0.22)
+        places = [(left + (width + gap) * number, *bounds) for number in range(count)]
+        total = self.figure.get_figheight()
+        scale = (WIDTH, total, WIDTH, total)
+        parts = [[inch / whole for inch, whole in zip(box, scale, strict=True)] for box in places]
+        return [self.figure.add_axes(part) for part in parts]
+
+    def write(self, x: float, above: float, text: str, **style: object) -> None:
+        """Write a text at a share of the width and at inches above the bottom of the strip."""
+        self.figure.text(x, (self.bottom + above) / self.figure.get_figheight(), text, **style)
+
+
 def save(plot: Plot, into: Path) -> None:
     """Draw a plot and write it beside its stem as .pdf, .svg, .png (300 dpi) and .csv."""
     into.parent.mkdir(parents=True, exist_ok=True)
@@ -60,15 +91,12 @@ def draw(plot: Plot) -> Figure:
     heights = [height(panel, plot) for panel in plot.panels]
     lines = wrapped(plot.stamp)
     foot = 0.09 * len(lines) + 0.06
-    figure = Figure(figsize=(WIDTH, sum(heights) + foot), layout="constrained")
-    rows = figure.subfigures(len(heights) + 1, 1, squeeze=False, height_ratios=[*heights, foot])[
-        :, 0
-    ]
-    for panel, row in zip(plot.panels, rows, strict=False):
-        draw_panel(panel, plot, row)
-    rows[-1].text(
-        0.01, 0.5, "\n".join(lines), fontsize=5, color="0.35", va="center", linespacing=1.15
-    )
+    figure = Figure(figsize=(WIDTH, sum(heights) + foot))
+    for number, panel in enumerate(plot.panels):
+        bottom = foot + sum(heights[number + 1 :])
+        draw_panel(panel, plot, Row(figure, bottom, heights[number]))
+    style = {"fontsize": 5, "color": "0.35", "va": "center", "linespacing": 1.15}
+    Row(figure, 0.0, foot).write(0.01, foot / 2, "\n".join(lines), **style)
     return figure
 
 
@@ -78,7 +106,7 @@ def height(panel: Panel, plot: Plot) -> float:
     return HEIGHTS[panel.kind] if values.drop_nulls().len() else EMPTY
 
 
-def wrapped(stamp: str, width: int = 96) -> list[str]:
+def wrapped(stamp: str, width: int = 92) -> list[str]:
     """Break the stamp into lines between its parts."""
     lines = [""]
     for part in stamp.split("; "):
@@ -87,41 +115,37 @@ def wrapped(stamp: str, width: int = 96) -> list[str]:
     return list(filter(None, lines))
 
 
-def draw_panel(panel: Panel, plot: Plot, row: SubFigure) -> None:
+def draw_panel(panel: Panel, plot: Plot, row: Row) -> None:
     """Draw one panel with its title."""
     data = plot.data.filter(panel=panel.letter)
-    row.suptitle(panel.title, fontsize=8, x=0.01, ha="left")
+    size = 8 if len(panel.title) < 50 else 7
+    row.write(0.01, row.height - 0.04, panel.title, fontsize=size, ha="left", va="top")
     if data["value"].drop_nulls().is_empty():
         reason = data["not_run"].drop_nulls()
-        row.text(
-            0.5,
-            0.25,
-            f"not run: {reason[0]}" if len(reason) else "not run",
-            ha="center",
-            color="0.35",
-        )
+        text = f"not run: {reason[0]}" if len(reason) else "not run"
+        row.write(0.5, 0.08, text, ha="center", color="0.35", fontsize=7)
         return
-    {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}[panel.kind](
-        panel, data.to_pandas(), row
-    )
+    kinds: dict[str, Callable] = {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}
+    kinds[panel.kind](panel, data.to_pandas(), row)
 
 
-def draw_lines(panel: Panel, data, row: SubFigure) -> None:
+def draw_lines(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     """Draw every metric over the swept keyword: mean and standard deviation over seeds."""
-    axes = row.subplots(1, len(panel.metrics), squeeze=False)[0]
+    axes = row.axes(len(panel.metrics), left=0.52, gap=0.56)
     for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
         name, k = split(metric)
         mine = data[(data["metric"] == name) & (data["k"] == k)]
-        style = {"color": PALETTE[number], "marker": "os^D"[number % 4], "errorbar": "sd"}
+        style = {"color": PALETTE[number], "marker": MARKERS[number % 4], "errorbar": "sd"}
         sns.lineplot(mine, x="place", y="value", ax=ax, err_kws={"linewidth": 0}, **style)
         ax.set(xlabel=panel.axis, ylabel=labels.formula(name, k))
         ax.locator_params(axis="y", nbins=4)
-        finish(ax)
+        ax.xaxis.labelpad = 1
+        sns.despine(ax=ax)
 
 
-def draw_bars(panel: Panel, data, row: SubFigure) -> None:
+def draw_bars(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     """Draw the runs side by side for every metric, from zero."""
-    ax = row.subplots()
+    (ax,) = row.axes(1, left=0.3, gap=0.0, below=0.2)
     cells = zip(data["metric"], data["k"], strict=True)
     data = data.assign(axis=[labels.formula(name, k) for name, k in cells])
     style = {"palette": PALETTE[: data["label"].nunique()], "errorbar": "sd"}
@@ -129,30 +153,27 @@ def draw_bars(panel: Panel, data, row: SubFigure) -> None:
     ax.set(xlabel="", ylabel="")
     ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
     ax.legend(title="", loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)
-    finish(ax)
+    sns.despine(ax=ax)
 
 
-def draw_dots(panel: Panel, data, row: SubFigure) -> None:
+def draw_dots(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     """Draw the runs one below the other, a column per metric, with the baseline as a dashed line."""
-    axes = row.subplots(1, len(panel.metrics), squeeze=False, sharey=True)[0]
+    names = data[data["label"] != panel.baseline]["label"]
+    axes = row.axes(len(panel.metrics), left=0.1 + LETTER * names.str.len().max(), gap=0.12)
     for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
         name, k = split(metric)
         mine = data[(data["metric"] == name) & (data["k"] == k)]
-        shown = mine[mine["label"] != panel.baseline]
-        style = {"color": PALETTE[number], "markers": "os^D"[number % 4], "linestyle": "none"}
+        style = {"color": PALETTE[number], "markers": MARKERS[number % 4], "linestyle": "none"}
         style |= {"errorbar": "sd", "err_kws": {"linewidth": 1}, "markersize": 3.5}
-        sns.pointplot(shown, x="value", y="label", ax=ax, **style)
+        sns.pointplot(mine[mine["label"] != panel.baseline], x="value", y="label", ax=ax, **style)
         level = mine[mine["label"] == panel.baseline]["value"].mean()
         ax.axvline(level, color=PALETTE[3], linestyle="--", linewidth=1)
         ax.set(xlabel=labels.formula(name, k), ylabel="")
+        ax.margins(x=0.1)
+        ax.tick_params(axis="y", labelleft=number == 0)
         ax.locator_params(axis="x", nbins=2)
-        finish(ax)
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}".removeprefix("0") or "0")
+        sns.despine(ax=ax)
     if panel.baseline:
-        row.text(
-            0.99, 0.985, f"– – {panel.baseline}", color=PALETTE[3], fontsize=7, ha="right", va="top"
-        )
-
-
-def finish(ax: Axes) -> None:
-    """Take away what is not needed."""
-    sns.despine(ax=ax)
+        style = {"color": PALETTE[3], "fontsize": 7, "ha": "right", "va": "top"}
+        row.write(0.98, row.height - 0.05, f"– – {panel.baseline}", **style)

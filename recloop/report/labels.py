@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
+import polars as pl
+
 from recloop.evaluation import DOWN
 from recloop.report.evidence import Evidence
 
@@ -61,6 +63,12 @@ def origin(evidence: Evidence, name: str) -> str:
     )
 
 
+def panel_title(evidence: Evidence, name: str) -> str:
+    """Name the data of a panel in few words: `RC15 (stand-in: shop_clicks)`."""
+    label, source = dataset(evidence.study, name), evidence.source(name)
+    return f"{label} (stand-in: {source})" if source and evidence.stand_in(name) else label
+
+
 def stamp(evidence: Evidence, datasets: Iterable[str]) -> str:
     """One line that says where the numbers come from: tier, data, seeds, splits."""
     datasets = list(datasets)
@@ -68,5 +76,8 @@ def stamp(evidence: Evidence, datasets: Iterable[str]) -> str:
     seeds = frame["seed"].unique().sort().to_list() or evidence.tier.get("seeds", [])
     hashes = [f"{name} {split['hash'][:8]}" for name in datasets if (split := evidence.split(name))]
     parts = [f"tier {evidence.tier['tier']}", *(origin(evidence, name) for name in datasets)]
-    parts += [f"seeds {', '.join(map(str, seeds))}"] if seeds else []
+    fewest = frame.group_by("dataset", "model").agg(pl.col("seed").n_unique())["seed"].min()
+    fewer = f" (sweeps: {fewest})" if fewest and fewest < len(seeds) else ""
+    word = "seed" if len(seeds) == 1 else "seeds"
+    parts += [f"{word} {', '.join(map(str, seeds))}{fewer}"] if seeds else []
     return "; ".join(parts + ([f"splits {', '.join(hashes)}"] if hashes else []))

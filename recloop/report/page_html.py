@@ -13,7 +13,6 @@ from recloop.report.tables import Table
 STYLE = Path(__file__).with_name("page.css")
 INLINE = [
     (re.compile(r"\*\*(.+?)\*\*"), r"<strong>\1</strong>"),
-    (re.compile(r"`(.+?)`"), r"<code>\1</code>"),
     (re.compile(r"\[([^\]]+)\]\(([^)]+)\)"), r'<a href="\2">\1</a>'),
     (re.compile(r"(?<!\*)\*(?! )([^*]+)(?<! )\*(?!\*)"), r"<em>\1</em>"),
     (re.compile("&lt;br&gt;"), "<br>"),
@@ -40,7 +39,14 @@ def render(page: Page) -> str:
 
 def inline(text: str) -> str:
     """Turn the little Markdown that texts hold into HTML."""
-    text = escape(text, quote=False)
+    parts = re.split(r"`(.+?)`", escape(text, quote=False))  # every second part is code
+    parts[::2] = map(marked, parts[::2])
+    parts[1::2] = [f"<code>{part}</code>" for part in parts[1::2]]
+    return "".join(parts)
+
+
+def marked(text: str) -> str:
+    """Turn links, bold and emphasis into HTML."""
     for pattern, replacement in INLINE:
         text = pattern.sub(replacement, text)
     return text
@@ -88,7 +94,7 @@ def grid_cell(text: str, kind: str) -> str:
 def exhibit_html(exhibit: Exhibit) -> str:
     """Write a table, or a figure with its image, with links to all files and its command."""
     links = " ".join(f'<a href="{name}">{name.rpartition(".")[2]}</a>' for name in exhibit.files)
-    foot = f'<p class="foot">After {inline(exhibit.source)}. <code>{escape(exhibit.command)}</code> {links}</p>'
+    foot = f'<p class="foot">Source: {inline(exhibit.source)}. <code>{escape(exhibit.command)}</code> {links}</p>'
     title = f"<h3>{inline(exhibit.title)}</h3>"
     if not exhibit.files:
         shown = '<p class="note">Not made in this run.</p>'

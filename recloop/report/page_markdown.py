@@ -39,7 +39,7 @@ def part_text(part: Part, into: Path) -> str:
 def exhibit_text(exhibit: Exhibit, into: Path) -> str:
     """Show a table as its own Markdown, a figure as its image, with links to all files."""
     links = " · ".join(f"[{name}]({name})" for name in exhibit.files)
-    foot = f"After {exhibit.source}. `{exhibit.command}` · {links}"
+    foot = f"Source: {exhibit.source}. `{exhibit.command}` · {links}"
     if not exhibit.files:
         return f"### {exhibit.title}\n\nNot made in this run. `{exhibit.command}`"
     if exhibit.table is None:

@@ -79,7 +79,7 @@ def swept(
     """Collect the runs of a sweep on one data set."""
     (model,) = entry["models"]
     places = [(place, name, None) for place, name in evidence.points(model, dataset)]
-    title = labels.origin(evidence, dataset)
+    title = labels.panel_title(evidence, dataset)
     axis = entry.get("axis") or sweeps.swept(model).replace("_", " ")
     panel = Panel(letter, title, "lines", tuple(entry["metrics"]), axis)
     return panel, points(evidence, letter, dataset, entry["metrics"], places)
@@ -98,7 +98,7 @@ def compared(
     baseline = entry.get("baseline")
     if baseline:
         places.append((None, baseline, labels.model(evidence.study, baseline)))
-    title = labels.origin(evidence, dataset)
+    title = labels.panel_title(evidence, dataset)
     label = labels.model(evidence.study, baseline) if baseline else None
     panel = Panel(letter, title, kind, tuple(entry["metrics"]), baseline=label)
     return panel, points(evidence, letter, dataset, entry["metrics"], places)
@@ -127,9 +127,6 @@ def points(
 
 def valued(evidence: Evidence, quantity: Quantity) -> list[dict]:
     """Read the value of every seed, or why there is none."""
-    dataset, model, metric, k = quantity
-    saved = evidence.results.frame.filter(dataset=dataset, model=model, metric=metric, k=k).sort(
-        "seed"
-    )
-    found = saved.select("seed", "value").to_dicts()
+    saved = evidence.results.saved.get(quantity, {})
+    found = [{"seed": seed, "value": value} for seed, value in saved.items()]
     return found or [{"not_run": evidence.why(quantity)}]

@@ -33,7 +33,8 @@ def number(value: float | None, digits: int, signed: bool = False) -> str:
     """Write a number with a true minus sign; nothing for a missing one."""
     if value is None:
         return ""
-    sign = "+" if signed and round(value, digits) > 0 else ""
+    value = round(value, digits) + 0.0  # no minus before a zero
+    sign = "+" if signed and value > 0 else ""
     return f"{sign}{value:,.{digits}f}".replace("-", "−")
 
 
@@ -68,8 +69,9 @@ def rows(cells: pl.DataFrame) -> Iterator[tuple[str, str, list[dict]]]:
 
 
 def lines(cells: list[dict]) -> tuple[str, ...]:
-    """Say which lines a row has: printed and difference only where the paper prints something."""
-    return LINES if any(cell["printed"] is not None for cell in cells) else LINES[:1]
+    """Say which lines a row has: what the paper prints, and the difference where we have a number too."""
+    shown = [line for line in LINES[1:] if any(cell[line] is not None for cell in cells)]
+    return ("ours", *shown)
 
 
 def heading(block: str, cells: pl.DataFrame) -> str:
@@ -91,8 +93,8 @@ def footnotes(table: Table) -> list[str]:
     if table.reference:
         notes.append(
             f"Marks: * better, † worse than {table.reference}, p < 0.05 after Holm's correction over "
-            "the table (paired t-test over events or sessions; coverage by bootstrap over sessions "
-            "and seeds)."
+            "the table (paired t-test over events or sessions; coverage by resampling sessions and "
+            "seeds)."
         )
     if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
         notes.append("? a printed number in doubt; the ledger says why.")

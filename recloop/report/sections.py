@@ -14,6 +14,10 @@ SIGNS = {"holds": "✔", "holds in part": "✔", "fails": "✘", "undecided": "�
 DATA = ("paper's data set", "used here", "what it is", "sessions", "items", "interactions", "split")
 CLAIMS = ("claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers")
 COST = ("data set", "model", "runs", "parameters", "time per run", "peak memory (MB)")
+SPENT = {
+    **dict.fromkeys(["dataset", "model"], pl.String),
+    **dict.fromkeys(["parameters", "seconds", "peak_memory_mb"], pl.Float64),
+}
 ENDINGS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
 
 
@@ -22,7 +26,8 @@ def gather(
 ) -> Page:
     """Collect everything that the page says."""
     study, name = evidence.study, into.name
-    lead = [study.get("citation", "").strip(), f"**{labels.stamp(evidence, study['datasets'])}.**"]
+    stamp = f"**{labels.stamp(evidence, study['datasets'])}.**"
+    lead = [study.get("citation", "").strip(), evidence.tier.get("says", ""), stamp]
     exhibits = {
         kind: [exhibit(evidence, into, kind, key) for key in study[kind]] for kind in ENDINGS
     }
@@ -52,9 +57,11 @@ def data_row(evidence: Evidence, name: str) -> list[str]:
         return [label, "–", f"not run: {evidence.why_dataset(name)}", *["–"] * 4]
     split, stand_in = evidence.split(name), evidence.stand_in(name)
     what = f"**stand-in**: {stand_in}" if stand_in else "the paper's own data"
+    title = evidence.data(name).get("title")
+    used = f"{source} ({title})" if title else source
     metrics = ("sequences", "items", "interactions")
     sizes = [number(tables.size(split, metric), 0) or "–" for metric in metrics]
-    return [label, source, what, *sizes, f"`{split['hash'][:12]}`" if split else "–"]
+    return [label, used, what, *sizes, f"`{split['hash'][:12]}`" if split else "–"]
 
 
 def claims(evidence: Evidence, into: Path) -> list[Part]:
@@ -70,7 +77,7 @@ def claims(evidence: Evidence, into: Path) -> list[Part]:
     ]
     files = "All comparisons: [claims.csv](claims.csv). Verdicts: [claims.md](claims.md)."
     head = f"**{verdicts.counted(judged)}** {files}"
-    return [head, *warned, Grid(CLAIMS, rows), verdicts.LEGEND]
+    return [head, *warned, *verdicts.one_seed(judged), Grid(CLAIMS, rows), verdicts.LEGEND]
 
 
 def claim_row(study: Mapping, part: pl.DataFrame) -> list[str]:
@@ -126,18 +133,23 @@ def cost(study: Mapping, runs: list[dict]) -> list[Part]:
     done = [run for run in runs if not run.get("not_run")]
     if not done:
         return ["No training is recorded."]
-    frame = pl.DataFrame(done, infer_schema_length=None)
+    frame = pl.DataFrame([{name: run.get(name) for name in SPENT} for run in done], schema=SPENT)
     memory, seconds = number(frame["peak_memory_mb"].max(), 0), duration(frame["seconds"].sum())
     where = "; ".join(sorted(set(map(machine, done))))
     text = f"{len(done)} runs, {seconds} in all, at most {memory} MB of memory. Made on: {where}."
     kinds = frame.with_columns(model=pl.col("model").str.split(",").list.first())
-    grouped = kinds.group_by("dataset", "model", maintain_order=True).agg(
+    grouped = kinds.group_by("dataset", "model").agg(
         pl.len().alias("runs"),
         pl.col("parameters").max(),
         pl.col("seconds").mean(),
         pl.col("peak_memory_mb").max(),
     )
-    return [text, Grid(COST, [cost_row(study, row) for row in grouped.iter_rows(named=True)])]
+    order = [list(study["datasets"]), list(study["models"])]
+    rows = sorted(
+        grouped.iter_rows(named=True),
+        key=lambda row: (order[0].index(row["dataset"]), order[1].index(row["model"])),
+    )
+    return [text, Grid(COST, [cost_row(study, row) for row in rows])]
 
 
 def machine(run: Mapping) -> str:
@@ -152,7 +164,7 @@ def cost_row(study: Mapping, row: Mapping) -> list[str]:
     return [*names, str(row["runs"]), number(row["parameters"], 0) or "–", *spent]
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """Write a duration in the unit that suits it."""
     if seconds < 120:
         return f"{seconds:.1f} s"

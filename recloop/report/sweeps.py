@@ -93,14 +93,16 @@ def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
 
 def of_part(study: Mapping, entry: Mapping, part: Mapping) -> Iterator[tuple[str, str]]:
     """List the (data set, run) pairs of one panel or one check."""
-    models = [
-        model
-        for key in ("models", "simple", "than", "against", "baseline")
-        for model in as_list(part.get(key))
-    ]
+    models = named(part)
     datasets = part.get("datasets", entry.get("datasets", study["datasets"]))
     for dataset, model in itertools.product(datasets, models):
         yield from ((dataset, run) for run in spread(model, defaults(study, model, dataset)))
+
+
+def named(part: Mapping) -> list[str]:
+    """List the models that one entry, panel or check names, braces unspread."""
+    roles = ("models", "simple", "than", "against", "baseline")
+    return [model for role in roles for model in as_list(part.get(role))]
 
 
 def as_list(value: str | list[str] | None) -> list[str]:

@@ -143,16 +143,18 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
     theirs = mine._replace(model=reference)
     if row["group"] != PAPER or mine == theirs or evidence.why(mine) or evidence.why(theirs):
         return {}
+    seeds = evidence.results.seeds(mine.dataset, [mine.model, theirs.model])
     direction = -1 if mine.metric in metrics.DOWN else 1
     if mine.metric in metrics.BY_SYSTEM:
-        gain = evidence.sampling.observed(mine) - evidence.sampling.observed(theirs)
-        draws = evidence.sampling.draw(mine) - evidence.sampling.draw(theirs)
+        sampling = evidence.sampling
+        gain = sampling.observed(mine, seeds) - sampling.observed(theirs, seeds)
+        draws = sampling.draw(mine, seeds) - sampling.draw(theirs, seeds)
         return {
             "gain": direction * gain,
             "p": significance.two_sided(gain, float(draws.std(ddof=1))),
         }
     result = significance.paired(
-        evidence.results.per_event(mine), evidence.results.per_event(theirs)
+        evidence.results.per_event(mine, seeds), evidence.results.per_event(theirs, seeds)
     )
     return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
 

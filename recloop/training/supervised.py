@@ -48,11 +48,11 @@ class Schedule:
 
     Attributes:
         learning_rate: of Adam.
-        batch_size: pieces of sessions per update.
+        batch_size: targets per update, on average; whole pieces of sessions make a batch.
         epochs: most passes over the training part.
         patience: validations without a better NDCG@10 before it stops.
         validate_every: updates between validations; None for once per epoch.
-        clip_norm: largest norm of the gradient.
+        clip_norm: largest norm of the gradient; None for no limit.
     """
 
     learning_rate: float
@@ -60,7 +60,7 @@ class Schedule:
     epochs: int
     patience: int
     validate_every: int | None
-    clip_norm: float
+    clip_norm: float | None
 
 
 class Trainer:
@@ -92,8 +92,9 @@ class Trainer:
         self.seed, self.path, self.tell, self.device = seed, path, tell, device
         self.optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate, fused=True)
         self.progress, self.best, self.stopping = Progress(), {}, False
-        self.epoch_updates = -(-len(pieces) // schedule.batch_size)
         self.targets = int((pieces.following != events.padding).sum())
+        self.rows = max(1, round(schedule.batch_size * len(pieces) / self.targets))
+        self.epoch_updates = -(-len(pieces) // self.rows)
         if path and path.exists():
             self.resume()
 
@@ -102,6 +103,8 @@ class Trainer:
         started = time.monotonic() - self.progress.seconds
         with stop_on_signal(self):
             for rows in self.batches():
+                if self.progress.stale >= self.schedule.patience:
+                    break
                 self.learn(rows)
                 self.progress.seconds = time.monotonic() - started
                 if self.due():
@@ -111,8 +114,6 @@ class Trainer:
                     raise SystemExit(
                         f"told to stop after update {self.progress.update}; run again to go on"
                     )
-                if self.progress.stale >= self.schedule.patience:
-                    break
         return self.best
 
     def batches(self) -> Iterator[Tensor]:
@@ -123,7 +124,7 @@ class Trainer:
                 len(self.pieces),
                 generator=torch.Generator().manual_seed(self.seed * 1_000_003 + epoch),
             )
-            yield from order.split(self.schedule.batch_size)[skip if epoch == done else 0 :]
+            yield from order.split(self.rows)[skip if epoch == done else 0 :]
 
     def learn(self, rows: Tensor) -> None:
         """Make one update."""
@@ -131,7 +132,8 @@ class Trainer:
         self.optimiser.zero_grad()
         loss = self.model.loss(self.pieces.take(rows, self.device))
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip_norm)
+        if self.schedule.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip_norm)
         self.optimiser.step()
         self.progress.loss += loss.item()
         self.progress.counted += 1
@@ -285,5 +287,7 @@ def tune(trainer: Callable, rates: list[float], epochs: int, path: Path) -> list
             {"learning_rate": rate, "epochs": epochs, "valid_ndcg10": candidate.progress.best}
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(tried))
+        draft = path.with_suffix(".part")
+        draft.write_text(json.dumps(tried))
+        draft.replace(path)  # a kill leaves the old file or the new one
     return tried

@@ -1,4 +1,7 @@
-"""Made-up results of a whole study: runs whose quality is known, written as the workflow writes them."""
+"""Made-up results of a whole study: runs whose quality is known, written as the workflow writes them.
+
+Nothing of recloop is imported at the top: shapes are checked only in what is imported after pytest has started.
+"""
 
 import json
 from pathlib import Path
@@ -8,9 +11,6 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-
-from recloop.evaluation import evaluate
-from recloop.report import sweeps
 
 ROOT = Path(__file__).parents[2]
 ITEMS, SESSIONS, TOP = 1500, 80, 20
@@ -45,6 +45,8 @@ def reported() -> Path:
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory, study) -> dict:
     """Scores, runs and splits of every run of the study on two of its data sets."""
+    from recloop.report import sweeps
+
     root = tmp_path_factory.mktemp("saved")
     entries = [*study["tables"].values(), *study["figures"].values(), *study["claims"].values()]
     pairs = dict.fromkeys(pair for entry in entries for pair in sweeps.wanted(study, entry))
@@ -55,8 +57,14 @@ def saved(tmp_path_factory, study) -> dict:
         "scores": [folder / "scores.parquet" for folder in folders],
         "runs": [folder / "run.json" for folder in folders] + [refused(root)],
         "splits": list(splits.values()),
-        "tier": TIER,
+        "tier": TIER | {"datasets": {name: place(name, splits) for name in TIER["datasets"]}},
     }
+
+
+def place(dataset: str, splits: dict[str, Path]) -> dict:
+    """Say which folder of sessions the tier uses for a data set."""
+    folder = {"sessions": str(splits[dataset].parent)} if dataset in splits else {}
+    return TIER["datasets"][dataset] | folder
 
 
 def stream(*words: object) -> np.random.Generator:
@@ -83,7 +91,7 @@ def write_split(root: Path, dataset: str) -> Path:
     }
     split = {
         "hash": f"{crc32(dataset.encode()):08x}" * 8,
-        "source": SOURCES[dataset][0],
+        "source": {"title": "made up"},
         "counts": counts,
     }
     (folder / "split.json").write_text(json.dumps(split))
@@ -92,6 +100,8 @@ def write_split(root: Path, dataset: str) -> Path:
 
 def write_run(root: Path, dataset: str, model: str, seed: int) -> Path:
     """Write lists, scores and run.json of one run."""
+    from recloop.evaluation import evaluate
+
     folder = root / "scores" / dataset / model / f"{seed}-abc"
     folder.mkdir(parents=True)
     lists = make_lists(dataset, model, seed)

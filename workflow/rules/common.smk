@@ -13,12 +13,29 @@ A key is the hash of everything the result depends on.
 """
 
 import json
+import os
+import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
+from recloop.data.sources import is_whole
 from recloop.report.stamp import seal
 from recloop.studies import Plan, Run, SettingsError
+
+
+def typed(value):
+    """Read what the command line gives as text: `seeds=[1,2]`, `datasets=null`."""
+    if isinstance(value, list):
+        return [typed(one) for one in value]
+    text = isinstance(value, str)
+    if text and re.fullmatch(r"\d+", value):
+        return int(value)
+    return None if text and value in ("null", "None") else value
+
+
+config.update({key: typed(value) for key, value in config.items()})
 
 try:
     PLAN = Plan(config)
@@ -64,7 +81,10 @@ def build_index():
     return runs, data
 
 
-RUNS, DATA = build_index()
+try:
+    RUNS, DATA = build_index()
+except SettingsError as error:
+    sys.exit(f"recloop: {error}")
 
 
 def run_of(pattern):
@@ -87,6 +107,18 @@ trained_run, listed_run = run_of(RUN), run_of(LISTS)
 def recipe(kind):
     """Give a function from wildcards to what the plan says about a folder below data/."""
     return lambda wildcards: PLAN.recipe(*DATA[f"data/{kind}/{wildcards.source}"])
+
+
+def raw_seal(source):
+    """Give a file for `fetch` to depend on: ancient, and brand-new when a raw file is not what was fetched."""
+    raw = Path(f"data/raw/{source}")
+    place = Path(f".recloop/keys/raw/{source}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    whole = not (raw / "fetched.json").exists() or is_whole(raw)
+    place.write_text("whole" if whole else f"changed, seen {time.time()}")
+    if whole:
+        os.utime(place, (1, 1))
+    return str(place)
 
 
 def sessions(run):

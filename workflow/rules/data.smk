@@ -9,6 +9,8 @@ OUT  data/raw/{source}/                     raw files (DVC keeps the published o
 
 rule fetch:
     """Download, copy from a mirror, or generate one source; check every hash."""
+    input:
+        lambda wildcards: raw_seal(wildcards.source),
     output:
         "data/raw/{source}/fetched.json",
     log:
@@ -28,7 +30,13 @@ rule read:
     input:
         lambda wildcards: f"{PLAN.raw(*DATA[f'data/tables/{wildcards.source}'])}/fetched.json",
     output:
-        multiext("data/tables/{source}/", "interactions.parquet", "items.parquet", "quarantine.parquet", "read.json"),
+        multiext(
+            "data/tables/{source}/",
+            "interactions.parquet",
+            "items.parquet",
+            "quarantine.parquet",
+            "read.json",
+        ),
     log:
         "data/tables/{source}/read.log",
     params:

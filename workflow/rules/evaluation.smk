@@ -22,7 +22,9 @@ rule rank:
         sessions=lambda wildcards: sessions(listed_run(wildcards)),
         top_k=lambda wildcards: PLAN.evaluation(listed_run(wildcards))["top_k"],
         vectors=lambda wildcards, input: f"--vectors {input.vectors}" if input.vectors else "",
-        settings=lambda wildcards: settings_of(listed_run(wildcards), "model", "training", "inference"),
+        settings=lambda wildcards: settings_of(
+            listed_run(wildcards), "model", "training", "inference"
+        ),
     message:
         "rank {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:

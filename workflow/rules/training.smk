@@ -14,8 +14,6 @@ rule train:
         multiext(f"{RUN}/", "weights.safetensors", "curve.csv", "run.json"),
     log:
         f"{RUN}/train.log",
-    benchmark:
-        f"{RUN}/train.benchmark.tsv"
     threads: THREADS
     resources:
         gpu=int(GPU),
@@ -24,8 +22,12 @@ rule train:
         into=lambda wildcards: RUN.format(**wildcards),
         side=lambda wildcards: f".recloop/checkpoints/{wildcards.key}",
         vectors=lambda wildcards, input: f"--vectors {input.vectors}" if input.vectors else "",
-        settings=lambda wildcards: settings_of(trained_run(wildcards), "model", "training", "inference"),
-        identity=lambda wildcards: json.dumps(PLAN.identity(trained_run(wildcards)) | {"key": wildcards.key}),
+        settings=lambda wildcards: settings_of(
+            trained_run(wildcards), "model", "training", "inference"
+        ),
+        identity=lambda wildcards: json.dumps(
+            PLAN.identity(trained_run(wildcards)) | {"key": wildcards.key}
+        ),
     message:
         "train {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:

@@ -6,7 +6,8 @@ does what `python workflow/scripts/train.py --seed 1 …` does, without the two 
 hundred short jobs would pay. The first call starts a server; each call makes it fork a child that takes over the
 caller's folder, environment and output and runs the script. The server has no code of recloop loaded, so a child always
 sees the files as they are now; it leaves when it has been idle for a while. A caller that is stopped stops its child.
-Where there is no fork to rely on (anything but Linux), or with RECLOOP_WARM=0, the script runs the ordinary way.
+Where there is no fork to rely on (anything but Linux), in a Slurm job (which has its own limits of time and memory and
+takes its processes along), or with RECLOOP_WARM=0, the script runs the ordinary way.
 """
 
 import array
@@ -155,10 +156,16 @@ def follow(line: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def may_share() -> bool:
+    """Say whether a job may run outside the process that it was started in."""
+    forbidden = os.environ.get("RECLOOP_WARM") == "0" or "SLURM_JOB_ID" in os.environ
+    return sys.platform == "linux" and not forbidden
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--serve"]:
         serve()
-    elif sys.platform == "linux" and os.environ.get("RECLOOP_WARM") != "0":
+    elif may_share():
         sys.exit(call(sys.argv[1:]))
     else:
         os.execv(sys.executable, [sys.executable, *sys.argv[1:]])

@@ -34,7 +34,7 @@ class MODT4R(nn.Module):
         layers: depth of MoTrans.
         heads: attention heads of UserTrans and of MoTrans.
         dropout: share dropped in both.
-        return_loss: beta, weight of the return prediction (Eq. 4.17).
+        return_loss: beta, weight of the return prediction (Eq. 4.17); with 0 there is none.
         item_loss: whether UserTrans learns to predict items too (L_S). Without it its scores, never trained, are
             left out of Eq. 4.19.
         objectives: which returns are given to the model, joined by `+` (Eq. 4.21).
@@ -89,7 +89,8 @@ class MODT4R(nn.Module):
             {name: small(dim) for name in self.tokens if name in OBJECTIVES}
         )  # E_o
         self.multi = CausalBlocks(dim, layers, heads, dropout)
-        self.predict = nn.ModuleDict({name: nn.Linear(dim, 1) for name in self.scale})  # Eq. 4.11
+        learned = self.scale if return_loss else ()
+        self.predict = nn.ModuleDict({name: nn.Linear(dim, 1) for name in learned})  # Eq. 4.11
         self.act = Catalogue(dim, items)  # Eq. 4.12, with the identity as activation
         self.rank = Catalogue(dim, items) if self.item_loss else None  # Eq. 4.13
         self.register_buffer(
@@ -126,11 +127,11 @@ class MODT4R(nn.Module):
 
     def return_error(self, outputs, logged, real) -> Float[Tensor, ""]:
         """Squared error of the predicted returns, summed over objectives (Eq. 4.15)."""
-        errors = [
-            (head(self.before(name, outputs)).squeeze(-1) - logged[name])[real].square().mean()
-            for name, head in self.predict.items()
-        ]
-        return torch.stack(errors).sum()
+        total = outputs.new_zeros(())
+        for name, head in self.predict.items():
+            predicted = head(self.before(name, outputs)).squeeze(-1)
+            total = total + (predicted - logged[name])[real].square().mean()
+        return total
 
     def logged(self, batch: Batch) -> dict[str, Float[Tensor, "batch time"]]:
         """Give the returns of the log (Eqs. 4.3, 4.4 and 4.6)."""
@@ -146,7 +147,7 @@ class MODT4R(nn.Module):
         if not self.observed_diversity:
             return returns.attainable_diversity(self.vectors[batch.session])
         whole = torch.cat([batch.session[:, :1], batch.following], dim=1)
-        return returns.observed_diversity(self.vectors[whole], real)
+        return returns.observed_diversity(real, self.vectors[whole])
 
     def states(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
         """Make s_t: UserTrans (Eq. 4.2), the item's embedding, or a learned one of the position."""

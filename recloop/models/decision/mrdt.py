@@ -15,9 +15,4 @@ class MRDT(MODT4R):
     order = (*OBJECTIVES, "state", "action")
 
     def __init__(self, **settings):
-        super().__init__(return_loss=0.0, **settings)
-        self.predict = None
-
-    def return_error(self, outputs, logged, real) -> float:
-        """Learn no returns: that is what MODT4R adds to it (Sec 4.5.2)."""
-        return 0.0
+        super().__init__(return_loss=0.0, **settings)  # what MODT4R adds to it, Sec 4.5.2

@@ -36,7 +36,7 @@ def attainable_diversity(vectors: Float[Tensor, "batch time dim"]) -> Float[Tens
 
 
 def observed_diversity(
-    vectors: Float[Tensor, "batch time+1 dim"], real: Bool[Tensor, "batch time"]
+    real: Bool[Tensor, "batch time"], vectors: Float[Tensor, "batch time+1 dim"]
 ) -> Float[Tensor, "batch time"]:
     """Give the drop in similarity that the log shows, Sim(x_1 … x_t) - Sim(x_1 … x_{T+1}) (Eq. 4.6 telescoped)."""
     similar = similarity(vectors)

@@ -1,0 +1,55 @@
+# Two commands do it all: `make reproduce` and `make test`. Both set up what they need first.
+
+SHELL := /bin/bash
+export PYTHONDONTWRITEBYTECODE :=
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+SNAKEMAKE := .venv/bin/snakemake
+MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
+ARGS :=
+
+.PHONY: help setup reproduce real full test lint format lock pull unlock clean
+
+help: ## list these commands
+	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name says; do printf '  %-10s %s\n' "$$name" "$$says"; done
+
+setup: ## install everything into .venv; instant when current
+	@./setup.sh
+
+reproduce: setup ## every table and figure on embedded worlds (config.yaml's tier), no network, no GPU
+	@$(SNAKEMAKE) $(ARGS)
+
+real: setup ## the same on public data, sampled to a laptop's scale, from the network or MIRROR
+	@$(SNAKEMAKE) --config tier=real $(MIRRORED) $(ARGS)
+
+full: setup ## the papers' own data, sizes and five seeds; for a GPU server
+	@$(SNAKEMAKE) --config tier=full $(MIRRORED) $(ARGS)
+
+test: setup ## run the tests
+	@.venv/bin/pytest $(ARGS)
+
+lint: setup ## check style and format of Python and Snakemake files
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/snakefmt --check --line-length 100 .
+
+format: setup ## put Python and Snakemake files into the one format
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+	.venv/bin/snakefmt --line-length 100 .
+
+lock: setup ## resolve envs/constraints.txt anew from pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --no-header --upgrade \
+	  pyproject.toml --output-file envs/constraints.txt
+
+# Times of pulled files say nothing, hence the touch.
+pull: setup ## fetch kept results with DVC and tell Snakemake that they are current
+	.venv/bin/dvc pull
+	$(SNAKEMAKE) --touch $(ARGS)
+
+unlock: setup ## release the folder after a killed run
+	@$(SNAKEMAKE) --unlock
+
+clean: ## remove caches and checkpoints; data, results and .venv stay
+	rm -rf .recloop .pytest_cache .ruff_cache .hypothesis
+	find recloop tests workflow -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,123 @@
+"""What tests share: ring world, whose answer is known, and every model of every study in a small size.
+
+Nothing of recloop is imported at the top: shapes are checked only in what is imported after pytest has started.
+"""
+
+import copy
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+ROOT = Path(__file__).parents[1]
+ITEMS, LENGTH, DIM = 20, 6, 16
+
+
+def plan_for(**changes):
+    """Plan all studies as config.yaml does, in the smoke tier, with some changes."""
+    from recloop.studies import Plan
+
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    studies = sorted(path.stem for path in (ROOT / "studies").glob("*.yaml"))
+    return Plan(config | {"studies": studies, "tier": "smoke"} | changes)
+
+
+@functools.cache
+def every_model() -> dict[str, dict]:
+    """Resolve each model and each trained ablation of each study, for the first of its data sets."""
+    plan, found = plan_for(), {}
+    for study, paper in plan.studies.items():
+        runs = [plan.trained(run).model for run in plan.study_runs(study)]
+        for model in dict.fromkeys([*paper["models"], *runs]):
+            settings = plan.settings(study, plan.datasets(study)[0], model)
+            found[f"{study}:{model}"] = shrink(settings)
+    return found
+
+
+def shrink(settings: dict) -> dict:
+    """Make a model small enough for a test, whatever the paper says about its width."""
+    small = copy.deepcopy(settings)
+    for part in (small["model"], small["model"].get("backbone", {})):
+        part |= {"dim": DIM} if "dim" in part else {}
+    return small
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for one of these over all models of that kind; main models are no ablations."""
+    kinds = {
+        "any_model": lambda name, loop: True,
+        "trained_model": lambda name, loop: loop == "supervised",
+        "trained_main_model": lambda name, loop: loop == "supervised" and "," not in name,
+        "counted_model": lambda name, loop: loop == "counted",
+    }
+    for kind in kinds.keys() & set(metafunc.fixturenames):
+        chosen = {
+            name: settings
+            for name, settings in every_model().items()
+            if kinds[kind](name, settings["training"]["loop"])
+        }
+        metafunc.parametrize(kind, list(chosen.values()), ids=list(chosen))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small tensors gain nothing from more, and other processes are slowed down."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def plan():
+    """Give a function that plans all studies, with changes to config.yaml."""
+    return plan_for
+
+
+@pytest.fixture(scope="session")
+def facts() -> dict:
+    """What a data set says about itself, in ring world."""
+    vectors = torch.randn(ITEMS, 8, generator=torch.Generator().manual_seed(7))
+    counts = torch.arange(1, ITEMS + 1)
+    return {"items": ITEMS, "length": LENGTH, "item_counts": counts, "item_vectors": vectors}
+
+
+@pytest.fixture(scope="session")
+def make(facts):
+    """Give a function that makes the model of some settings, its weights drawn with a seed."""
+    from recloop.models import build
+
+    def make(settings: dict, seed: int = 1, **changes):
+        torch.manual_seed(seed)
+        return build(settings["model"] | settings["inference"] | changes, **facts)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sessions():
+    """Give a function that puts rows of items behind one another; an odd item is a purchase."""
+    from recloop.data.batches import Sessions
+
+    def put(*rows: list[int], first_target: int = 1) -> Sessions:
+        items = np.array([item for row in rows for item in row], np.int64)
+        return Sessions(
+            items=items,
+            events=items % 2,
+            offsets=np.cumsum([0, *map(len, rows)]),
+            first_target=np.full(len(rows), first_target),
+            ids=np.arange(len(rows)) + 100,
+        )
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def ring(sessions):
+    """Ring world: item i is always followed by i + 1. Every length from 2 to 7, from every start."""
+    rows = [
+        [(start + step) % ITEMS for step in range(length)]
+        for start in range(ITEMS)
+        for length in range(2, LENGTH + 2)
+    ]
+    return sessions(*rows)

@@ -1,0 +1,111 @@
+"""Sessions to pieces and to events: each transition once, each prefix as it was."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recloop.data.batches import Events, Sessions, cut
+
+PADDING = 50
+stories = st.lists(st.lists(st.integers(0, PADDING - 1), max_size=13), min_size=1, max_size=6)
+filled = stories.filter(lambda rows: sum(map(len, rows)) > 1)
+hypothesis = settings(max_examples=60, deadline=None)
+
+
+def test_reads_a_part_of_a_split(tmp_path):
+    pl.DataFrame(
+        {
+            "session": [4, 9],
+            "user": ["a", "b"],
+            "item": pl.Series([[3, 1, 2], [5]], dtype=pl.List(pl.Int32)),
+            "event": pl.Series([[0, 1, 0], [1]], dtype=pl.List(pl.UInt8)),
+            "time": [[1, 2, 3], [4]],
+            "first_target": [1, 0],
+        }
+    ).write_parquet(tmp_path / "test.parquet")
+    found = Sessions.read(tmp_path / "test.parquet")
+    assert len(found) == 2
+    assert found.items.tolist() == [3, 1, 2, 5]
+    assert found.events.tolist() == [0, 1, 0, 1]
+    assert found.offsets.tolist() == [0, 3, 4]
+    assert found.ids.tolist() == [4, 9]
+
+
+def transitions(rows):
+    return [pair for row in rows for pair in zip(row, row[1:], strict=False)]
+
+
+@hypothesis
+@given(rows=filled, length=st.integers(1, 7))
+def test_every_transition_is_in_just_one_piece(sessions, rows, length):
+    pieces = cut(sessions(*rows), length, PADDING)
+    real = pieces.following != PADDING
+    assert torch.equal(real, pieces.session != PADDING)
+    found = list(zip(pieces.session[real].tolist(), pieces.following[real].tolist(), strict=True))
+    assert found == transitions(rows)
+    assert pieces.session.shape[1] == length
+    assert (real[:, :-1] | ~real[:, 1:]).all()  # padded on the right
+    assert real.any(1).all()
+    assert torch.equal(pieces.purchase[real], pieces.following[real] % 2)
+    assert int(pieces.ended.sum()) == sum(len(row) > 1 for row in rows)
+
+
+def test_pieces_of_one_session_overlap_by_an_item(sessions):
+    pieces = cut(sessions([1, 2, 3, 4, 5, 6], [8], [9, 7]), 3, PADDING)
+    assert pieces.session.tolist() == [[1, 2, 3], [4, 5, PADDING], [9, PADDING, PADDING]]
+    assert pieces.following.tolist() == [[2, 3, 4], [5, 6, PADDING], [7, PADDING, PADDING]]
+    assert pieces.ended.tolist() == [False, True, True]
+
+
+def test_some_rows_of_a_batch(sessions):
+    pieces = cut(sessions([1, 2, 3], [4, 5], [6, 7]), 3, PADDING)
+    taken = pieces.take(torch.tensor([2, 0]))
+    assert len(taken) == 2
+    assert taken.session[:, 0].tolist() == [6, 1]
+    assert taken.ended.dtype == torch.bool
+
+
+@hypothesis
+@given(rows=filled, length=st.integers(1, 7), first_target=st.integers(0, 4))
+def test_events_are_all_items_from_the_first_target_on_with_the_items_before_them(
+    sessions, rows, length, first_target
+):
+    events = Events.of(sessions(*rows, first_target=first_target), length, PADDING)
+    expected = [
+        (100 + number, place, row[place], row[max(0, place - length) : place])
+        for number, row in enumerate(rows)
+        for place in range(max(1, first_target), len(row))
+    ]
+    assert len(events) == len(expected)
+    prefixes = events.prefixes(slice(0, len(events)))
+    for at, (session, position, target, before) in enumerate(expected):
+        assert (events.session[at], events.position[at]) == (session, position)
+        assert events.target[at] == target
+        found = prefixes[at].tolist()
+        assert found == before + [PADDING] * (len(found) - len(before))
+    assert prefixes.shape[1] <= length
+
+
+def test_each_session_has_its_own_first_target(sessions):
+    world = sessions([1, 2, 3], [4, 5, 6])
+    world.first_target[:] = [2, 1]
+    assert Events.of(world, 5, PADDING).target.tolist() == [3, 5, 6]
+
+
+def test_a_sample_is_the_same_for_a_seed_and_keeps_the_order(sessions):
+    events = Events.of(sessions(*[list(range(9))] * 9), 5, PADDING)
+    one, same, other = (events.sample(10, seed) for seed in (1, 1, 2))
+    assert len(one) == 10
+    assert np.array_equal(one.index, same.index)
+    assert not np.array_equal(one.index, other.index)
+    assert (np.diff(one.index) > 0).all()
+    assert torch.equal(one.prefixes(slice(None))[3:5], one.prefixes(slice(3, 5)))
+
+
+@pytest.mark.parametrize("number", [None, 72, 100])
+def test_a_sample_of_all_is_all(sessions, number):
+    events = Events.of(sessions(*[list(range(9))] * 9), 5, PADDING)
+    assert events.sample(number, seed=1) is events

@@ -1,0 +1,97 @@
+"""Full-catalogue ranks against brute force, exact under ties, in bounded memory."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from recloop.data.batches import Events
+from recloop.evaluation import ranker
+from recloop.evaluation.ranker import Diverged, rank
+from recloop.evaluation.ranking import GAINS, expected_gain
+
+ITEMS = 30
+
+
+class Table(nn.Module):
+    """Scores by the last item; remembers how many sessions it was asked for at once."""
+
+    def __init__(self, scores):
+        super().__init__()
+        self.scores, self.asked = scores, []
+
+    def score(self, session):
+        assert not self.training
+        assert torch.is_inference_mode_enabled()
+        self.asked.append(len(session))
+        last = (session != ITEMS).sum(1) - 1
+        return self.scores[session.gather(1, last[:, None]).squeeze(1)]
+
+
+@pytest.fixture
+def events(sessions):
+    generator = np.random.default_rng(3)
+    rows = [generator.integers(0, ITEMS, 6).tolist() for _ in range(40)]
+    return Events.of(sessions(*rows), 5, ITEMS)
+
+
+@pytest.fixture
+def coarse():
+    """Scores with many ties."""
+    return torch.randint(4, (ITEMS, ITEMS), generator=torch.Generator().manual_seed(1)).float()
+
+
+def test_ranks_are_those_of_brute_force_with_ties(events, coarse):
+    found = rank(Table(coarse), events, 7)
+    for at, target in enumerate(events.target):
+        row = coarse[events.items[events.index[at] - 1]]
+        assert found.better[at] == (row > row[target]).sum()
+        assert found.tied[at] == (row == row[target]).sum()
+        best = row[torch.from_numpy(found.top[at]).long()]
+        assert torch.equal(best, row.sort(descending=True).values[:7])
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, 30])
+def test_a_constant_scorer_has_chance_level(events, k):
+    found = rank(Table(torch.zeros(ITEMS, ITEMS)), events, 0)
+    assert (found.better == 0).all()
+    assert (found.tied == ITEMS).all()
+    hits = expected_gain(found.better, found.tied, k, GAINS["HR"])
+    assert hits.mean() == pytest.approx(k / ITEMS)
+
+
+def test_scores_a_bounded_number_at_once_with_the_same_result(events, coarse, monkeypatch):
+    whole = rank(Table(coarse), events, 7)
+    monkeypatch.setitem(ranker.CHUNK, "cpu", 9 * ITEMS)
+    model = Table(coarse)
+    found = rank(model, events, 7)
+    assert max(model.asked) == 9
+    assert sum(model.asked) == len(events)
+    for name in ("better", "tied", "top"):
+        assert np.array_equal(getattr(found, name), getattr(whole, name))
+
+
+def test_lists_are_not_longer_than_the_catalogue_and_may_be_left_out(events, coarse):
+    assert rank(Table(coarse), events, 99).top.shape == (len(events), ITEMS)
+    assert rank(Table(coarse), events, 0).top.shape == (len(events), 0)
+
+
+def test_no_events_give_no_ranks(sessions, coarse):
+    found = rank(Table(coarse), Events.of(sessions([1], [2]), 5, ITEMS), 7)
+    assert found.better.shape == found.tied.shape == (0,)
+    assert found.top.shape == (0, 7)
+
+
+def test_infinite_scores_are_ranked(events, coarse):
+    coarse[:, 3] = -torch.inf
+    coarse[:, 4] = torch.inf
+    found = rank(Table(coarse), events, 1)
+    assert (found.better[events.target == 3] == ITEMS - 1).all()
+    assert (found.top == 4).all()
+
+
+def test_says_that_a_model_has_diverged(events):
+    with pytest.raises(
+        Diverged, match="NaN as a score: training has diverged; lower learning_rate"
+    ):
+        rank(Table(torch.full((ITEMS, ITEMS), torch.nan)), events, 5)

@@ -1,0 +1,85 @@
+"""The page: all that it must say, and that its links lead somewhere."""
+
+import re
+
+import pytest
+
+from recloop import report
+from recloop.report.page_html import inline
+from recloop.report.sections import duration
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, study, saved, reported):
+    into = tmp_path_factory.mktemp("page") / "modt4r"
+    given = {
+        "study": study,
+        "tier": saved["tier"],
+        "scores": saved["scores"],
+        "splits": saved["splits"],
+    }
+    report.build_table(**given, name="table_4_4", reported=reported, into=into / "table_4_4")
+    report.build_figure(**given, name="figure_4_7", reported=reported, into=into / "figure_4_7")
+    not_run = {"LLM features": "need a GPU"}
+    report.build_page(**given, runs=saved["runs"], into=into, not_run=not_run)
+    return into
+
+
+@pytest.fixture(params=["README.md", "index.html"])
+def text(pages, request) -> str:
+    return (pages / request.param).read_text(encoding="utf-8")
+
+
+def test_links_lead_to_files(pages):
+    links = re.findall(r"\]\(([^)#]+)\)", (pages / "README.md").read_text())
+    links += re.findall(r'(?:href|src)="([^"#]+)"', (pages / "index.html").read_text())
+    assert links
+    for link in links:
+        assert (pages / link).exists(), link
+
+
+def test_places_within_the_page_exist(pages):
+    html = (pages / "index.html").read_text()
+    for place in re.findall(r'href="#([^"]+)"', html):
+        assert f'id="{place}"' in html
+
+
+def test_it_says_everything(text, study):
+    for said in (
+        study["title"],
+        "tier laptop",
+        "seeds 1, 2",
+        "embedded shop, 1,500 items",
+        "2 cores",
+        "torch 2.13",
+    ):
+        assert said in text
+    for said in (
+        "18 GB of raw data",
+        "its item-item matrix needs 40 GiB",
+        "LLM features: need a GPU",
+    ):
+        assert said in text
+    for name in (*study["tables"], *study["figures"]):
+        assert f"snakemake results/modt4r/{name}." in text
+
+
+def test_what_was_not_made_is_said(text):
+    assert "Not made in this run." in text
+    assert "No claims were judged in this run." in text
+
+
+def test_departures_are_listed(tmp_path, study, saved):
+    told = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
+    report.build_page(told, saved["tier"], [], [], saved["splits"], tmp_path / "modt4r")
+    text = (tmp_path / "modt4r" / "README.md").read_text()
+    assert "- Read the action early.\n- alpha: lost" in text
+
+
+def test_html_escapes_and_reads_little_markdown():
+    assert inline("a < b, **c**, `d_*e*`") == "a &lt; b, <strong>c</strong>, <code>d_*e*</code>"
+    assert inline("[f](g.csv)<br>x") == '<a href="g.csv">f</a><br>x'
+
+
+def test_durations():
+    assert [duration(seconds) for seconds in (3.21, 300, 9000)] == ["3.2 s", "5.0 min", "2.5 h"]

@@ -1,0 +1,47 @@
+"""What the study says about its exhibits and claims fits together."""
+
+import importlib
+
+import polars as pl
+
+from recloop.report import sweeps
+from recloop.report.evidence import Evidence
+from recloop.report.verdicts import in_print, judge_all
+
+
+def test_every_exhibit_has_a_function(study):
+    module = importlib.import_module("recloop.report.modt4r")
+    for name in (*study["tables"], *study["figures"]):
+        assert callable(getattr(module, name))
+
+
+def test_every_run_of_a_claim_is_a_run_of_an_exhibit(study):
+    exhibits = [*study["tables"].values(), *study["figures"].values()]
+    made = {pair for entry in exhibits for pair in sweeps.wanted(study, entry)}
+    for claim in study["claims"].values():
+        assert set(sweeps.wanted(study, claim)) <= made
+
+
+def test_every_printed_metric_has_a_margin(study, reported):
+    assert set(pl.read_csv(reported)["metric"]) <= set(study["margins"])
+
+
+def test_all_printed_cells_are_there(reported):
+    counted = dict(pl.read_csv(reported).group_by("exhibit").len().iter_rows())
+    assert counted == {"table_4_2": 9, "table_4_3": 234, "table_4_4": 90}
+
+
+def test_the_printed_numbers_say_about_the_claims_what_they_say(study, reported):
+    tier = {"tier": "none", "datasets": {}}
+    judged = judge_all(Evidence.gather(study, tier, [], reported))
+    answers = {name: in_print(rows) for (name,), rows in judged.group_by("id", maintain_order=True)}
+    whole = {"01": 90, "02": 30, "03": 60, "05": 39, "06": 12, "07": 24}
+    for number, count in whole.items():
+        assert answers[f"modt4r-{number}"] == f"holds in {count} of {count}"
+    assert (
+        answers["modt4r-04"] == "fails in 1 of 45: rc15 Repetitiveness@10 modt4r better than smonac"
+    )
+    for number in ("08", "09", "10", "11", "12"):
+        assert answers[f"modt4r-{number}"] == "not checkable (figure or text only)"
+    assert set(judged["claim_verdict"]) == {"not run"}
+    assert set(judged["not_run"]) == {"not part of this tier"}

@@ -1,0 +1,189 @@
+"""The rules of the house: what belongs together has one name, every number has a source, nothing hides code in data."""
+
+import ast
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recloop.provenance import imports, source_of
+from recloop.studies import modules
+
+ROOT = Path(__file__).parents[1]
+STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
+SCHEMAS = sorted((ROOT / "workflow/schemas").glob("*.yaml"))
+CODE = [
+    file for folder in ("recloop", "workflow") for file in sorted((ROOT / folder).rglob("*.py"))
+]
+NUMBERED = {"datasets", "training", "evaluation", "backbones", "models", "margins"}
+NUMBER = re.compile(r"(?<![\w.\-\"'])-?\d+(\.\d+)?(?![\w.\-\"'])")
+SOURCE = re.compile(
+    r"\b(S\d|Eqs?\. ?\d|Table \d|Figure \d|Algorithm \d|RL code|authors' code|ours)\b"
+)
+
+each_study = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+each_schema = pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
+
+
+def name_of(file: Path) -> str:
+    """Name the module of a file."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def answers(file: Path) -> bool:
+    """Say whether a file has a class that scores, learns or encodes: a model, not a shared piece."""
+    classes = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
+    methods = {
+        part.name for one in classes for part in one.body if isinstance(part, ast.FunctionDef)
+    }
+    return bool(methods & {"score", "loss", "forward"})
+
+
+def reached(names: list[str]) -> set[str]:
+    """Follow imports from some modules of recloop."""
+    found, waiting = set(), list(names)
+    while waiting:
+        if (name := waiting.pop()) not in found and (file := source_of(name)):
+            found.add(name)
+            waiting += imports(file)
+    return found
+
+
+def test_every_model_is_in_a_study():
+    named = []
+    for path in STUDIES:
+        for entry in yaml.safe_load(path.read_text())["models"].values():
+            named += modules(
+                {"model": entry, "training": entry.get("training", {"loop": "supervised"})}
+            )
+    models = {name_of(file) for file in CODE if "models" in file.parts and answers(file)}
+    assert models - reached(named) == set()
+
+
+@each_study
+def test_every_exhibit_has_a_function_and_back(path):
+    study = yaml.safe_load(path.read_text())
+    report = import_module(f"recloop.report.{path.stem}")
+    drawn = {name for name, _ in inspect.getmembers(report, inspect.isfunction)}
+    assert {name for name in drawn if re.match("(table|figure)_", name)} == {
+        *study["tables"],
+        *study["figures"],
+    }
+
+
+@each_study
+def test_every_study_has_its_printed_numbers(path):
+    assert path.with_suffix("").with_suffix(".reported.csv").exists()
+
+
+def test_every_rule_has_a_script_and_back():
+    files = [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    rules = {name for file in files for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)}
+    scripts = {file.stem for file in (ROOT / "workflow/scripts").glob("*.py")}
+    assert rules - {"all"} == scripts - {"warm"}  # `warm` runs the others
+
+
+def unsourced(text: str) -> list[str]:
+    """List the lines with a number whose source is neither on them nor on a line that they stand below."""
+    found, opened, inside = [], [], False
+    for line in text.splitlines():
+        code, _, comment = line.partition(" #")
+        if not code.strip() or code.startswith("#"):
+            continue
+        depth = len(code) - len(code.lstrip())
+        inside = code.partition(":")[0] in NUMBERED if not depth else inside
+        opened = [(d, sourced) for d, sourced in opened if d < depth]
+        opened.append((depth, bool(SOURCE.search(comment))))
+        if inside and NUMBER.search(code) and not any(sourced for _, sourced in opened):
+            found.append(line)
+    return found
+
+
+def test_unsourced_number_is_found():
+    text = "training:\n  a: 1  # S4.5\n  b: 2\n  c:  # ours\n    d: 3\n  e: {f: 0.5}  # because\nother:\n  a: 1\n"
+    assert unsourced(text) == ["  b: 2", "  e: {f: 0.5}  # because"]
+
+
+@each_study
+def test_every_number_has_a_source(path):
+    assert unsourced(path.read_text()) == []
+
+
+def unsafe(file: Path) -> list[str]:
+    """List what in a file would run code that comes with data."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            found += [name for name in names if name.split(".")[0] in UNSAFE_MODULES]
+        elif isinstance(node, ast.Attribute):
+            owner = getattr(node.value, "id", "")
+            found += [node.attr] * (node.attr in UNSAFE_NAMES or (owner, node.attr) in UNSAFE_CALLS)
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            found.append(node.arg)
+    return found
+
+
+UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+UNSAFE_NAMES = {"read_pickle", "to_pickle", "unsafe_load"}
+UNSAFE_CALLS = {("torch", "save"), ("torch", "load"), ("yaml", "load"), ("np", "save")}
+
+
+@pytest.mark.parametrize("file", CODE, ids=name_of)
+def test_no_code_in_data(file):
+    assert unsafe(file) == []
+
+
+def own_files() -> list[Path]:
+    """List the project's files, without what is installed or made."""
+    made = {
+        ".git",
+        ".venv",
+        ".snakemake",
+        ".recloop",
+        ".hypothesis",
+        "data",
+        "results",
+        "__pycache__",
+    }
+    tops = [path for path in ROOT.iterdir() if path.name not in made]
+    nested = [file for top in tops if top.is_dir() for file in top.rglob("*")]
+    found = [file for file in [*tops, *nested] if file.is_file()]
+    return [file for file in found if file.suffix != ".pyc" and file.stat().st_size < 1 << 20]
+
+
+def test_only_ci_knows_the_neighbour_folder():
+    neighbour = b"../" + b"shared"
+    assert [file for file in own_files() if neighbour in file.read_bytes()] == [ROOT / ".ci/run"]
+
+
+def test_every_room_says_what_it_is_for():
+    rooms = [file for file in CODE if file.name == "__init__.py"]
+    assert len(rooms) > 5
+    assert [file for file in rooms if not ast.get_docstring(ast.parse(file.read_text()))] == []
+
+
+def test_every_folder_of_code_is_a_room():
+    folders = {file.parent for file in CODE if file.is_relative_to(ROOT / "recloop")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def undescribed(schema, place: str = "") -> list[str]:
+    """List the keys of a schema that say nothing about themselves."""
+    found = []
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if key == "properties":
+            found += [f"{place}/{name}" for name, one in value.items() if "description" not in one]
+        if isinstance(value, dict | list):
+            found += undescribed(value, f"{place}/{key}")
+    return found
+
+
+@each_schema
+def test_every_key_is_described(path):
+    schema = yaml.safe_load(path.read_text())
+    assert schema["description"]
+    assert undescribed(schema) == []

@@ -1,0 +1,324 @@
+"""Settings, tiers and overrides to keywords and places; every ingredient of a result is in its key."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recloop import provenance
+from recloop.studies import Run, SettingsError, check, read_settings
+
+STUDY, DATASET = "modt4r", "rc15"
+
+
+def settings(plan, model, dataset=DATASET):
+    return plan.settings(STUDY, dataset, model)
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_gets_its_keywords_and_nothing_else(plan):
+    found = settings(plan(), "smorl")
+    assert found["model"]["class"] == "sequential.smorl.SMORL"
+    assert found["model"]["backbone"]["class"] == "backbones.sasrec.SASRec"
+    assert not {"label", "item_vectors", "training", "inference"} & found["model"].keys()
+    assert found["vectors"] == "gru4rec"
+    assert settings(plan(), "sasrec")["vectors"] is None
+
+
+def test_later_settings_win_study_then_model_then_tier_then_name(plan):
+    it = plan()
+    paper = it.studies[STUDY]
+    paper["training"] = {"loop": "supervised", "a": 1, "b": 1, "c": 1, "d": 1}
+    paper["models"]["sasrec"] = paper["models"]["sasrec"] | {
+        "training": {"b": 2, "c": 2, "d": 2},
+        "x": 2,
+        "y": 2,
+    }
+    it.tier["training"] = {"c": 3, "d": 3}
+    it.tier["models"] = {"sasrec": {"y": 3}}
+    found = settings(it, "sasrec,d=4,x=4")
+    assert found["training"] == {"loop": "supervised", "a": 1, "b": 2, "c": 3, "d": 4}
+    assert (found["model"]["x"], found["model"]["y"]) == (4, 3)
+    assert settings(it, "gru4rec")["training"]["b"] == 1
+
+
+def test_values_can_differ_between_data_sets(plan):
+    it = plan()
+    betas = [settings(it, "modt4r", name)["model"]["return_loss"] for name in it.datasets(STUDY)]
+    assert betas == [0.6, 0.8, 0.0]
+    paper = it.studies[STUDY]
+    paper["models"]["mrdt"]["inference"] = {"alpha": {"rc15": 0.5, "lfm1b": 2.0}}
+    paper["models"]["mrdt"]["training"] = {"epochs": {"rc15": 3, "lfm1b": 4}}
+    it.tier["training"] = {"patience": {"rc15": 5, "lfm1b": 6}}
+    for dataset, alpha, epochs, patience in [("rc15", 0.5, 3, 5), ("lfm1b", 2.0, 4, 6)]:
+        found = settings(it, "mrdt", dataset)
+        assert found["inference"]["alpha"] == alpha
+        assert (found["training"]["epochs"], found["training"]["patience"]) == (epochs, patience)
+
+
+def test_a_tier_is_only_where_it_says_so(plan):
+    assert settings(plan(), "smonac")["model"]["warm_up"] == 5
+    assert settings(plan(tier="full"), "smonac")["model"]["warm_up"] == 15000
+    assert settings(plan(tier="full"), "sasrec")["training"]["epochs"] == 50
+
+
+def test_overrides_change_one_keyword_each(plan):
+    it = plan()
+    plain = settings(it, "modt4r")
+    for name, part, key, value in [
+        ("modt4r,return_loss=0.2", "model", "return_loss", 0.2),
+        ("modt4r,item_loss=false", "model", "item_loss", False),
+        ("modt4r,objectives=acc+div", "model", "objectives", "acc+div"),
+        ("modt4r,epochs=3", "training", "epochs", 3),
+        ("modt4r,validation_events=null", "training", "validation_events", None),
+        ("modt4r,alpha=2", "inference", "alpha", 2),
+    ]:
+        found = settings(it, name)
+        assert found[part] == plain[part] | {key: value}
+        assert {k: v for k, v in found.items() if k not in (part, "trained_as")} == {
+            k: v for k, v in plain.items() if k not in (part, "trained_as")
+        }
+
+
+def test_what_is_only_asked_shares_the_training(plan):
+    it = plan()
+    found = settings(it, "modt4r,alpha=0.5,return_loss=0.2,diversity_weight=2.0")
+    assert found["trained_as"] == "modt4r,return_loss=0.2"
+    asked = Run(STUDY, DATASET, "modt4r,alpha=0.5", 1)
+    assert it.trained(asked) == Run(STUDY, DATASET, "modt4r", 1)
+    assert it.lists(asked) != it.lists(it.trained(asked))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("modt5r", "no model 'modt5r'; did you mean 'modt4r'?"),
+        ("modt4r,retrun_loss=0.2", "'retrun_loss', which it has not; did you mean 'return_loss'?"),
+        ("sasrec,alpha=0.2", "overrides 'alpha', which it has not"),
+        ("modt4r,return_loss=high", "return_loss=high does not go with the study's return_loss"),
+        ("modt4r,return_loss=1e-3", "return_loss=1e-3 does not go with"),
+        ("modt4r,return_loss=true", "return_loss=true does not go with"),
+        ("modt4r,item_loss=maybe", "item_loss=maybe does not go with the study's item_loss: True"),
+        ("modt4r,item_loss=0", "item_loss=0 does not go with"),
+        ("modt4r,objectives=1", "objectives=1 does not go with"),
+    ],
+)
+def test_a_wrong_override_is_explained(plan, model, message):
+    with pytest.raises(SettingsError) as error:
+        settings(plan(), model)
+    assert message in str(error.value)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_key_stops_with_the_nearest_name(plan):
+    with pytest.raises(SettingsError, match=r"config\.yaml: .*'teir'; did you mean 'tier'\?"):
+        plan(teir="smoke")
+
+
+def test_a_number_that_yaml_takes_for_text_is_caught(tmp_path):
+    path = tmp_path / "smoke.yaml"
+    text = (Path(__file__).parents[1] / "tiers" / "smoke.yaml").read_text()
+    path.write_text(text.replace("learning_rate: [0.005]", "learning_rate: 1e-3"))
+    with pytest.raises(SettingsError, match=r"'1e-3' is text to YAML, not a number; write 0.001"):
+        read_settings(path, "tier")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tier": "smok"}, "'smok' is not allowed; did you mean 'smoke'?"),
+        ({"datasets": ["rc51"]}, "unknown 'rc51'; did you mean 'rc15'?"),
+        ({"device": "gpu"}, "device: 'gpu' is not allowed"),
+        ({"seeds": ["1"]}, "seeds.0: '1' is not of type 'integer'"),
+    ],
+)
+def test_a_wrong_config_is_explained(plan, changes, message):
+    with pytest.raises(SettingsError) as error:
+        plan(**changes)
+    assert message in str(error.value)
+
+
+def test_a_missing_study_is_named_with_those_there_are(plan):
+    with pytest.raises(SettingsError, match=r"nothing\.yaml does not exist; there are: .*modt4r"):
+        plan(studies=["nothing"])
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path):
+    (tmp_path / "broken.yaml").write_text("a: [1,")
+    with pytest.raises(SettingsError, match=r"broken\.yaml is not YAML"):
+        read_settings(tmp_path / "broken.yaml", "tier")
+
+
+def test_a_right_config_passes(plan):
+    check(plan().config, "config", "config.yaml")
+
+
+# -- what a plan consists of -------------------------------------------------------------------------------------------
+
+
+def test_a_plan_can_be_narrowed(plan):
+    it = plan(datasets=["lfm1b"], seeds=[7, 8])
+    runs = it.study_runs(STUDY)
+    assert {run.dataset for run in runs} == {"lfm1b"}
+    assert {run.seed for run in runs} == {7, 8}
+    assert len(set(runs)) == len(runs)
+
+
+def test_figures_may_use_fewer_seeds(plan):
+    it = plan(tier="laptop")
+    assert {run.seed for run in it.exhibit_runs(STUDY, "table_4_3")} == set(it.seeds)
+    assert len({run.seed for run in it.exhibit_runs(STUDY, "figure_4_5")}) == 1
+
+
+def test_a_stand_in_is_called_one_in_every_place(plan):
+    run = Run(STUDY, DATASET, "sasrec", 1)
+    assert "/shop_clicks-for-rc15/" in plan().run(run)
+    assert plan().identity(run)["stand_in"] is True
+    assert "/rc15/" in plan(tier="full").run(run)
+    assert plan(tier="full").identity(run)["stand_in"] is False
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Let the plan see a copy of the code; give a function that adds a line to one of its files."""
+    shutil.copytree(
+        provenance.ROOT / "recloop",
+        tmp_path / "recloop",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+
+    def edit(file, line):
+        path = tmp_path / "recloop" / file
+        path.write_text(path.read_text() + f"\n{line}\n")
+        provenance.imports.cache_clear()
+        provenance.meaning.cache_clear()
+
+    return edit
+
+
+def places(plan, model="smorl", seed=1, **changes):
+    """Where weights, lists and scores of a run lie."""
+    it = plan(**changes)
+    run = Run(STUDY, DATASET, model, seed)
+    return {"run": it.run(it.trained(run)), "lists": it.lists(run), "scores": it.scores(run)}
+
+
+def moved(before, after):
+    return {name for name in before if before[name] != after[name]}
+
+
+ALL = {"run", "lists", "scores"}
+
+
+def test_places_are_the_same_every_time(plan):
+    assert places(plan) == places(plan)
+
+
+def test_another_seed_or_tier_is_another_place(plan):
+    before = places(plan)
+    assert moved(before, places(plan, seed=2)) == ALL
+    assert moved(before, places(plan, tier="laptop")) == ALL
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("models/sequential/smorl.py", ALL),
+        ("models/sequential/double_q.py", ALL),  # smorl imports it
+        ("models/catalogue.py", ALL),
+        ("models/backbones/sasrec.py", ALL),
+        ("models/backbones/gru4rec.py", ALL),  # of the run whose vectors it uses
+        ("training/supervised.py", ALL),
+        ("evaluation/ranker.py", ALL),  # validation ranks
+        ("data/prepare.py", ALL),
+        ("data/filters.py", ALL),
+        ("data/worlds/shop.py", ALL),
+        ("data/readers/yoochoose.py", ALL),
+        ("evaluation/metrics.py", {"scores"}),
+        ("evaluation/catalogue.py", {"scores"}),
+        ("models/sequential/smonac.py", set()),
+        ("models/decision/modt4r.py", set()),
+        ("models/backbones/caser.py", set()),
+        ("data/readers/retailrocket.py", set()),
+        ("report/tables.py", set()),
+        ("evaluation/claims.py", set()),
+    ],
+)
+def test_code_moves_just_what_is_made_with_it(plan, house, file, expected):
+    before = places(plan)
+    house(file, "changed = True")
+    assert moved(before, places(plan)) == expected
+
+
+def test_a_comment_moves_nothing(plan, house):
+    before = places(plan)
+    house("models/sequential/smorl.py", "# why")
+    assert moved(before, places(plan)) == set()
+
+
+def test_code_of_a_report_moves_its_exhibits(plan, house):
+    before = plan().exhibit_key(STUDY, "table_4_3")
+    house("models/blocks.py", "changed = True")
+    between = plan().exhibit_key(STUDY, "table_4_3")
+    house("report/tables.py", "changed = True")
+    assert len({before, between, plan().exhibit_key(STUDY, "table_4_3")}) == 3
+
+
+def changed_places(plan, change, model="smorl"):
+    it = plan()
+    change(it)
+    run = Run(STUDY, DATASET, model, 1)
+    return {"run": it.run(it.trained(run)), "lists": it.lists(run), "scores": it.scores(run)}
+
+
+def model_of(it, name):
+    return it.studies[STUDY]["models"][name]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda it: model_of(it, "smorl").update(q_weight=0.5), ALL),
+        (lambda it: model_of(it, "smorl").update(backbone={"class": "backbones.caser.Caser"}), ALL),
+        (lambda it: it.tier["training"].update(epochs=3), ALL),
+        (lambda it: model_of(it, "gru4rec").update(backbone={"class": "backbones.gru4rec.GRU4Rec"}), ALL),
+        (lambda it: it.tier.update(split_seed=2), ALL),
+        (lambda it: it.studies[STUDY]["datasets"]["rc15"]["prepare"].update(min_session_events=4), ALL),
+        (lambda it: it.tier["datasets"]["rc15"]["sizes"].update(sessions=301), ALL),
+        (lambda it: it.studies[STUDY]["evaluation"].update(top_k=30), {"lists", "scores"}),
+        (lambda it: it.studies[STUDY]["evaluation"].update(cutoffs=[5]), {"scores"}),
+        (lambda it: it.studies[STUDY]["evaluation"].update(item_vectors="caser"), {"scores"}),
+        (lambda it: model_of(it, "smorl").update(label="S"), set()),
+        (lambda it: model_of(it, "sqn").update(discount=0.1), set()),
+        (lambda it: it.tier["models"]["smonac"].update(warm_up=9), set()),
+        (lambda it: it.studies[STUDY]["tables"].pop("table_4_4"), set()),
+        (lambda it: it.studies[STUDY]["datasets"]["lfm1b"]["prepare"].update(min_item_events=4), set()),
+    ],
+    ids=[
+        *("model", "backbone", "training", "vectors' run", "split seed", "filter", "world"),
+        *("length of lists", "cut-offs", "judge", "label", "another model", "its tier"),
+        *("a table", "another data set"),
+    ],
+)
+def test_settings_move_just_what_is_made_with_them(plan, change, expected):
+    assert moved(places(plan), changed_places(plan, change)) == expected
+
+
+def test_how_it_is_asked_moves_its_weights_too_where_validation_asks_so(plan):
+    """Early stopping scores with the study's own inference settings; an override in a name does not."""
+    before = places(plan, model="modt4r")
+
+    def change(it):
+        inference = model_of(it, "modt4r")["inference"]
+        model_of(it, "modt4r")["inference"] = inference | {"alpha": 0.3}
+
+    assert moved(before, changed_places(plan, change, model="modt4r")) == ALL
+    assert moved(before, places(plan, model="modt4r,alpha=0.3")) == {"lists", "scores"}

@@ -1,0 +1,72 @@
+"""One file that is whole or absent, and says so when it is damaged."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from recloop.training import checkpoint
+
+
+def test_gives_back_tensors_and_facts(tmp_path):
+    path = tmp_path / "new" / "checkpoint.safetensors"
+    tensors = {"a": torch.arange(3), "b": torch.rand(2, 2).T}
+    checkpoint.save(path, tensors, {"update": 3, "curve": [{"loss": 0.1}], "why": "é"})
+    found, facts = checkpoint.load(path)
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert facts == {"update": 3, "curve": [{"loss": 0.1}], "why": "é"}
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_may_be_empty(tmp_path):
+    checkpoint.save(tmp_path / "a.safetensors", {}, {"split": "x"})
+    assert checkpoint.load(tmp_path / "a.safetensors") == ({}, {"split": "x"})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_damaged_file_is_named_with_a_remedy(tmp_path, share):
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoint.save(path, {"a": torch.rand(50)}, {"update": 3})
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match="damaged one .*delete it and run again") as error:
+        checkpoint.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_file_from_elsewhere_is_refused(tmp_path):
+    save_file({"a": torch.rand(3)}, tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="not a file that recloop wrote"):
+        checkpoint.load(tmp_path / "a.safetensors")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.safetensors"
+    checkpoint.save(path, {"a": torch.zeros(3)}, {})
+    with pytest.raises(TypeError):
+        checkpoint.save(path, {"a": torch.ones(3)}, {"no JSON": object()})
+    assert checkpoint.load(path)[0]["a"].sum() == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_puts_optimiser_and_random_state_back():
+    def new():
+        model = nn.Linear(3, 2)
+        return model, torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+
+    def learn(model, optimiser):
+        optimiser.zero_grad()
+        nn.functional.dropout(model(torch.ones(4, 3))).square().sum().backward()
+        optimiser.step()
+
+    one, optimiser = new()
+    learn(one, optimiser)
+    best = {"weight": torch.rand(2)}
+    saved = {
+        name: tensor.clone() for name, tensor in checkpoint.pack(one, optimiser, best).items()
+    }
+    learn(one, optimiser)
+    torch.manual_seed(8)
+    other, optimiser = new()
+    assert checkpoint.unpack(saved, other, optimiser)["weight"].equal(best["weight"])
+    learn(other, optimiser)
+    assert torch.equal(one.weight, other.weight)

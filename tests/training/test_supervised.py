@@ -1,0 +1,224 @@
+"""The loop: batches, early stopping, tuning, seeds."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from recloop.data.batches import Events, cut
+from recloop.evaluation.ranker import Diverged
+from recloop.training import supervised
+from recloop.training.supervised import Schedule, Trainer, train
+
+ITEMS, LENGTH = 20, 6
+
+
+class Bias(nn.Module):
+    """One weight per item; the same scores for everybody. Remembers its batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(ITEMS))
+        self.seen = []
+
+    def score(self, session):
+        return self.weight.expand(len(session), -1)
+
+    def loss(self, batch):
+        self.seen.append(batch)
+        targets = batch.following[batch.following != ITEMS]
+        return nn.functional.cross_entropy(self.weight.expand(len(targets), -1), targets)
+
+
+@pytest.fixture
+def trainer(ring):
+    def trainer(model=None, seed=1, path=None, told=None, **changes):
+        schedule = {"learning_rate": 0.1, "batch_size": 100, "epochs": 5, "patience": 9}
+        schedule |= {"validate_every": None, "clip_norm": None} | changes
+        events = Events.of(ring, LENGTH, ITEMS)
+        tell = (told if told is not None else []).append
+        pieces = cut(ring, LENGTH, ITEMS)
+        return Trainer(model or Bias(), pieces, events, Schedule(**schedule), seed, path, tell)
+
+    return trainer
+
+
+def order(trainer):
+    return [tuple(rows.tolist()) for rows in trainer.batches()]
+
+
+def test_batches_hold_each_piece_once_an_epoch_and_the_wanted_number_of_targets(trainer):
+    it = trainer()
+    batches = order(it)
+    assert len(batches) == 5 * it.epoch_updates
+    for epoch in range(5):
+        part = batches[epoch * it.epoch_updates : (epoch + 1) * it.epoch_updates]
+        assert sorted(sum(part, ())) == list(range(len(it.pieces)))
+    targets = [int((it.pieces.following[list(rows)] != ITEMS).sum()) for rows in batches]
+    assert np.mean(targets) == pytest.approx(100, rel=0.2)
+
+
+def test_order_depends_on_seed_and_epoch_alone(trainer):
+    one, same, other = order(trainer()), order(trainer()), order(trainer(seed=2))
+    torch.manual_seed(99)
+    assert one == same == order(trainer(learning_rate=0.5))
+    assert one != other
+    assert one[: len(one) // 5] != one[len(one) // 5 : 2 * len(one) // 5]
+
+
+def test_order_goes_on_in_the_middle_of_an_epoch(trainer):
+    whole, resumed = order(trainer()), trainer()
+    resumed.progress.update = 7
+    assert order(resumed) == whole[7:]
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Let validation say what we want to hear."""
+
+    def script(*values):
+        left = iter(values)
+        monkeypatch.setattr(
+            supervised, "expected_gain", lambda *_: np.array([next(left)], dtype=float)
+        )
+
+    return script
+
+
+def test_keeps_the_weights_of_the_best_validation(trainer, scripted):
+    scripted(0.1, 0.5, 0.3, 0.2, 0.1)
+    weights, it = {}, trainer()
+    told = it.tell
+    it.tell = lambda line: (
+        told(line),
+        weights.update({len(it.progress.curve): it.model.weight.detach().clone()}),
+    )
+    best = it.fit()
+    assert torch.equal(best["weight"], weights[2])
+    assert not torch.equal(best["weight"], it.model.weight)
+    assert it.progress.best == 0.5
+    assert it.progress.best_update == 2 * it.epoch_updates
+    assert [row["valid_ndcg10"] for row in it.progress.curve] == [0.1, 0.5, 0.3, 0.2, 0.1]
+
+
+def test_stops_when_the_best_is_old(trainer, scripted):
+    scripted(0.1, 0.5, 0.5, 0.4)
+    it = trainer(patience=2, epochs=50)
+    it.fit()
+    assert len(it.progress.curve) == 4  # equal is not better
+    assert it.progress.update == 4 * it.epoch_updates
+
+
+@pytest.mark.parametrize(("every", "updates"), [(2, [2, 4, 6, 8, 10]), (4, [4, 8, 10])])
+def test_validates_when_asked_and_at_the_end(trainer, every, updates):
+    it = trainer(batch_size=210, validate_every=every)
+    it.fit()
+    assert [row["update"] for row in it.progress.curve] == updates
+
+
+def test_clips_the_gradient(trainer):
+    it = trainer(Bias(), clip_norm=0.001)
+    it.learn(torch.arange(5))
+    assert it.model.weight.grad.norm() <= 0.0011
+    it = trainer(Bias())
+    it.learn(torch.arange(5))
+    assert it.model.weight.grad.norm() > 0.1
+
+
+def test_tells_epoch_loss_validation_and_time_left(trainer):
+    told = []
+    trainer(told=told).fit()
+    assert len(told) == 5
+    assert told[1].startswith("epoch 2/5  loss ")
+    assert "NDCG@10 " in told[1]
+    assert "best " in told[1]
+    assert told[1].endswith(" s left")
+
+
+def test_loss_of_the_curve_is_the_mean_since_the_last_validation(trainer):
+    it, losses = trainer(epochs=2), []
+    loss = it.model.loss
+    it.model.loss = lambda batch: losses.append(loss(batch)) or losses[-1]
+    it.fit()
+    means = torch.stack(losses).reshape(2, -1).mean(1).tolist()
+    assert [row["loss"] for row in it.progress.curve] == pytest.approx(means)
+
+
+def test_says_that_training_has_diverged(trainer):
+    model = Bias()
+    model.loss = lambda batch: model.weight.sum() * torch.nan
+    with pytest.raises(Diverged, match="lower learning_rate"):
+        trainer(model).fit()
+
+
+# -- choosing the learning rate ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fit(ring, tmp_path, settings_of, make):
+    def fit(rates, seed=1, side=tmp_path / "side", made=None, **changes):
+        settings = settings_of("sasrec", {"learning_rate": rates, "tuning_epochs": 2} | changes)
+
+        def new():
+            model = make(settings, seed=int(torch.initial_seed()))
+            (made if made is not None else []).append(model)
+            return model
+
+        parts, told = {"train": ring, "valid": ring}, []
+        return train(new, parts, ITEMS, settings["training"], seed, side, tell=told.append), told
+
+    return fit
+
+
+def test_takes_the_better_learning_rate_and_records_what_was_tried(fit):
+    (weights, record), told = fit([1e-7, 0.02])
+    assert record["learning_rate"] == 0.02
+    assert [row["learning_rate"] for row in record["tuning"]] == [1e-7, 0.02]
+    assert record["tuning"][0]["valid_ndcg10"] < record["tuning"][1]["valid_ndcg10"]
+    assert {row["epochs"] for row in record["tuning"]} == {2}
+    assert weights
+    assert "tries learning_rate 0.02" in told
+
+
+def test_one_learning_rate_needs_no_tuning(fit):
+    (_, record), _ = fit([0.02])
+    assert record["tuning"] == []
+    assert record["learning_rate"] == 0.02
+
+
+def test_a_rate_that_diverges_is_not_taken(fit):
+    (_, record), _ = fit([1e30, 0.02])
+    assert record["learning_rate"] == 0.02
+    assert record["tuning"][0]["valid_ndcg10"] == -1
+
+
+def test_if_all_rates_diverge_it_says_so(fit):
+    with pytest.raises(Diverged):
+        fit([1e30, 1e31])
+
+
+def test_what_was_tried_before_a_kill_is_not_tried_again(fit, tmp_path):
+    (tmp_path / "side").mkdir()
+    row = {"learning_rate": 1e-7, "epochs": 2, "valid_ndcg10": 1.5}
+    (tmp_path / "side" / "tuning.json").write_text(json.dumps([row]))
+    (_, record), told = fit([1e-7, 0.02])
+    assert "tries learning_rate 1e-07" not in told
+    assert record["tuning"][0] == row
+    assert record["learning_rate"] == 1e-7
+
+
+def test_tuning_does_not_change_the_training_after_it(fit, tmp_path):
+    (alone, _), _ = fit([0.02], side=tmp_path / "one")
+    (tuned, _), _ = fit([1e-7, 0.02], side=tmp_path / "two")
+    assert all(torch.equal(alone[name], tuned[name]) for name in alone)
+
+
+def test_record_of_a_training(fit):
+    (_, record), _ = fit([0.02])
+    assert record["epochs_run"] == 4
+    assert 1 <= record["best_epoch"] <= 4
+    assert record["valid_ndcg10"] == max(row["valid_ndcg10"] for row in record["curve"])
+    assert record["targets_per_second"] > 0
+    assert record["not_run"] is None

@@ -1,0 +1,126 @@
+"""Copies of the project in which a test may run, change and break the workflow."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FILES = ["Snakefile", "config.yaml", "dvc.yaml", ".dvcignore"]
+FOLDERS = ["profiles", "recloop", "sources", "studies", "tiers", "workflow"]
+SWEEP = re.compile(r"\{([^,}]*),([^,}]*),.*\}")  # of which two values are enough
+TINY = ["--config", "tier=smoke", "datasets=[retailrocket]", "seeds=[1]", "device=cpu"]
+
+
+class Project:
+    """A copy of the project and what a user does in it.
+
+    Attributes:
+        root: its folder.
+        settings: how snakemake is called, after the targets.
+    """
+
+    def __init__(self, root: Path, settings: list[str]):
+        self.root, self.settings = root, settings
+        for file in FILES:
+            shutil.copyfile(ROOT / file, root / file)
+        for folder in FOLDERS:
+            shutil.copytree(
+                ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__")
+            )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a user who has not been here before; the code is the copy's."""
+        own = {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
+        inherited = {
+            k: v for k, v in os.environ.items() if k not in ("RECLOOP_WARM", "SLURM_JOB_ID")
+        }
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return inherited | own | {"PATH": path}
+
+    def call(self, *command: str) -> subprocess.CompletedProcess:
+        """Run a command in the project; errors and output together in `stdout`."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.run(command, cwd=self.root, env=self.environment, **pipes)
+
+    def snakemake(self, *targets: str) -> str:
+        """Run the workflow; give what it printed."""
+        done = self.call(sys.executable, "-m", "snakemake", *targets, *self.settings)
+        assert done.returncode == 0, done.stdout[-5000:]
+        return done.stdout
+
+    def plan(self, *targets: str) -> set[str]:
+        """Say which jobs a run would do, as their messages: `train sasrec on …, seed 1`."""
+        printed = self.snakemake(*targets, "--dry-run", "--quiet", "host")
+        return set(re.findall(r"^Job \d+: (.*)$", printed, re.MULTILINE))
+
+    def edit(self, path: str, change) -> None:
+        """Replace a file's text by what `change` makes of it."""
+        file = self.root / path
+        file.write_text(change(file.read_text()))
+
+
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory) -> Project:
+    """The project as cloned; nothing has been made."""
+    return Project(tmp_path_factory.mktemp("untouched"), [])
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Project:
+    """The project after a whole run: every exhibit, with few models, on one tiny world."""
+    project = Project(tmp_path_factory.mktemp("built"), TINY)
+    project.edit(
+        "studies/modt4r.yaml",
+        lambda text: yaml.safe_dump(shortened(yaml.safe_load(text)), sort_keys=False),
+    )
+    project.snakemake()
+    return project
+
+
+def shortened(study: dict) -> dict:
+    """Keep every exhibit of the study, and of its models and sweeps what shows each kind of job."""
+    for table in study["tables"].values():
+        if "models" in table:
+            table["models"] = [m for m in table["models"] if m in ("sasrec", "smorl", "modt4r")]
+        if "simple" in table:
+            table["simple"] = ["popularity"]
+    for figure in study["figures"].values():
+        figure.pop("panels", None)
+        figure["models"] = [SWEEP.sub(r"{\1,\2}", model) for model in figure["models"]]
+    check = {
+        "kind": "ordering",
+        "models": ["modt4r"],
+        "than": ["sasrec"],
+        "datasets": ["retailrocket"],
+        "metrics": ["HR@10"],
+    }
+    claim = {
+        "claim": "MODT4R is best",
+        "source": "Table 4.3",
+        "strength": "trend",
+        "checks": [check],
+    }
+    return study | {"claims": {"modt4r-03": claim}}
+
+
+@pytest.fixture
+def changed(built):
+    """Change a file of the built project for one test only: `changed(path, change)`."""
+    before = {}
+
+    def change(path: str, how) -> None:
+        file = built.root / path
+        before.setdefault(file, (file.read_bytes(), file.stat()))
+        built.edit(path, how)
+
+    yield change
+    for file, (content, state) in before.items():
+        file.write_bytes(content)
+        os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))

@@ -1,0 +1,78 @@
+"""DVC and Snakemake agree on what is a result and what it is made from."""
+
+import shutil
+from pathlib import Path, PurePath
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NOT_RESULTS = {".snakemake", ".recloop", ".git", ".dvc", ".aside", "__pycache__"}
+
+
+@pytest.fixture
+def stages(untouched) -> dict[str, dict]:
+    """The stages by name, those of the studies spread."""
+    described = yaml.safe_load((untouched.root / "dvc.yaml").read_text())["stages"]
+    studies = yaml.safe_load((untouched.root / "config.yaml").read_text())["studies"]
+    spread = {f"study@{name}": replaced(described["study"]["do"], name) for name in studies}
+    return {"data": described["data"], **spread}
+
+
+def replaced(part, name: str):
+    if isinstance(part, dict):
+        return {replaced(key, name): replaced(value, name) for key, value in part.items()}
+    if isinstance(part, list):
+        return [replaced(one, name) for one in part]
+    return part.replace("${item}", name) if isinstance(part, str) else part
+
+
+def outputs(stages: dict) -> set[str]:
+    return {path for stage in stages.values() for out in stage["outs"] for path in out}
+
+
+def inside(path: PurePath, folders: set[str]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def test_every_result_is_kept(built, stages):
+    given = {file.relative_to(built.root) for file in built.root.rglob("*") if file.is_file()}
+    made = [path for path in given if path.parts[0] in ("data", "results")]
+    assert made
+    assert [path for path in made if not inside(path, outputs(stages))] == []
+    unused = [out for out in outputs(stages) if not any(inside(path, {out}) for path in made)]
+    assert unused == []
+
+
+def test_nothing_is_made_elsewhere(built, untouched):
+    """A result outside data/ and results/ would be kept by nobody."""
+    tops = {path.name for path in built.root.iterdir()} - {
+        path.name for path in untouched.root.iterdir()
+    }
+    assert tops <= {"data", "results"} | NOT_RESULTS
+
+
+def test_everything_used_is_a_dependency(stages):
+    for stage in stages.values():
+        assert "config.yaml" in stage["params"][0]
+        assert {"tiers", "workflow"} <= set(stage["deps"])
+    assert {"recloop/data", "sources", "studies"} <= set(stages["data"]["deps"])
+    assert all(
+        {"recloop", "data/sessions"} <= set(s["deps"]) for n, s in stages.items() if n != "data"
+    )
+
+
+def test_snakemake_decides_what_is_stale(stages):
+    for stage in stages.values():
+        assert all(options["persist"] for out in stage["outs"] for options in out.values())
+
+
+def test_dvc_reads_it(built, stages):
+    assert built.call("git", "init", "-q").returncode == 0
+    (built.root / ".dvc").mkdir()
+    shutil.copyfile(ROOT / ".dvc/config", built.root / ".dvc/config")
+    planned = built.call("dvc", "repro", "--dry")
+    assert planned.returncode == 0, planned.stdout
+    for name, stage in stages.items():
+        assert f"'{name}'" in planned.stdout
+        assert stage["cmd"] in planned.stdout

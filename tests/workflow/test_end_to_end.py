@@ -1,0 +1,113 @@
+"""The whole workflow on a tiny world, and what a second run makes of it. Nothing stale is ever taken for current."""
+
+import os
+import shutil
+
+import pytest
+import yaml
+
+EXHIBITS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
+WHERE = "on shop_views-for-retailrocket, seed 1"
+
+
+def of_kind(plan: set[str], kind: str) -> set[str]:
+    return {job.removeprefix(f"{kind} ") for job in plan if job.startswith(f"{kind} ")}
+
+
+@pytest.fixture
+def forgotten(built):
+    """The built project without Snakemake's memory, as in a fresh clone whose results were copied or pulled."""
+    memory, aside = built.root / ".snakemake", built.root / ".aside"
+    memory.rename(aside)
+    yield built
+    shutil.rmtree(memory, ignore_errors=True)
+    aside.rename(memory)
+
+
+def test_every_exhibit_is_there(built):
+    study = yaml.safe_load((built.root / "studies/modt4r.yaml").read_text())
+    names = [
+        f"{name}.{end}" for kind, ends in EXHIBITS.items() for name in study[kind] for end in ends
+    ]
+    made = built.root / "results/modt4r"
+    for name in [*names, "claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]:
+        assert (made / name).stat().st_size, name
+
+
+@pytest.mark.parametrize("name", ["README.md", "index.html", "table_4_3.md", "claims.md"])
+def test_says_what_it_stands_on(built, name):
+    text = (built.root / "results/modt4r" / name).read_text()
+    assert "smoke" in text
+    assert "stand-in" in text or "embedded" in text
+
+
+def test_second_run_plans_nothing(built):
+    assert built.plan() == set()
+
+
+def test_lost_memory_plans_nothing(forgotten):
+    assert forgotten.plan() == set()
+
+
+def test_one_number_reruns_what_uses_it(built, changed):
+    changed("studies/modt4r.yaml", lambda text: text.replace("q_weight: 1.0", "q_weight: 0.5", 1))
+    plan = built.plan()
+    assert of_kind(plan, "train") == {f"smorl {WHERE}"} == of_kind(plan, "rank")
+    assert of_kind(plan, "evaluate") == {f"smorl {WHERE}"}
+    assert "table table_4_3 of modt4r" in plan
+    assert "page of modt4r" in plan
+
+
+def test_one_number_is_seen_with_lost_memory(forgotten, changed):
+    changed("studies/modt4r.yaml", lambda text: text.replace("q_weight: 1.0", "q_weight: 0.5", 1))
+    plan = forgotten.plan()
+    assert of_kind(plan, "train") == {f"smorl {WHERE}"}
+    assert "table table_4_3 of modt4r" in plan
+
+
+def test_code_reruns_what_imports_it(built, changed):
+    changed("recloop/models/decision/modt4r.py", lambda text: text + "\nEDITED = True\n")
+    assert {run.split(",")[0].split()[0] for run in of_kind(built.plan(), "train")} == {"modt4r"}
+
+
+def test_metric_reruns_no_training(built, changed):
+    changed("recloop/evaluation/metrics.py", lambda text: text + "\nEDITED = True\n")
+    plan = built.plan()
+    assert of_kind(plan, "evaluate")
+    assert not of_kind(plan, "train") | of_kind(plan, "rank")
+
+
+def test_comment_reruns_nothing(built, changed):
+    changed("recloop/models/decision/modt4r.py", lambda text: text + "\n# a comment\n")
+    changed("recloop/report/tables.py", lambda text: text + "\n# another\n")
+    assert built.plan() == set()
+
+
+def test_changed_raw_file_is_seen(built, changed):
+    folder = next((built.root / "data/raw").glob("shop_views-*/"))
+    raw = next(file for file in folder.iterdir() if file.suffix == ".csv")
+    changed(str(raw.relative_to(built.root)), lambda text: text.replace("1", "2", 1))
+    plan = built.plan()
+    assert f"fetch {folder.name}" in plan
+    assert of_kind(plan, "train") == of_kind(built.plan("--forceall"), "train")
+
+
+def test_edited_table_is_remade(built):
+    table = built.root / "results/modt4r/table_4_3.md"
+    right = table.read_bytes()
+    table.write_text("better numbers")
+    assert "table table_4_3 of modt4r" in built.plan()
+    built.snakemake("results/modt4r/table_4_3.md")
+    assert table.read_bytes() == right
+    built.snakemake()
+    assert built.plan() == set()
+
+
+def test_pulled_results_are_current_after_a_touch(built):
+    """Pulled files have times in any order; `make pull` touches them, a later change is still seen."""
+    shutil.rmtree(built.root / ".snakemake")
+    for split in (built.root / "data/sessions").glob("*/split.json"):
+        os.utime(split)
+    assert built.plan()
+    built.snakemake("--touch")
+    assert built.plan() == set()

@@ -1,0 +1,71 @@
+"""A training whose process is killed goes on where it was when the workflow is run again."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import yaml
+
+TINY = ["--config", "tier=smoke", "datasets=[retailrocket]", "seeds=[1]", "device=cpu"]
+LONG = {"epochs": 150, "patience": 150}
+
+
+@pytest.fixture
+def project(untouched):
+    """A project whose trainings take some seconds."""
+
+    def longer(text: str) -> str:
+        tier = yaml.safe_load(text)
+        tier["training"] |= LONG
+        return yaml.safe_dump(tier)
+
+    before = (untouched.root / "tiers/smoke.yaml").read_text()
+    untouched.edit("tiers/smoke.yaml", longer)
+    yield untouched
+    untouched.edit("tiers/smoke.yaml", lambda _: before)
+
+
+def weights_of(project) -> str:
+    """Ask the plan where the weights of SASRec will be."""
+    source = (
+        "import yaml; from recloop.studies import Plan, Run;"
+        "plan = Plan(yaml.safe_load(open('config.yaml')) | {'tier': 'smoke'});"
+        "print(plan.run(Run('modt4r', 'retailrocket', 'sasrec', 1)) + '/weights.safetensors')"
+    )
+    return project.call(sys.executable, "-c", source).stdout.strip()
+
+
+def wait_for(found, seconds: float = 60):
+    """Wait until `found()` gives something and give that."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if result := found():
+            return result
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+def trainings(process: psutil.Process) -> list[psutil.Process]:
+    children = process.children(recursive=True)
+    return [child for child in children if "workflow/scripts/train.py" in child.cmdline()[1:2]]
+
+
+def test_goes_on(project):
+    weights = weights_of(project)
+    command = [sys.executable, "-m", "snakemake", weights, *TINY]
+    environment = project.environment | {"RECLOOP_WARM": "0"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=project.root, env=environment, **quiet) as run:
+        wait_for(lambda: list(project.root.glob(".recloop/checkpoints/*/*.safetensors")))
+        for training in trainings(psutil.Process(run.pid)):
+            training.send_signal(signal.SIGKILL)
+        assert run.wait() != 0
+    assert not (project.root / weights).exists()
+    project.settings = TINY
+    project.snakemake(weights)
+    log = (project.root / weights).with_name("train.log").read_text()
+    assert "goes on after update" in log
+    assert not list(project.root.glob(".recloop/checkpoints/*/*.safetensors"))

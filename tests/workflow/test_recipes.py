@@ -1,0 +1,116 @@
+"""Every table and figure of every study has a recipe in every tier; a wrong setting stops before anything runs."""
+
+import pytest
+import yaml
+
+from recloop import studies
+from recloop.studies import Plan, SettingsError
+
+CONFIG = {
+    "tier": "full",
+    "studies": ["modt4r"],
+    "datasets": None,
+    "seeds": None,
+    "device": "cpu",
+    "mirror": None,
+}
+
+
+@pytest.mark.parametrize("tier", ["laptop", "real", "full"])
+def test_dry_run(untouched, tier):
+    untouched.settings = ["--config", f"tier={tier}"]
+    plan = untouched.plan()
+    for path in (untouched.root / "studies").glob("*.yaml"):
+        study = yaml.safe_load(path.read_text())
+        kinds = {"table": study["tables"], "figure": study["figures"]}
+        wanted = {
+            f"{kind} {name} of {path.stem}" for kind, names in kinds.items() for name in names
+        }
+        assert wanted | {f"claims of {path.stem}", f"page of {path.stem}"} <= plan
+    seeds = yaml.safe_load((untouched.root / f"tiers/{tier}.yaml").read_text())["seeds"]
+    ends = tuple(f"seed {seed}" for seed in seeds)
+    for seed in ends:
+        assert any(job.startswith("train") and job.endswith(seed) for job in plan)
+
+
+def test_every_dataset_of_the_full_tier_is_the_papers_own():
+    plan = Plan(CONFIG)
+    for study, paper in plan.studies.items():
+        assert plan.datasets(study) == list(paper["datasets"])
+        assert not any(plan.recipe(study, dataset)["stand_in"] for dataset in paper["datasets"])
+
+
+def test_command_line_lists(untouched):
+    """Snakemake hands lists of the command line over as text."""
+    untouched.settings = ["--config", "tier=smoke", "seeds=[4]", "datasets=[lfm1b]", "mirror=null"]
+    plan = untouched.plan("results/modt4r/table_4_4.md")
+    assert "train modt4r on shop_plays-for-lfm1b, seed 4" in plan
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("seed=1", "unknown key 'seed'; did you mean 'seeds'?"),
+        ("tier=labtop", "'labtop' is not allowed; did you mean 'laptop'?"),
+        ("datasets=[rc51]", "unknown 'rc51'; did you mean 'rc15'?"),
+        ("studies=[modt4]", "studies/modt4.yaml does not exist; there are: modt4r"),
+    ],
+)
+def test_wrong_config_stops(untouched, setting, says):
+    untouched.settings = ["--config", setting]
+    stopped = untouched.call("snakemake", "--dry-run", *untouched.settings)
+    assert stopped.returncode != 0
+    assert says in stopped.stdout
+    assert "Traceback" not in stopped.stdout
+
+
+CASES = {
+    "unknown key of a tier": ("tiers/full.yaml", {"seed": [1]}, "did you mean 'seeds'?"),
+    "unknown key of a study": ("studies/modt4r.yaml", {"modles": {}}, "did you mean 'models'?"),
+    "number as text": (
+        "studies/modt4r.yaml",
+        {"training": {"loop": "supervised", "length": 10, "clip_norm": "1e-3"}},
+        "'1e-3' is text to YAML, not a number; write 0.001",
+    ),
+    "number as text in a list": (
+        "tiers/full.yaml",
+        {"training": {"learning_rate": ["1e-3"]}},
+        "training.learning_rate.0: '1e-3' is text to YAML",
+    ),
+    "number as text, deep down": (
+        "studies/modt4r.yaml",
+        {"models": {"a": {"class": "b.C", "backbone": {"dropout": {"rc15": "1e-3"}}}}},
+        "models.a.backbone.dropout.rc15: '1e-3' is text to YAML",
+    ),
+    "unknown override": (
+        "studies/modt4r.yaml",
+        {"figures": {"figure_1": {"models": ["modt4r,alhpa=0.5"]}}},
+        "overrides 'alhpa', which it has not; did you mean 'alpha'?",
+    ),
+    "override of the wrong kind": (
+        "studies/modt4r.yaml",
+        {"figures": {"figure_1": {"models": ["modt4r,alpha=high"]}}},
+        "alpha=high does not go with the study's alpha: 1.0",
+    ),
+    "unknown model": (
+        "studies/modt4r.yaml",
+        {"tables": {"table_1": {"models": ["sasrek"]}}},
+        "did you mean 'sasrec'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_wrong_file_stops(untouched, monkeypatch, case):
+    path, change, says = CASES[case]
+    file = untouched.root / path
+    before = file.read_text()
+    file.write_text(yaml.safe_dump(yaml.safe_load(before) | change))
+    monkeypatch.setattr(studies, "ROOT", untouched.root)
+    try:
+        with pytest.raises(SettingsError) as stopped:
+            plan = Plan(CONFIG)
+            [plan.scores(run) for run in plan.study_runs("modt4r")]
+    finally:
+        file.write_text(before)
+    assert says in str(stopped.value)
