@@ -57,10 +57,10 @@ def bare(events: int, items: int) -> None:
 SIDES = {"bare": bare, "ours": ours}
 
 
-def measure(side: str, events: int, items: int) -> dict[str, float]:
+def measure(side: str, given: argparse.Namespace) -> dict[str, float]:
     """Run one side in a process of its own."""
-    command = [sys.executable, __file__, "--side", side]
-    command += ["--events", str(events), "--items", str(items)]
+    command = [sys.executable, __file__, "--side", side, "--threads", str(given.threads)]
+    command += ["--events", str(given.events), "--items", str(given.items)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
@@ -82,14 +82,16 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=100_000, help="(%(default)s)")
     parser.add_argument("--items", type=int, default=70_852, help="(%(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    torch.set_num_threads(given.threads)
     if given.side:
         return run_side(given.side, given.events, given.items)
-    print(f"{given.events:,} events x {given.items:,} items, d={DIM}, {os.cpu_count()} cores")
+    print(f"{given.events:,} events x {given.items:,} items, d={DIM}, {given.threads} threads")
     found = {}
     for side in SIDES:
-        found[side] = measure(side, given.events, given.items)
+        found[side] = measure(side, given)
         told = "{seconds:7.1f} s   {processor:7.1f} s of processor   peak {peak:4.2f} GiB"
         print(f"  {side:6}", told.format(**found[side]), flush=True)
     ratio = found["ours"]["seconds"] / found["bare"]["seconds"]

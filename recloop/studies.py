@@ -332,23 +332,28 @@ class Plan:
         )
 
     def exhibit_key(self, study: str, name: str) -> str:
-        """Hash all that decides a table, a figure or the page."""
-        paper = self.studies[study]
-        runs = (
-            self.exhibit_runs(study, name)
-            if name in self.exhibits(study)
-            else self.study_runs(study)
-        )
-        reported = (ROOT / "studies" / f"{study}.reported.csv").read_text(encoding="utf-8")
-        code = fingerprint("recloop.report", f"recloop.report.{study}")
+        """Hash all that decides a table, a figure, the claims or the page."""
+        one = name in self.exhibits(study)
+        runs = self.exhibit_runs(study, name) if one else self.study_runs(study)
+        files = (f"studies/{study}.reported.csv", "recloop/report/page.css")
         return digest(
-            paper,
-            reported,
+            name,
+            self.said_of(study, name, runs) if one else self.studies[study],
             self.described_tier(study),
             [self.scores(run) for run in runs],
-            name,
-            code,
+            [(ROOT / file).read_text(encoding="utf-8") for file in files],
+            fingerprint("recloop.report", f"recloop.report.{study}"),
         )
+
+    def said_of(self, study: str, name: str, runs: list[Run]) -> dict:
+        """Pick from a study what one exhibit says: changes elsewhere in it make nothing anew."""
+        paper = self.studies[study]
+        models = {run.model.split(",")[0] for run in runs}
+        return {
+            "exhibit": self.exhibits(study)[name],
+            "models": {model: paper["models"][model] for model in sorted(models)},
+            **{key: paper[key] for key in ("datasets", "evaluation", "margins")},
+        }
 
     def described_tier(self, study: str) -> dict:
         """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""

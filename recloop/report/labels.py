@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from recloop.evaluation import DOWN
 from recloop.report.evidence import Evidence
 
 OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
@@ -39,11 +38,6 @@ def metric(name: str, k: int | None = None) -> str:
 def formula(name: str, k: int) -> str:
     """Write a metric for a figure, what follows its underscore as an index."""
     return re.sub(r"_(\w+)@", r"$_\\mathrm{\1}$@", metric(name, k))
-
-
-def arrow(name: str) -> str:
-    """Show which direction is better."""
-    return "↓" if name in DOWN else "↑"
 
 
 def digits(name: str) -> int:

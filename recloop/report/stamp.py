@@ -1,15 +1,15 @@
 """The proof beside an exhibit of what it was made from, so that a stale one is never taken for current.
 
-Exhibits have short names that stay the same when the tier, a setting or the code changes. Their stamp holds the hash of
-all they depend on and of every file made; it is compared whenever a workflow is planned, with or without Snakemake's own
-memory.
+Exhibits have short names that stay the same when the tier, a setting or the code changes. Their stamp
+holds the hash of all they depend on and of every file made; it is compared whenever a workflow is
+planned, with or without Snakemake's own memory.
 """
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -45,3 +45,16 @@ def seal(path: Path, key: str, place: Path) -> str:
 
 def hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def make(build: Callable, job, **more: Path) -> None:
+    """Run a rule's job: make an exhibit from the job's inputs and stamp it.
+
+    Args:
+        build: a function of recloop.report.
+        job: what Snakemake calls `snakemake` in a script; its last output is the stamp.
+        more: further inputs of `build`.
+    """
+    inputs = {name: [Path(file) for file in job.input[name]] for name in ("scores", "splits", "runs")}
+    build(**job.params.settings, **inputs, **more)
+    stamp(Path(job.output.stamp), job.params.key, job.output[:-1])

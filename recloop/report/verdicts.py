@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from recloop.evaluation.claims import by_dataset, claim_verdict, conjunction, examine
-from recloop.report import labels, sweeps
+from recloop.report import labels
 from recloop.report.evidence import Evidence
 from recloop.report.printing import number, pipes
 
@@ -185,8 +185,3 @@ def contradicting(rows: pl.DataFrame) -> list[str]:
         f"{row['dataset']} {row['metric']}@{row['k']} {row['comparison']}"
         for row in against.iter_rows(named=True)
     ]
-
-
-def runs(study: Mapping) -> list[tuple[str, str]]:
-    """List the (data set, run) pairs that the claims of a study need."""
-    return [pair for claim in study["claims"].values() for pair in sweeps.wanted(study, claim)]

@@ -4,18 +4,7 @@
 from pathlib import Path
 
 from recloop.report import build_figure
-from recloop.report.stamp import stamp
-
-
-def paths(files) -> list[Path]:
-    return [Path(file) for file in files]
-
+from recloop.report.stamp import make
 
 if __name__ == "__main__":
-    build_figure(
-        **snakemake.params.settings,
-        scores=paths(snakemake.input.scores),
-        splits=paths(snakemake.input.splits),
-        reported=Path(snakemake.input.reported),
-    )
-    stamp(Path(snakemake.output.stamp), snakemake.params.key, snakemake.output[:-1])
+    make(build_figure, snakemake, reported=Path(snakemake.input.reported))
