@@ -26,7 +26,7 @@ full: setup ## the papers' own data, sizes and five seeds; for a GPU server
 	@$(SNAKEMAKE) --config tier=full $(MIRRORED) $(ARGS)
 
 test: setup ## run the tests
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: setup ## check style and format of Python and Snakemake files
 	.venv/bin/ruff check .

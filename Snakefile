@@ -21,6 +21,12 @@ rule all:
         expand("results/{study}/{page}", study=PLAN.studies, page=["README.md", "index.html"]),
 
 
+onstart:
+    # Snakemake's limit on jobs per second (100, far above ours) sets a timer at every look at the waiting jobs, and every
+    # timer is another look: after some hundred jobs it looks all the time. No limit, no timers.
+    workflow.scheduler.job_rate_limiter = None
+
+
 onsuccess:
     for study in PLAN.studies:
         print(

@@ -41,7 +41,7 @@ def bare(states: Tensor, weight: Tensor) -> Callable[[], None]:
 
 
 def loss_of(compute: Callable, states: Tensor, layer: Catalogue) -> Callable[[], None]:
-    """A loss and its gradients."""
+    """Compute a loss and its gradients."""
 
     def run() -> None:
         inputs = (states.detach().requires_grad_(), layer.weight, layer.bias)

@@ -1,5 +1,6 @@
 """One list of packages in three ways to install it, and a front door that opens."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -90,26 +91,29 @@ def targets() -> set[str]:
     return set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
 
 
+def make(*arguments: str) -> str:
+    """Ask make what it says or would do, as from a shell, even when these tests are run by make."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--silent", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=outside, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
 def test_make_lists_its_commands():
-    listed = subprocess.run(
-        ["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
     assert targets() >= {"help", "reproduce", "test", "real", "full", "pull", "lint", "lock"}
-    assert {line.split()[0] for line in listed.splitlines()[1:]} == targets()
+    assert {line.split()[0] for line in make().splitlines()[1:]} == targets()
 
 
 @pytest.mark.parametrize("target", sorted(targets() - {"help", "clean", "unlock", "setup"}))
 def test_make_sets_up_first(target):
-    planned = subprocess.run(
-        ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert planned.stdout.startswith("./setup.sh")
+    assert make("-n", target).startswith("./setup.sh")
 
 
 def test_mirror_may_have_a_space():
-    command = ["make", "-n", "real", "MIRROR=/my files/raw"]
-    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert '--config tier=real "mirror=/my files/raw"' in planned.stdout
+    planned = make("-n", "real", "MIRROR=/my files/raw")
+    assert '--config tier=real "mirror=/my files/raw"' in planned
 
 
 def copy_of_set_up(folder: Path) -> Path:

@@ -289,9 +289,19 @@ def model_of(it, name):
         (lambda it: model_of(it, "smorl").update(q_weight=0.5), ALL),
         (lambda it: model_of(it, "smorl").update(backbone={"class": "backbones.caser.Caser"}), ALL),
         (lambda it: it.tier["training"].update(epochs=3), ALL),
-        (lambda it: model_of(it, "gru4rec").update(backbone={"class": "backbones.gru4rec.GRU4Rec"}), ALL),
+        (
+            lambda it: model_of(it, "gru4rec").update(
+                backbone={"class": "backbones.gru4rec.GRU4Rec"}
+            ),
+            ALL,
+        ),
         (lambda it: it.tier.update(split_seed=2), ALL),
-        (lambda it: it.studies[STUDY]["datasets"]["rc15"]["prepare"].update(min_session_events=4), ALL),
+        (
+            lambda it: it.studies[STUDY]["datasets"]["rc15"]["prepare"].update(
+                min_session_events=4
+            ),
+            ALL,
+        ),
         (lambda it: it.tier["datasets"]["rc15"]["sizes"].update(sessions=301), ALL),
         (lambda it: it.studies[STUDY]["evaluation"].update(top_k=30), {"lists", "scores"}),
         (lambda it: it.studies[STUDY]["evaluation"].update(cutoffs=[5]), {"scores"}),
@@ -300,7 +310,10 @@ def model_of(it, name):
         (lambda it: model_of(it, "sqn").update(discount=0.1), set()),
         (lambda it: it.tier["models"]["smonac"].update(warm_up=9), set()),
         (lambda it: it.studies[STUDY]["tables"].pop("table_4_4"), set()),
-        (lambda it: it.studies[STUDY]["datasets"]["lfm1b"]["prepare"].update(min_item_events=4), set()),
+        (
+            lambda it: it.studies[STUDY]["datasets"]["lfm1b"]["prepare"].update(min_item_events=4),
+            set(),
+        ),
     ],
     ids=[
         *("model", "backbone", "training", "vectors' run", "split seed", "filter", "world"),

@@ -3,76 +3,51 @@
 Exhibits are functions of recloop/report/<study>.py, named as in the paper. Everything here reads files only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
+# Imports stand in the functions: a table needs no seaborn, and `recloop.report.sweeps` nothing at all.
 
-def build_table(
-    study: dict,
-    name: str,
-    scores: list[Path],
-    reported: Path,
-    tier: dict,
-    into: Path,
-    splits: Iterable[Path] = (),
-    runs: Iterable[Path] = (),
-) -> None:
-    """Write one table of a study as Markdown, LaTeX and CSV: `into` with .md, .tex and .csv."""
+
+def build_table(name: str, into: Path, **saved) -> None:
+    """Write one table of a study as Markdown, LaTeX and CSV.
+
+    Args:
+        name: of the table, as in the study and in the paper.
+        into: path of its files without their endings.
+        saved: what it draws on, see `Evidence.gather`.
+    """
     from recloop.report.evidence import Evidence
     from recloop.report.printing import write
 
-    evidence = Evidence.gather(study, tier, scores, reported, splits, runs)
-    write(exhibit(into, name)(evidence, study["tables"][name]), Path(into))
+    evidence = Evidence.gather(**saved)
+    write(exhibit(into, name)(evidence, evidence.study["tables"][name]), Path(into))
 
 
-def build_figure(
-    study: dict,
-    name: str,
-    scores: list[Path],
-    reported: Path,
-    tier: dict,
-    into: Path,
-    splits: Iterable[Path] = (),
-    runs: Iterable[Path] = (),
-) -> None:
-    """Write one figure of a study as PDF, SVG, PNG and its data as CSV."""
+def build_figure(name: str, into: Path, **saved) -> None:
+    """Write one figure of a study as PDF, SVG, PNG and its data as CSV; arguments as `build_table`."""
     from recloop.report.evidence import Evidence
     from recloop.report.figures import save
 
-    evidence = Evidence.gather(study, tier, scores, reported, splits, runs)
-    save(exhibit(into, name)(evidence, study["figures"][name]), Path(into))
+    evidence = Evidence.gather(**saved)
+    save(exhibit(into, name)(evidence, evidence.study["figures"][name]), Path(into))
 
 
-def build_claims(
-    study: dict,
-    scores: list[Path],
-    reported: Path,
-    tier: dict,
-    into: Path,
-    splits: Iterable[Path] = (),
-    runs: Iterable[Path] = (),
-) -> None:
+def build_claims(into: Path, **saved) -> None:
     """Write the verdicts on a study's claims (`into`.md, `into`.csv) and ledger.csv beside them."""
     from recloop.report.evidence import Evidence
     from recloop.report.ledger import write
 
-    write(Evidence.gather(study, tier, scores, reported, splits, runs), Path(into))
+    write(Evidence.gather(**saved), Path(into))
 
 
-def build_page(
-    study: dict,
-    tier: dict,
-    scores: list[Path],
-    runs: list[Path],
-    splits: list[Path],
-    into: Path,
-    not_run: Mapping[str, str] | Iterable[str] = (),
-) -> None:
+def build_page(into: Path, runs: Iterable[Path], not_run: Iterable[str] = (), **saved) -> None:
     """Write README.md and index.html of a study into the folder `into`, from the exhibits that lie there."""
+    from recloop.report.evidence import Evidence
     from recloop.report.page import write
 
-    write(study, tier, scores, runs, splits, Path(into), not_run)
+    write(Evidence.gather(**saved, runs=runs), runs, Path(into), not_run)
 
 
 def exhibit(into: Path, name: str):

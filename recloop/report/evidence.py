@@ -43,15 +43,25 @@ class Evidence:
         study: Mapping,
         tier: Mapping,
         scores: Iterable[Path],
-        reported: Path,
+        reported: Path | None = None,
         splits: Iterable[Path] = (),
         runs: Iterable[Path] = (),
     ) -> "Evidence":
-        """Read everything from files."""
+        """Read everything from files.
+
+        Args:
+            study: the study file.
+            tier: the resolved tier.
+            scores: scores of every run, with its lists beside them.
+            reported: the printed numbers; None where they are not needed.
+            splits: split.json of each data set.
+            runs: run.json of every training.
+        """
         by_hash = {split["hash"]: split for split in map(read_split, splits)}
         counts = {name: split["item_counts"] for name, split in by_hash.items()}
         results = Results(scores, counts, study.get("evaluation", {}).get("novel_share", 0.9))
-        return cls(study, tier, results, read_reported(reported), by_hash, refusals(runs))
+        printed = read_reported(reported) if reported else pl.DataFrame()
+        return cls(study, tier, results, printed, by_hash, refusals(runs))
 
     @cached_property
     def sampling(self) -> Sampling:

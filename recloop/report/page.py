@@ -4,73 +4,22 @@ The content is gathered once as sections and written twice, as README.md and as 
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-import polars as pl
-
-from recloop.evaluation.results import Results
-from recloop.report.evidence import Evidence, read_split
-from recloop.report.tables import Table
+from recloop.report import page_html, page_markdown, sections
+from recloop.report.evidence import Evidence
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A small table of texts."""
+def write(evidence: Evidence, runs: Iterable[Path], into: Path, not_run: Iterable[str]) -> None:
+    """Write README.md and index.html into a folder.
 
-    head: tuple[str, ...]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
-class Exhibit:
-    """A table or a figure of the paper, with the files that lie beside the page."""
-
-    name: str
-    title: str
-    source: str
-    command: str
-    files: tuple[str, ...]
-    table: Table | None = None
-
-
-Part = str | list[str] | Grid | Exhibit
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading and what stands under it: texts, lists, grids, exhibits."""
-
-    title: str
-    parts: list[Part]
-
-
-@dataclass(frozen=True)
-class Page:
-    """Title, first lines and sections."""
-
-    title: str
-    lead: list[str]
-    sections: list[Section]
-
-
-def write(
-    study: Mapping,
-    tier: Mapping,
-    scores: Iterable[Path],
-    runs: Iterable[Path],
-    splits: Iterable[Path],
-    into: Path,
-    not_run: Mapping[str, str] | Iterable[str],
-) -> None:
-    """Write README.md and index.html into a folder."""
-    from recloop.report import page_html, page_markdown, sections
-
-    by_hash = {split["hash"]: split for split in map(read_split, splits)}
-    results = Results(scores, {name: split["item_counts"] for name, split in by_hash.items()})
-    reasons = not_run if isinstance(not_run, Mapping) else {}
-    evidence = Evidence(study, tier, results, pl.DataFrame(), by_hash, reasons)
+    Args:
+        evidence: scores and splits.
+        runs: run.json of every training.
+        into: the folder; the exhibits lie there.
+        not_run: what else was left out on purpose, by name or with reasons.
+    """
     done = [json.loads(Path(run).read_text()) for run in runs]
     page = sections.gather(evidence, done, into, not_run)
     into.mkdir(parents=True, exist_ok=True)

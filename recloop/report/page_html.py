@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from recloop.report import printing
-from recloop.report.page import Exhibit, Grid, Page, Part, Section
+from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 from recloop.report.page_markdown import anchor
 from recloop.report.tables import Table
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recloop.report.page import Exhibit, Grid, Page, Part, Section
+from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 from recloop.report.printing import pipes
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from recloop.report import labels, ledger, tables, verdicts
 from recloop.report.evidence import Evidence, read_reported
-from recloop.report.page import Exhibit, Grid, Page, Part, Section
+from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 from recloop.report.printing import number
 
 SIGNS = {"holds": "✔", "holds in part": "✔", "fails": "✘", "undecided": "○", "not run": "–"}

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from recloop.timing import timed
+
 
 def stamp(path: Path, key: str, files: Iterable[Path]) -> None:
     """Write what an exhibit was made from and the hash of each of its files."""
@@ -55,6 +57,9 @@ def make(build: Callable, job, **more: Path) -> None:
         job: what Snakemake calls `snakemake` in a script; its last output is the stamp.
         more: further inputs of `build`.
     """
-    inputs = {name: [Path(file) for file in job.input[name]] for name in ("scores", "splits", "runs")}
-    build(**job.params.settings, **inputs, **more)
+    inputs = {
+        name: [Path(file) for file in job.input[name]] for name in ("scores", "splits", "runs")
+    }
+    with timed():
+        build(**job.params.settings, **inputs, **more)
     stamp(Path(job.output.stamp), job.params.key, job.output[:-1])

@@ -1,5 +1,7 @@
 """Sessions to pieces and to events: each transition once, each prefix as it was."""
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -35,7 +37,7 @@ def test_reads_a_part_of_a_split(tmp_path):
 
 
 def transitions(rows):
-    return [pair for row in rows for pair in zip(row, row[1:], strict=False)]
+    return [pair for row in rows for pair in pairwise(row)]
 
 
 @hypothesis

@@ -47,7 +47,7 @@ def test_keywords_reach_up_to_the_class_that_takes_them():
     ids=["unknown", "unknown in the backbone", "missing"],
 )
 def test_refuses_unknown_and_missing_keywords(settings, facts):
-    with pytest.raises(TypeError, match="discuont|bolcks|backbone"):
+    with pytest.raises(TypeError, match=r"discuont|bolcks|backbone"):
         build(settings, **facts)
 
 

@@ -68,9 +68,7 @@ def test_loss_holds_one_chunk_of_scores_however_many_rows(monkeypatch):
 def test_a_chunk_has_at_least_one_row(monkeypatch, world):
     layer, states, targets, _ = world
     monkeypatch.setitem(catalogue.CHUNK, "cpu", 1)
-    torch.testing.assert_close(
-        layer.loss(states, targets), cross_entropy(layer(states), targets)
-    )
+    torch.testing.assert_close(layer.loss(states, targets), cross_entropy(layer(states), targets))
 
 
 def test_loss_of_nothing_is_zero():

@@ -166,5 +166,3 @@ def states_of(model, batch, imitated):
 def whole(path: torch.Tensor) -> Batch:
     zeros = torch.zeros_like(path[:, 1:])
     return Batch(path[:, :-1], path[:, 1:], zeros, torch.ones(len(path), dtype=torch.bool))
-
-

@@ -61,9 +61,8 @@ def test_dataset_table_counts_the_split(made):
 
 def test_figures_are_the_same_bytes_in_a_second_run(made, tmp_path, study, saved, reported):
     into = tmp_path / "modt4r" / "figure_4_6"
-    report.build_figure(
-        study, "figure_4_6", saved["scores"], reported, saved["tier"], into, saved["splits"]
-    )
+    given = {key: saved[key] for key in ("scores", "tier", "splits")}
+    report.build_figure("figure_4_6", into, study=study, reported=reported, **given)
     for end in ("pdf", "svg", "png", "csv"):
         name = f"figure_4_6.{end}"
         assert (into.parent / name).read_bytes() == (made / name).read_bytes()

@@ -71,7 +71,8 @@ def test_what_was_not_made_is_said(text):
 
 def test_departures_are_listed(tmp_path, study, saved):
     told = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
-    report.build_page(told, saved["tier"], [], [], saved["splits"], tmp_path / "modt4r")
+    given = {"study": told, "tier": saved["tier"], "splits": saved["splits"]}
+    report.build_page(tmp_path / "modt4r", runs=[], scores=[], **given)
     text = (tmp_path / "modt4r" / "README.md").read_text()
     assert "- Read the action early.\n- alpha: lost" in text
 

@@ -45,7 +45,9 @@ def write_split(folder, sessions, name="a"):
     for part in ("train", "valid", "test"):
         table.write_parquet(folder / f"{part}.parquet")
     counts = pl.Series("item", sessions.items).value_counts().sort("item")
-    described = counts.with_columns(pl.col("count").cast(pl.Int64), id=pl.col("item").cast(pl.String))
+    described = counts.with_columns(
+        pl.col("count").cast(pl.Int64), id=pl.col("item").cast(pl.String)
+    )
     described.write_parquet(folder / "items.parquet")
     (folder / "split.json").write_text(json.dumps({"hash": name * 8}))
     return folder

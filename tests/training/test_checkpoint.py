@@ -28,7 +28,7 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path, share):
     path = tmp_path / "checkpoint.safetensors"
     checkpoint.save(path, {"a": torch.rand(50)}, {"update": 3})
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ValueError, match="damaged one .*delete it and run again") as error:
+    with pytest.raises(ValueError, match=r"damaged one .*delete it and run again") as error:
         checkpoint.load(path)
     assert str(path) in str(error.value)
 
@@ -61,9 +61,7 @@ def test_puts_optimiser_and_random_state_back():
     one, optimiser = new()
     learn(one, optimiser)
     best = {"weight": torch.rand(2)}
-    saved = {
-        name: tensor.clone() for name, tensor in checkpoint.pack(one, optimiser, best).items()
-    }
+    saved = {name: tensor.clone() for name, tensor in checkpoint.pack(one, optimiser, best).items()}
     learn(one, optimiser)
     torch.manual_seed(8)
     other, optimiser = new()

@@ -17,6 +17,13 @@ SWEEP = re.compile(r"\{([^,}]*),([^,}]*),.*\}")  # of which two values are enoug
 TINY = ["--config", "tier=smoke", "datasets=[retailrocket]", "seeds=[1]", "device=cpu"]
 
 
+def pytest_collection_modifyitems(items):
+    """Keep these tests in one of several pytest processes, so that the workflow is run once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("workflow"))
+
+
 class Project:
     """A copy of the project and what a user does in it.
 

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from recloop.data.sources import is_whole
 from recloop.report.stamp import seal
-from recloop.studies import Plan, Run, SettingsError
+from recloop.settings import SettingsError
+from recloop.studies import Plan, Run
 
 
 def typed(value):

@@ -3,6 +3,7 @@
 from jsonargparse import auto_cli
 
 from recloop.evaluation.run import score
+from recloop.timing import timed
 
 if __name__ == "__main__":
-    auto_cli(score, as_positional=False)
+    auto_cli(timed()(score), as_positional=False)

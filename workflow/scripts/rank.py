@@ -2,7 +2,8 @@
 
 from jsonargparse import auto_cli
 
+from recloop.timing import timed
 from recloop.training.run import rank_test
 
 if __name__ == "__main__":
-    auto_cli(rank_test, as_positional=False)
+    auto_cli(timed()(rank_test), as_positional=False)

@@ -6,6 +6,7 @@ from pkgutil import resolve_name
 from jsonargparse import auto_cli
 
 from recloop.data.tables import write_tables
+from recloop.timing import timed
 
 
 def read(source: dict, raw: Path, into: Path) -> None:
@@ -24,4 +25,4 @@ def read(source: dict, raw: Path, into: Path) -> None:
 
 
 if __name__ == "__main__":
-    auto_cli(read, as_positional=False)
+    auto_cli(timed()(read), as_positional=False)

@@ -2,7 +2,8 @@
 
 from jsonargparse import auto_cli
 
+from recloop.timing import timed
 from recloop.training.run import train
 
 if __name__ == "__main__":
-    auto_cli(train, as_positional=False)
+    auto_cli(timed()(train), as_positional=False)

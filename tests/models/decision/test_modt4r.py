@@ -60,9 +60,7 @@ def test_the_action_is_read_at_the_token_before_it(new, batch, kind):
 
 @pytest.mark.parametrize("kind", [MODT4R, MRDT])
 @pytest.mark.parametrize("state", STATES)
-def test_the_action_is_predicted_without_it_and_with_all_returns_before_it(
-    new, batch, kind, state
-):
+def test_the_action_is_predicted_without_it_and_with_all_returns_before_it(new, batch, kind, state):
     model = new(kind, state=state)
     logged, states, outputs = parts(model, batch)
     following = batch.following.clone()
