@@ -28,7 +28,7 @@ onstart:
 
 
 onsuccess:
-    for study in PLAN.studies:
+    for study in filter(has_page, PLAN.studies):
         print(
             f"\nTier {config['tier']}: open results/{study}/index.html (or README.md beside it)."
         )

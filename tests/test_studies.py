@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from recloop import provenance
-from recloop.studies import Run, SettingsError, check, read_settings
+from recloop.settings import SettingsError, check, read_settings
+from recloop.studies import Run
 
 STUDY, DATASET = "modt4r", "rc15"
 

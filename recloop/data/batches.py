@@ -129,7 +129,9 @@ class Events:
         if number is None or number >= len(self):
             return self
         kept = np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
-        chosen = {name: getattr(self, name)[kept] for name in ("session", "position", "target", "index")}
+        chosen = {
+            name: getattr(self, name)[kept] for name in ("session", "position", "target", "index")
+        }
         return Events(**chosen, items=self.items, length=self.length, padding=self.padding)
 
     def prefixes(self, part: slice) -> Int[Tensor, "batch time"]:

@@ -69,7 +69,8 @@ def part_html(part: Part) -> str:
 
 def grid_html(grid: Grid) -> str:
     """Write a small table of texts; a verdict gets its colour."""
-    kinds = [column_kind(column) for column in zip(*grid.rows, strict=True)]
+    columns = zip(*grid.rows, strict=True) if grid.rows else [()] * len(grid.head)
+    kinds = [column_kind(column) for column in columns]
     head = "".join(
         f'<th class="{kind}">{inline(text)}</th>'
         for text, kind in zip(grid.head, kinds, strict=True)

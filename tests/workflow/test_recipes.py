@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from recloop import studies
-from recloop.studies import Plan, SettingsError
+from recloop.settings import SettingsError
+from recloop.studies import Plan
 
 CONFIG = {
     "tier": "full",

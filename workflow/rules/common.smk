@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from recloop.data.sources import is_whole
-from recloop.report.stamp import seal
+from recloop.report.stamp import is_current, seal
 from recloop.settings import SettingsError
 from recloop.studies import Plan, Run
 
@@ -174,3 +174,8 @@ def exhibit_files(study):
     return [f"results/{study}/{name}{end}" for name in paper["tables"] for end in TABLE] + [
         f"results/{study}/{name}{end}" for name in paper["figures"] for end in FIGURE
     ]
+
+
+def has_page(study):
+    """Say whether the page of a study is there and belongs to the present plan."""
+    return is_current(Path(f"results/{study}/.made/page.json"), PLAN.exhibit_key(study, "page"))
