@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from recloop.data.batches import Events
 
-# Scores held at once: 16 MB on a CPU, 1 GiB on a GPU. The comparison with the target needs as much again.
-CHUNK = {"cpu": 1 << 22, "cuda": 1 << 28}
+# Scores held at once: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy. The comparison
+# with the target needs as much again.
+CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
 MOST_ROWS = 4096
 
 
@@ -42,12 +43,13 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
     """
     model.eval()
     rows = max(1, min(MOST_ROWS, CHUNK[torch.device(device).type] // events.padding))
-    better, tied, top = [], [], []
+    better, tied, top, room = [], [], [], None
     for first in range(0, len(events), rows):
         part = slice(first, first + rows)
         scores = model.score(events.prefixes(part).to(device))
         targets = torch.from_numpy(events.target[part]).to(device)
-        above, equal = place(scores, targets)
+        room = torch.empty_like(scores) if room is None else room[: len(scores)]
+        above, equal = place(scores, targets, room)
         better.append(above)
         tied.append(equal)
         top.append(scores.topk(min(top_k, scores.shape[1])).indices.cpu())
@@ -59,14 +61,16 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
 
 
 def place(
-    scores: Float[Tensor, "event item"], targets: Shaped[Tensor, " event"]
+    scores: Float[Tensor, "event item"],
+    targets: Shaped[Tensor, " event"],
+    room: Float[Tensor, "event item"],
 ) -> tuple[Shaped[Tensor, " event"], Shaped[Tensor, " event"]]:
-    """Count the items above each target and those level with it."""
+    """Count the items above each target and those level with it; `room` is overwritten."""
     own = scores.gather(1, targets[:, None].long())
     if torch.isnan(own).any():
         raise Diverged("the model gives NaN as a score: training has diverged; lower learning_rate")
     # Comparing into floats and adding up by a product is several times faster than summing booleans.
-    compared, ones = torch.empty_like(scores), scores.new_ones(scores.shape[1])
-    above = torch.gt(scores, own, out=compared) @ ones
-    level = torch.ge(scores, own, out=compared) @ ones - above
+    ones = scores.new_ones(scores.shape[1])
+    above = torch.gt(scores, own, out=room) @ ones
+    level = torch.ge(scores, own, out=room) @ ones - above
     return above.round().int(), level.round().int()

@@ -124,7 +124,9 @@ def draw_panel(panel: Panel, plot: Plot, row: Row) -> None:
     if data["value"].drop_nulls().is_empty():
         reason = data["not_run"].drop_nulls()
         text = f"not run: {reason[0]}" if len(reason) else "not run"
-        row.write(0.5, 0.08, shorten(text, 64, placeholder=" …"), ha="center", color="0.35", fontsize=7)
+        row.write(
+            0.5, 0.08, shorten(text, 64, placeholder=" …"), ha="center", color="0.35", fontsize=7
+        )
         return
     kinds: dict[str, Callable] = {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}
     kinds[panel.kind](panel, data.to_pandas(), row)
