@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from recloop.data.batches import Events
 
-# Scores held at once: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy. The comparison
+# Scores held at once: 16 MB on a CPU, small enough for its cache and large enough for the encoder in
+# front of them; 1 GiB on a GPU. The comparison
 # with the target needs as much again.
-CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
+CHUNK = {"cpu": 1 << 22, "cuda": 1 << 28}
 MOST_ROWS = 4096
 
 
