@@ -23,7 +23,7 @@ from pathlib import Path
 from recloop.data.sources import is_whole
 from recloop.report.stamp import is_current, seal
 from recloop.settings import SettingsError
-from recloop.studies import Plan, Run
+from recloop.studies import Plan
 
 
 def typed(value):
@@ -61,7 +61,6 @@ wildcard_constraints:
     seed=r"\d+",
     key="[0-9a-f]{8}",
     code="[0-9a-f]{8}",
-    part="runs|scores",
     name=r"(table|figure)_\w+",
     source=r"\w+(-[0-9a-f]{8})?",
 
@@ -139,14 +138,14 @@ def settings_of(run, *parts):
     return json.dumps({part: settings[part] for part in parts})
 
 
-def report_of(study, name, kind=None):
-    """Give the keywords of the report functions for one exhibit."""
+def report_of(study, name):
+    """Give the keywords of the report functions for a table, a figure, the claims or (no name) the page."""
     settings = {
         "study": PLAN.studies[study],
         "tier": PLAN.described_tier(study),
         "into": f"results/{study}/{name}" if name else f"results/{study}",
     }
-    return settings | ({"name": name} if kind else {})
+    return settings | ({"name": name} if name in PLAN.exhibits(study) else {})
 
 
 def exhibit_input(study, name):

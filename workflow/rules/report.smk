@@ -21,7 +21,7 @@ rule table:
         name=r"table_\w+",
     params:
         key=lambda wildcards: PLAN.exhibit_key(wildcards.study, wildcards.name),
-        settings=lambda wildcards: report_of(wildcards.study, wildcards.name, "table"),
+        settings=lambda wildcards: report_of(wildcards.study, wildcards.name),
     message:
         "table {wildcards.name} of {wildcards.study}"
     script:
@@ -42,7 +42,7 @@ rule figure:
         name=r"figure_\w+",
     params:
         key=lambda wildcards: PLAN.exhibit_key(wildcards.study, wildcards.name),
-        settings=lambda wildcards: report_of(wildcards.study, wildcards.name, "figure"),
+        settings=lambda wildcards: report_of(wildcards.study, wildcards.name),
     message:
         "figure {wildcards.name} of {wildcards.study}"
     script:
