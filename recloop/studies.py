@@ -1,7 +1,6 @@
-"""Studies, tiers and the user's config to the settings and the place of every result.
+"""Studies, tiers and the user's config to the settings of every run: what is to be made, not where it lies.
 
-Nothing here knows a paper. A place carries the hash of all that the result depends on (settings, code, split, data), so
-that an older result can never be taken for it, whatever Snakemake remembers.
+Nothing here knows a paper. Places and their hashes are in recloop/plan.py.
 """
 
 import functools
@@ -10,9 +9,12 @@ from dataclasses import dataclass
 import yaml
 
 from recloop.data.sources import load_source
-from recloop.provenance import ROOT, digest, fingerprint
+from recloop.provenance import ROOT
 from recloop.report import sweeps
 from recloop.settings import SettingsError, check, nearest, read_settings
+
+PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
+NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Run:
     seed: int
 
 
-class Plan:
-    """What is to be made under one config: the only place that turns settings into paths.
+class Studies:
+    """What is to be made under one config.
 
     Args:
         config: content of config.yaml, perhaps with changes from the command line.
@@ -51,22 +53,29 @@ class Plan:
         }
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
+        self.check_datasets()
         for study in self.studies:
-            self.datasets(study)
             self.check_models(study)
 
     # -- what a study works on ------------------------------------------------------------------------------------
 
+    def here(self, study: str) -> dict:
+        """Give what the tier says about a study: smaller budgets, other data."""
+        return self.tier["studies"].get(study, {})
+
     def datasets(self, study: str) -> list[str]:
         """Name the paper's data sets that this tier and this config have something for."""
-        known = self.studies[study]["datasets"]
-        wanted = self.config["datasets"] or list(known)
-        for name in wanted:
+        wanted = self.config["datasets"] or list(self.studies[study]["datasets"])
+        return [name for name in wanted if name in self.here(study).get("datasets", {})]
+
+    def check_datasets(self) -> None:
+        """Stop where the config names a data set that no study has."""
+        known = [name for study in self.studies.values() for name in study["datasets"]]
+        for name in self.config["datasets"] or []:
             if name not in known:
                 raise SettingsError(
                     f"config.yaml: datasets: unknown '{name}'{nearest(name, known)}"
                 )
-        return [name for name in wanted if name in self.tier["datasets"]]
 
     def check_models(self, study: str) -> None:
         """Stop where a table, figure or claim names a model that the study does not have."""
@@ -83,14 +92,12 @@ class Plan:
     @functools.cache  # noqa: B019 a plan lives as long as the process
     def recipe(self, study: str, dataset: str) -> dict:
         """Say which source plays a data set and how it is prepared and split."""
-        paper, here = self.studies[study]["datasets"][dataset], self.tier["datasets"][dataset]
+        paper = self.studies[study]["datasets"][dataset]
+        here = self.here(study)["datasets"][dataset]
         name = here.get("source", paper["source"])
-        source = load_source(ROOT / "sources" / f"{name}.yaml")
-        if "sizes" in here:
-            source = source | {"sizes": source["sizes"] | here["sizes"]}
         return {
             "source": name,
-            "manifest": source,
+            "manifest": manifest(name, here.get("sizes")),
             "stand_in": here.get("stand_in"),
             "prepare": paper["prepare"] | here.get("prepare", {}),
             "split": paper["split"] | here.get("split", {}),
@@ -101,69 +108,62 @@ class Plan:
         recipe = self.recipe(study, dataset)
         return f"{recipe['source']}-for-{dataset}" if recipe["stand_in"] else dataset
 
-    # -- keys and places of shared data ---------------------------------------------------------------------------
-
-    def raw(self, study: str, dataset: str) -> str:
-        """Place the raw files: a world's by its hash, a published data set's by its name alone (DVC has its bytes)."""
-        recipe = self.recipe(study, dataset)
-        world = recipe["manifest"].get("world")
-        if not world:
-            return f"data/raw/{recipe['source']}"
-        code = fingerprint(f"recloop.data.worlds.{world}")
-        return f"data/raw/{recipe['source']}-{digest(recipe['manifest'], code)}"
-
-    def tables(self, study: str, dataset: str) -> str:
-        """Place the tidy tables."""
-        recipe = self.recipe(study, dataset)
-        reader = recipe["manifest"]["reader"]
-        code = fingerprint("recloop.data.tables", f"recloop.data.readers.{reader}")
-        files = recipe["manifest"].get("files")
-        key = digest(self.raw(study, dataset), reader, files, code)
-        return f"data/tables/{recipe['source']}-{key}"
-
-    def sessions(self, study: str, dataset: str) -> str:
-        """Place the sessions and their split."""
-        recipe = self.recipe(study, dataset)
-        code = fingerprint("recloop.data.prepare")
-        key = digest(
-            self.tables(study, dataset),
-            recipe["prepare"],
-            recipe["split"],
-            self.tier["split_seed"],
-            code,
-        )
-        return f"data/sessions/{recipe['source']}-{key}"
-
-    # -- settings, keys and places of runs ------------------------------------------------------------------------
+    # -- settings of runs -----------------------------------------------------------------------------------------
 
     @functools.cache  # noqa: B019
     def settings(self, study: str, dataset: str, model: str) -> dict:
         """Resolve how a model is built, trained and asked: study, then tier, then the overrides in its name.
 
         Returns:
-            `model`, `training`, `inference`: keywords; `trained_as`: the name without what only matters when asking;
-            `vectors`: the model whose item table it works with, or None.
+            `model`, `training`, `dialogue`, `inference`: keywords; `trained_as`: the name without what only matters
+            when asking; `needs`: other models, by what this one does with their weights.
         """
-        paper = self.studies[study]
+        paper, here = self.studies[study], self.here(study)
         name, *overrides = model.split(",")
         if name not in paper["models"]:
             raise SettingsError(
                 f"studies/{study}.yaml: no model '{name}'{nearest(name, paper['models'])}"
             )
-        entry = for_dataset(paper["models"][name] | self.tier["models"].get(name, {}), dataset)
+        entry = paper["models"][name]
+        for_all = {key: value for key, value in here.get("every_model", {}).items() if key in entry}
+        entry = for_dataset(entry | for_all | here.get("models", {}).get(name, {}), dataset)
         parts = {
-            "inference": for_dataset(entry.pop("inference", {}), dataset),
-            "training": for_dataset(paper["training"] | entry.pop("training", {}), dataset),
-            "model": {
-                key: value for key, value in entry.items() if key not in ("label", "item_vectors")
-            },
+            part: for_dataset(paper.get(part, {}) | entry.pop(part, {}), dataset)
+            for part in ("inference", "dialogue", "training")
         }
-        parts["training"] |= for_dataset(self.tier["training"], dataset)
+        parts["model"] = {key: value for key, value in entry.items() if key not in NOT_KEYWORDS}
+        for part in ("training", "dialogue"):
+            parts[part] |= for_dataset(here.get(part, {}), dataset)
+        parts["training"] = for_stage(parts["training"])
         trained_as = name
-        for override in overrides:
-            part = apply(parts, override, f"{study}: '{model}'")
-            trained_as += f",{override}" if part != "inference" else ""
-        return parts | {"trained_as": trained_as, "vectors": entry.get("item_vectors")}
+        for override in [*self.twin(overrides), *overrides]:
+            part = self.apply(parts, override, study, model)
+            trained_as += f",{override}" if part != "inference" and override in overrides else ""
+        return parts | {"trained_as": trained_as, "needs": self.needed(study, entry)}
+
+    def twin(self, overrides: list[str]) -> list[str]:
+        """Name the protocol that the config asks for, unless a model's name does."""
+        named = any(override.startswith("twin=") for override in overrides)
+        return [f"twin={self.config['twin']}"] if self.config.get("twin") and not named else []
+
+    def apply(self, parts: dict[str, dict], override: str, study: str, model: str) -> str:
+        """Set one `key=value` of a model's name; a twin sets all of its keys that the model has."""
+        key, _, text = override.partition("=")
+        if key != "twin":
+            return apply(parts, key, text, f"{study}: '{model}'")
+        twins = self.studies[study].get("twins", {})
+        if text not in twins and not self.config.get("twin"):
+            raise SettingsError(f"{study}: '{model}': no twin '{text}'{nearest(text, twins)}")
+        for part in parts.values():
+            part.update(
+                {name: value for name, value in twins.get(text, {}).items() if name in part}
+            )
+        return "twin"
+
+    def needed(self, study: str, entry: dict) -> dict[str, str]:
+        """Name the models whose weights a model works with, by role."""
+        needs = dict(entry.get("needs", {}))
+        return needs | ({"item_vectors": entry["item_vectors"]} if "item_vectors" in entry else {})
 
     def trained(self, run: Run) -> Run:
         """Give the run whose weights a run uses."""
@@ -174,61 +174,29 @@ class Plan:
             run.seed,
         )
 
-    def vectors(self, run: Run) -> Run | None:
-        """Give the run whose item table this run works with."""
-        name = self.settings(run.study, run.dataset, run.model)["vectors"]
-        return Run(run.study, run.dataset, name, run.seed) if name else None
-
     @functools.cache  # noqa: B019
-    def training_key(self, run: Run) -> str:
-        """Hash all that decides the weights of a run."""
-        settings = self.settings(run.study, run.dataset, run.model)
-        needed = self.vectors(run)
-        return digest(
-            self.sessions(run.study, run.dataset),
-            {part: settings[part] for part in ("model", "training", "inference")},
-            run.seed,
-            self.training_key(needed) if needed else None,
-            fingerprint("recloop.training.run", *modules(settings)),
-        )
+    def needs(self, run: Run) -> dict[str, Run]:
+        """Give the runs whose weights a run starts from, is made of or measures with, by role."""
+        needed = self.settings(run.study, run.dataset, run.model)["needs"]
+        return {
+            role: Run(run.study, run.dataset, self.inherited(run, name), run.seed)
+            for role, name in needed.items()
+        }
 
-    def run(self, run: Run) -> str:
-        """Place the weights of a run."""
-        return self.place("runs", run, self.training_key(run))
-
-    @functools.cache  # noqa: B019
-    def lists(self, run: Run) -> str:
-        """Place the ranks and lists of a run."""
-        settings = self.settings(run.study, run.dataset, run.model)
-        evaluation = self.evaluation(run)
-        key = digest(
-            self.run(self.trained(run)),
-            settings["inference"],
-            evaluation["top_k"],
-            fingerprint("recloop.evaluation.ranker", "recloop.training.run", *modules(settings)),
-        )
-        return self.place("scores", run, key)
-
-    def scores(self, run: Run) -> str:
-        """Place the metrics of a run; their code has a hash of its own, so that mending one ranks nothing anew."""
-        evaluation, judge = self.evaluation(run), self.judge(run)
-        key = digest(
-            evaluation,
-            self.identity(run),
-            self.run(judge),
-            fingerprint("recloop.evaluation.metrics"),
-        )
-        return f"{self.lists(run)}/scores-{key}.parquet"
-
-    def place(self, kind: str, run: Run, key: str) -> str:
-        return f"results/{run.study}/{kind}/{self.folder(run.study, run.dataset)}/{run.model}/{run.seed}-{key}"
-
-    def evaluation(self, run: Run) -> dict:
-        return self.studies[run.study]["evaluation"]
-
-    def judge(self, run: Run) -> Run:
-        """Give the run whose item table measures how alike listed items are, one for all models."""
-        return Run(run.study, run.dataset, self.evaluation(run)["item_vectors"], self.seeds[0])
+    def inherited(self, run: Run, needed: str) -> str:
+        """Hand overrides on to a needed model: those of keys for which it has the same value as the plain run."""
+        name, *overrides = self.trained(run).model.split(",")
+        mine, other = (self.settings(run.study, run.dataset, one) for one in (name, needed))
+        kept = []
+        for override in overrides:
+            key = override.partition("=")[0]
+            values = [
+                [found[part][key] for part in PARTS if key in found[part]]
+                for found in (mine, other)
+            ]
+            if key == "twin" or (values[0] and values[0] == values[1]):
+                kept.append(override)
+        return ",".join([needed, *kept])
 
     def identity(self, run: Run) -> dict:
         """Say whose result it is: the columns that come with every number."""
@@ -252,10 +220,12 @@ class Plan:
     def exhibit_runs(self, study: str, name: str) -> list[Run]:
         """List the runs that a table or figure draws on."""
         paper, here = self.studies[study], self.datasets(study)
-        seeds = self.seeds if name in paper["tables"] else self.figure_seeds
+        entry = self.exhibits(study)[name]
+        few = name in paper["figures"] or entry.get("seeds") == "few"
+        seeds = self.figure_seeds if few else self.seeds
         return [
             Run(study, dataset, model, seed)
-            for dataset, model in sweeps.wanted(paper, self.exhibits(study)[name])
+            for dataset, model in sweeps.wanted(paper, entry)
             if dataset in here
             for seed in seeds
         ]
@@ -268,18 +238,22 @@ class Plan:
             )
         )
 
-    def exhibit_key(self, study: str, name: str) -> str:
-        """Hash all that decides a table, a figure, the claims or the page."""
-        one = name in self.exhibits(study)
-        runs = self.exhibit_runs(study, name) if one else self.study_runs(study)
-        files = (f"studies/{study}.reported.csv", "recloop/report/page.css")
-        return digest(
-            name,
-            self.said_of(study, name, runs) if one else self.studies[study],
-            self.described_tier(study),
-            [self.scores(run) for run in runs],
-            [(ROOT / file).read_text(encoding="utf-8") for file in files],
-            fingerprint("recloop.report", f"recloop.report.{study}"),
+    def exhibit_users(self, study: str, name: str) -> list[tuple[str, str]]:
+        """List the (data set, simulated user) pairs whose validity a table or figure shows."""
+        entry = self.exhibits(study)[name]
+        wanted = entry.get("datasets", self.studies[study]["datasets"])
+        return [
+            (dataset, user)
+            for dataset in wanted
+            if dataset in self.datasets(study)
+            for user in entry.get("simulators", [])
+        ]
+
+    def study_users(self, study: str) -> list[tuple[str, str]]:
+        """List all simulated users that a study judges."""
+        names = self.exhibits(study)
+        return list(
+            dict.fromkeys(pair for name in names for pair in self.exhibit_users(study, name))
         )
 
     def said_of(self, study: str, name: str, runs: list[Run]) -> dict:
@@ -292,24 +266,30 @@ class Plan:
             **{key: paper[key] for key in ("datasets", "evaluation", "margins")},
         }
 
-    def described_tier(self, study: str) -> dict:
-        """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""
-        used = {}
-        for dataset in self.datasets(study):
-            recipe = self.recipe(study, dataset)
-            used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
-            used[dataset] |= {
-                "title": recipe["manifest"]["title"],
-                "sessions": self.sessions(study, dataset),
-            }
-        return {
-            "tier": self.config["tier"],
-            "says": self.tier["says"],
-            "seeds": self.seeds,
-            "figure_seeds": self.figure_seeds,
-            "datasets": used,
-            "absent": self.tier.get("absent", {}),
-        }
+    def component(self, study: str, kind: str, name: str) -> dict:
+        """Give the settings of an encoder (`features`) or a simulated user (`simulators`).
+
+        A tier's entry with a `class` replaces the study's, one without changes some of its settings.
+
+        Raises:
+            SettingsError: neither the study nor the tier has it.
+        """
+        paper, here = self.studies[study].get(kind, {}), self.here(study).get(kind, {})
+        if name not in paper and name not in here:
+            known = paper | here
+            raise SettingsError(f"studies/{study}.yaml: {kind}: no '{name}'{nearest(name, known)}")
+        changed = here.get(name, {})
+        if "class" in changed:
+            return changed
+        mine = paper[name]
+        training = mine.get("training", {}) | changed.get("training", {})
+        return mine | changed | ({"training": training} if training else {})
+
+
+def manifest(name: str, sizes: dict | None = None) -> dict:
+    """Read a source's manifest, perhaps with other sizes of its world."""
+    source = load_source(ROOT / "sources" / f"{name}.yaml")
+    return source | {"sizes": source["sizes"] | sizes} if sizes else source
 
 
 def for_dataset(settings: dict, dataset: str) -> dict:
@@ -320,9 +300,13 @@ def for_dataset(settings: dict, dataset: str) -> dict:
     }
 
 
-def apply(parts: dict[str, dict], override: str, where: str) -> str:
-    """Set one `key=value` of a model's name in the part that has the key; say which part that was."""
-    key, _, text = override.partition("=")
+def for_stage(training: dict) -> dict:
+    """Pick a stage's value where one is given per stage: `epochs: {pretrain: 20, joint: 10}`."""
+    return for_dataset(training, training.get("stage", ""))
+
+
+def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:
+    """Set one keyword in the part that has it; say which part that was."""
     part = next((name for name, settings in parts.items() if key in settings), None)
     if part is None:
         known = [key for settings in parts.values() for key in settings]

@@ -18,7 +18,7 @@ ITEMS, LENGTH, DIM = 20, 6, 16
 
 def plan_for(**changes):
     """Plan all studies as config.yaml does, in the smoke tier, with some changes."""
-    from recloop.studies import Plan
+    from recloop.plan import Plan
 
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     studies = sorted(path.stem for path in (ROOT / "studies").glob("*.yaml"))
@@ -48,7 +48,8 @@ def shrink(settings: dict) -> dict:
 def pytest_generate_tests(metafunc):
     """Run a test that asks for one of these over all models of that kind; main models are no ablations."""
     kinds = {
-        "any_model": lambda name, loop: True,
+        "any_model": lambda name, loop: loop in ("supervised", "counted"),
+        "dialogue_model": lambda name, loop: loop == "dialogue",
         "trained_model": lambda name, loop: loop == "supervised",
         "trained_main_model": lambda name, loop: loop == "supervised" and "," not in name,
         "counted_model": lambda name, loop: loop == "counted",

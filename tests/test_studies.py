@@ -24,8 +24,8 @@ def test_a_model_gets_its_keywords_and_nothing_else(plan):
     assert found["model"]["class"] == "sequential.smorl.SMORL"
     assert found["model"]["backbone"]["class"] == "backbones.sasrec.SASRec"
     assert not {"label", "item_vectors", "training", "inference"} & found["model"].keys()
-    assert found["vectors"] == "gru4rec"
-    assert settings(plan(), "sasrec")["vectors"] is None
+    assert found["needs"] == {"item_vectors": "gru4rec"}
+    assert settings(plan(), "sasrec")["needs"] == {}
 
 
 def test_later_settings_win_study_then_model_then_tier_then_name(plan):
@@ -37,8 +37,8 @@ def test_later_settings_win_study_then_model_then_tier_then_name(plan):
         "x": 2,
         "y": 2,
     }
-    it.tier["training"] = {"c": 3, "d": 3}
-    it.tier["models"] = {"sasrec": {"y": 3}}
+    it.tier["studies"][STUDY]["training"] = {"c": 3, "d": 3}
+    it.tier["studies"][STUDY]["models"] = {"sasrec": {"y": 3}}
     found = settings(it, "sasrec,d=4,x=4")
     assert found["training"] == {"loop": "supervised", "a": 1, "b": 2, "c": 3, "d": 4}
     assert (found["model"]["x"], found["model"]["y"]) == (4, 3)
@@ -52,7 +52,7 @@ def test_values_can_differ_between_data_sets(plan):
     paper = it.studies[STUDY]
     paper["models"]["mrdt"]["inference"] = {"alpha": {"rc15": 0.5, "lfm1b": 2.0}}
     paper["models"]["mrdt"]["training"] = {"epochs": {"rc15": 3, "lfm1b": 4}}
-    it.tier["training"] = {"patience": {"rc15": 5, "lfm1b": 6}}
+    it.tier["studies"][STUDY]["training"] = {"patience": {"rc15": 5, "lfm1b": 6}}
     for dataset, alpha, epochs, patience in [("rc15", 0.5, 3, 5), ("lfm1b", 2.0, 4, 6)]:
         found = settings(it, "mrdt", dataset)
         assert found["inference"]["alpha"] == alpha
@@ -289,7 +289,7 @@ def model_of(it, name):
     [
         (lambda it: model_of(it, "smorl").update(q_weight=0.5), ALL),
         (lambda it: model_of(it, "smorl").update(backbone={"class": "backbones.caser.Caser"}), ALL),
-        (lambda it: it.tier["training"].update(epochs=3), ALL),
+        (lambda it: it.tier["studies"][STUDY]["training"].update(epochs=3), ALL),
         (
             lambda it: model_of(it, "gru4rec").update(
                 backbone={"class": "backbones.gru4rec.GRU4Rec"}
@@ -303,13 +303,16 @@ def model_of(it, name):
             ),
             ALL,
         ),
-        (lambda it: it.tier["datasets"]["rc15"]["sizes"].update(sessions=301), ALL),
+        (
+            lambda it: it.tier["studies"][STUDY]["datasets"]["rc15"]["sizes"].update(sessions=301),
+            ALL,
+        ),
         (lambda it: it.studies[STUDY]["evaluation"].update(top_k=30), {"lists", "scores"}),
         (lambda it: it.studies[STUDY]["evaluation"].update(cutoffs=[5]), {"scores"}),
         (lambda it: it.studies[STUDY]["evaluation"].update(item_vectors="caser"), {"scores"}),
         (lambda it: model_of(it, "smorl").update(label="S"), set()),
         (lambda it: model_of(it, "sqn").update(discount=0.1), set()),
-        (lambda it: it.tier["models"]["smonac"].update(warm_up=9), set()),
+        (lambda it: it.tier["studies"][STUDY]["models"]["smonac"].update(warm_up=9), set()),
         (lambda it: it.studies[STUDY]["tables"].pop("table_4_4"), set()),
         (
             lambda it: it.studies[STUDY]["datasets"]["lfm1b"]["prepare"].update(min_item_events=4),

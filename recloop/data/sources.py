@@ -61,6 +61,8 @@ def fetch(source: Mapping[str, Any], into: Path, mirror: Path | None = None) -> 
             name: _fetch_file(source, name, into, mirror, before.get(name, {}))
             for name in source["files"]
         }
+        if "pictures" in source:
+            record |= _gather(source, into, mirror)
     (into / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
     return record
 
@@ -79,11 +81,40 @@ def is_whole(into: Path) -> bool:
 
 def _generate(source: Mapping[str, Any], into: Path) -> dict[str, Any]:
     world = import_module(f"recloop.data.worlds.{source['world']}")
-    files = world.generate(into, source["writes"], source["seed"], source["sizes"])
+    kinds = {"kinds": source["kinds"]} if "kinds" in source else {}
+    files = world.generate(into, source["writes"], source["seed"], source["sizes"], **kinds)
     return {
         path.name: {**_measure(path), "from": f"{source['world']} world, seed {source['seed']}"}
         for path in files
     }
+
+
+def _gather(source: Mapping[str, Any], into: Path, mirror: Path | None) -> dict[str, Any]:
+    """Bring the pictures that are files of their own; what stands for them is the list of those that are gone."""
+    from recloop.data import photographs
+
+    reader = import_module(f"recloop.data.readers.{source['reader']}")
+    names = reader.picture_names(into, **source.get("reading", {}))
+    unreachable = photographs.gather(source["pictures"], names, into, mirror, _whole)
+    if unreachable:
+        raise SourceError(
+            f"{len(unreachable)} of {len(names)} pictures could not be reached, the first one is "
+            f"{unreachable[0]}. Remedy: check the connection and try again, it goes on where it "
+            f"stopped; or put them into {into / photographs.FOLDER}. By hand: {source['instructions']}"
+        )
+    return {photographs.RECORD: {**_measure(into / photographs.RECORD), "from": "pictures"}}
+
+
+def _whole(link: str, path: Path) -> None:
+    """Download a file of unknown size, all of it or none."""
+    with _aside(path) as part:
+        try:
+            _download(link, part, None)
+        except OSError as fault:
+            raise SourceError(
+                f"{link}: not fetched ({fault}). Check the connection and try again."
+            ) from fault
+        os.replace(part, path)
 
 
 def _fetch_file(

@@ -8,7 +8,9 @@ values together with the region where the claim wants it:
 - `trend`: over the swept keyword of `models` the metric `rises` or `falls`; slope (least squares, keyword scaled to
   0..1, so the unit is the metric's) or, with `statistic: spearman`, rank correlation above 0.
 - `flat`: highest minus lowest value over the sweep is at most `margin`, relative to the mean if `relative: true`.
-- `interaction`: the gain of `models: [A, B]` (A over B) exceeds the gain of `against: [C, D]`.
+- `interaction`: the gain of `models: [A, B]` (A over B) exceeds the gain of `against: [C, D]`; with `relative: true`
+  as shares of B and D. `against_metrics` has the metrics of the second gain where they are others: of another turn, or
+  of another group of users.
 
 Verdict, by intersection-union (Berger 1982): a claim holds if the 95% interval of every comparison lies in its
 region; it fails if any comparison lies outside by a one-sided test at 5% after Holm's correction over all comparisons
@@ -26,6 +28,7 @@ import polars as pl
 
 from recloop.evaluation.contrasts import (
     extra_gain,
+    extra_share,
     gain,
     quotient,
     rank_correlation,
@@ -55,11 +58,14 @@ class Comparison:
     low: float = 0.0
     high: float = np.inf
     closed: bool = False  # whether the bounds belong to the region
+    measures: tuple[tuple[str, int], ...] = ()  # metric and k by model, where they are not the same
 
     @property
     def quantities(self) -> list[Quantity]:
         """What the statistic is computed from."""
-        return [Quantity(self.dataset, model, self.metric, self.k) for model in self.models]
+        measures = self.measures or [(self.metric, self.k)] * len(self.models)
+        pairs = zip(self.models, measures, strict=True)
+        return [Quantity(self.dataset, model, *measure) for model, measure in pairs]
 
     def within(self, low: float, high: float) -> bool:
         """Check whether an interval lies in the region."""
@@ -76,7 +82,7 @@ def comparisons(check: Mapping, points: Points) -> list[Comparison]:
         )
     unfold, found = KINDS[check["kind"]], []
     for dataset, name in itertools.product(check["datasets"], check["metrics"]):
-        metric, _, k = name.partition("@")
+        metric, _, k = name.rpartition("@")
         found += unfold(check, dataset, metric, int(k), points)
     return found
 
@@ -141,12 +147,16 @@ def flat(check: Mapping, dataset: str, metric: str, k: int, points: Points) -> I
 def interaction(
     check: Mapping, dataset: str, metric: str, k: int, points: Points
 ) -> Iterator[Comparison]:
-    """Ask that one gain exceeds another: a difference of differences."""
+    """Ask that one gain exceeds another: a difference of differences, or of ratios."""
     names = [*check["models"], *check["against"]]
     label = "{} over {} more than {} over {}".format(*names)
     runs = tuple(run(points, name, dataset) for name in names)
-    statistic = partial(extra_gain, sign(metric))
-    yield Comparison("interaction", dataset, metric, k, label, runs, statistic)
+    statistic = extra_share if check.get("relative") else partial(extra_gain, sign(metric))
+    other = dict(zip(check["metrics"], check.get("against_metrics", []), strict=False))
+    name, _, turn = other.get(f"{metric}@{k}", f"{metric}@{k}").rpartition("@")
+    label += f" in {name}@{turn}" if other else ""
+    measures = ((metric, k),) * 2 + ((name, int(turn)),) * 2
+    yield Comparison("interaction", dataset, metric, k, label, runs, statistic, measures=measures)
 
 
 KINDS = {

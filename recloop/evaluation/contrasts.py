@@ -16,6 +16,11 @@ def extra_gain(better: int, values: np.ndarray) -> np.ndarray:
     return gain(better, values[:2]) - gain(better, values[2:])
 
 
+def extra_share(values: np.ndarray) -> np.ndarray:
+    """Subtract the ratio of the second pair of models from that of the first."""
+    return quotient(values[:2]) - quotient(values[2:])
+
+
 def quotient(values: np.ndarray) -> np.ndarray:
     """Divide the first model by the second; two zeros are equal."""
     first, second = np.broadcast_arrays(values[0], values[1])

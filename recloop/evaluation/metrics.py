@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from recloop.data.popularity import novel_items
-from recloop.evaluation import catalogue, ranking
+from recloop.evaluation import catalogue, dialogue, ranking
 
 DOWN = ("Repetitiveness", "Gini")  # lower is better; for all others higher is
 BY_SESSION = ("Repetitiveness",)
@@ -71,7 +71,12 @@ def per_event(
     counts: np.ndarray | None = None,
     vectors: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Score every event, in the order of the rows; Novelty needs `counts` and ILD needs `vectors`."""
+    """Score every event that `counted` gives, in the order of the rows.
+
+    Novelty needs `counts` and ILD needs `vectors`; SR and NDCG@n are scores of dialogues at turn k.
+    """
+    if dialogue.is_dialogue(metric):
+        return dialogue.per_event(lists, metric, k)
     if metric == "Novelty" and counts is not None:
         return catalogue.self_information(counts)[catalogue.top_items(lists, k)].mean(axis=1)
     if metric == "ILD" and vectors is not None:
@@ -81,6 +86,17 @@ def per_event(
             f"{metric} of an event needs {'counts' if metric == 'Novelty' else 'vectors'}."
         )
     return ranking.per_event(lists, metric, k)
+
+
+def counted(lists: pl.DataFrame, metric: str, k: int) -> pl.DataFrame:
+    """Give the events that a metric is about: all of them, or those of one turn of the dialogues of a group."""
+    return dialogue.counted(lists, metric, k) if dialogue.is_dialogue(metric) else lists
+
+
+def group(metric: str) -> str:
+    """Name the group of users that a metric is about, `_cold` or `_warm`; empty for all users."""
+    name, mark, users = metric.partition("_")
+    return mark + users if dialogue.is_dialogue(name) else ""
 
 
 def per_session(lists: pl.DataFrame, metric: str, k: int, **facts: np.ndarray) -> np.ndarray:

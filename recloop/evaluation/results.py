@@ -184,8 +184,9 @@ class Sampling:
     def draw_run(self, quantity: Quantity, lists: pl.DataFrame) -> np.ndarray:
         """Values, or deviations, of one run in every draw of sessions."""
         dataset, _, metric, k = quantity
+        lists = metrics.counted(lists, metric, k)
         session, sessions = catalogue.session_codes(lists)
-        halves, draws = self.draws_of(dataset, sessions)
+        halves, draws = self.draws_of(dataset + metrics.group(metric), sessions)
         if metric in metrics.BY_SYSTEM:
             top = catalogue.top_items(lists, k)
             listing = np.repeat(session, top.shape[1]), top.ravel()
@@ -200,7 +201,7 @@ class Sampling:
         return draws.mean(totals, np.bincount(session, minlength=sessions))
 
     def draws_of(self, dataset: str, sessions: int) -> tuple[Halves, Draws]:
-        """One set of draws for all models of a data set."""
+        """One set of draws for all models of a data set (or of a group of its users)."""
         if dataset not in self.sessions:
             ways = (sessions, self.wanted_draws, self.seed)
             self.sessions[dataset] = Halves(*ways), Draws(*ways)

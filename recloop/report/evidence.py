@@ -99,6 +99,11 @@ class Evidence:
         """Pair the values of a sweep with their runs."""
         return sweeps.points(model, sweeps.defaults(self.study, model, dataset))
 
+    def pictures(self, dataset: str) -> Path | None:
+        """Name the catalogue with the pictures of a data set; None where it has none."""
+        place = self.data(dataset).get("pictures")
+        return Path(place) if place else None
+
     def why(self, quantity: Quantity) -> str | None:
         """Say why a quantity is missing; None where it is there."""
         dataset, model, metric, k = quantity
@@ -129,7 +134,7 @@ class Evidence:
         """Describe the split that the scores of a data set belong to, or that the tier names."""
         if mine := self.splits.get(self.results.split.get(dataset)):
             return mine
-        place = self.data(dataset).get("sessions")
+        place = self.data(dataset).get("split")
         here = [split for split in self.splits.values() if place and split["folder"] == Path(place)]
         return next(iter(here), None)
 

@@ -19,10 +19,12 @@ from recloop.report.panels import Panel, Plot
 from recloop.report.tables import split
 
 WIDTH = 3.33  # inches, one column of acmart
-HEIGHTS = {"lines": 1.35, "bars": 1.4, "dots": 1.6}
+HEIGHTS = {"lines": 1.35, "bars": 1.4, "dots": 1.6, "curves": 1.75}
+LEGEND = 1.2  # beside curves
 EMPTY = 0.4  # a panel that was not run
 LETTER = 0.062  # width of a letter of a tick label
 MARKERS = "os^D"
+CURVES = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]  # filled, as seaborn asks
 PALETTE = sns.color_palette("colorblind")
 STYLE = {
     "font.size": 8,
@@ -62,9 +64,11 @@ class Row:
     bottom: float
     height: float
 
-    def axes(self, count: int, left: float, gap: float, below: float = 0.33) -> list[Axes]:
+    def axes(
+        self, count: int, left: float, gap: float, below: float = 0.33, right: float = 0.07
+    ) -> list[Axes]:
         """Put axes side by side below the title, with room for labels at the left and below."""
-        width = (WIDTH - left - 0.07 - gap * (count - 1)) / count
+        width = (WIDTH - left - right - gap * (count - 1)) / count
         bounds = (self.bottom + below, width, self.height - below - 0.22)
         places = [(left + (width + gap) * number, *bounds) for number in range(count)]
         total = self.figure.get_figheight()
@@ -82,7 +86,7 @@ def save(plot: Plot, into: Path) -> None:
     into.parent.mkdir(parents=True, exist_ok=True)
     plot.data.write_csv(into.with_name(into.name + ".csv"))
     with sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.9"}), mpl.rc_context(STYLE):
-        figure = draw(plot)
+        figure = plot.drawn() if plot.drawn else draw(plot)
         for ending, metadata in METADATA.items():
             figure.savefig(into.with_name(f"{into.name}.{ending}"), dpi=300, metadata=metadata)
 
@@ -129,6 +133,7 @@ def draw_panel(panel: Panel, plot: Plot, row: Row) -> None:
         )
         return
     kinds: dict[str, Callable] = {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}
+    kinds |= {"curves": draw_curves}
     kinds[panel.kind](panel, data.to_pandas(), row)
 
 
@@ -146,6 +151,25 @@ def draw_lines(panel: Panel, data: pd.DataFrame, row: Row) -> None:
         sns.despine(ax=ax)
 
 
+def draw_curves(panel: Panel, data: pd.DataFrame, row: Row) -> None:
+    """Draw a curve per label with the legend beside it: mean and standard deviation over seeds."""
+    (ax,) = row.axes(1, left=0.48, gap=0.0, right=LEGEND)
+    data = data.dropna(subset=["value"])
+    data = data.assign(label=data["label"].map(labels.indexed).str.replace(", ", ",\n"))
+    number = data["label"].nunique()
+    style = {"palette": PALETTE[:number], "markers": CURVES[:number], "dashes": False}
+    style |= {"errorbar": "sd", "err_kws": {"linewidth": 0, "alpha": 0.15}, "linewidth": 1}
+    style |= {"markersize": 3, "markeredgewidth": 0}
+    sns.lineplot(data, x="place", y="value", hue="label", style="label", ax=ax, **style)
+    ax.set(xlabel=panel.axis, ylabel=panel.measure)
+    ax.set_xticks(sorted(data["place"].unique()))
+    ax.locator_params(axis="y", nbins=5)
+    ax.xaxis.labelpad = 1
+    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
+    ax.legend(title="", frameon=False, borderaxespad=0, handlelength=1.4, **place)
+    sns.despine(ax=ax)
+
+
 def draw_bars(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     """Draw the runs side by side for every metric, from zero."""
     (ax,) = row.axes(1, left=0.3, gap=0.0, below=0.2)
@@ -154,7 +178,8 @@ def draw_bars(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     style = {"palette": PALETTE[: data["label"].nunique()], "errorbar": "sd"}
     sns.barplot(data, x="axis", y="value", hue="label", err_kws={"linewidth": 0.8}, ax=ax, **style)
     ax.set(xlabel="", ylabel="")
-    ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(low, 0), high * 1.25)
     ax.legend(title="", loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)
     sns.despine(ax=ax)
 

@@ -10,12 +10,14 @@ from recloop.report.evidence import Evidence
 OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
 SHORT = {"Repetitiveness": "R"}
 DIGITS = {"Repetitiveness": 2, "Novelty": 2, "sequences": 0, "items": 0, "interactions": 0}
+OF_TURNS = re.compile(r"(SR|NDCG@\d+)(_\w+)?")  # metrics whose k is a turn
 
 
 def model(study: Mapping, name: str) -> str:
     """Write a model's name: the label of the study, then the overrides."""
     key, *overrides = OVERRIDES.split(name)
-    label = study["models"].get(key, {}).get("label", key)
+    known = study["models"] | study.get("simulators", {})
+    label = known.get(key, {}).get("label", key)
     return ", ".join([label, *(override.replace("_", " ") for override in overrides)])
 
 
@@ -31,18 +33,38 @@ def exhibit(name: str) -> str:
 
 
 def metric(name: str, k: int | None = None) -> str:
-    """Write a metric with its cut-off: R@10."""
-    return SHORT.get(name, name) + (f"@{k}" if k is not None else "")
+    """Write a metric with its cut-off (R@10), its turn (SR cold, turn 10), or alone where it has neither (k = 0)."""
+    if OF_TURNS.fullmatch(name) and k is not None:
+        return f"{name.replace('_', ' ')}, turn {k}"
+    return SHORT.get(name, name) + (f"@{k}" if k else "")
+
+
+def count(name: str) -> str:
+    """Write what is counted of a data set: #train users."""
+    words = name.replace("_", " ")
+    return f"{words} sequence" if name in ("shortest", "longest") else f"#{words}"
 
 
 def formula(name: str, k: int) -> str:
-    """Write a metric for a figure, what follows its underscore as an index."""
+    """Write a metric for a figure, what follows its underscore as an index; of `gain (true)` what is in brackets."""
+    if bracket := re.search(r"\((.+)\)", name):
+        return bracket[1]
     return re.sub(r"_(\w+)@", r"$_\\mathrm{\1}$@", metric(name, k))
 
 
 def digits(name: str) -> int:
     """Say how many decimals a metric is printed with."""
-    return DIGITS.get(name, 4)
+    return 2 if name.startswith("improvement(") else DIGITS.get(name, 4)
+
+
+def indexed(text: str) -> str:
+    """Write what follows the underscore of a word as an index, for figures: GRU_hist."""
+    return re.sub(r"_([\w+\-]+)", lambda found: f"$_\\mathrm{{{dashed(found[1])}}}$", text)
+
+
+def dashed(text: str) -> str:
+    """Keep a hyphen from becoming a minus sign in a formula, and a plus from spreading."""
+    return text.replace("-", "{\\text{-}}").replace("+", "{+}")
 
 
 def origin(evidence: Evidence, name: str) -> str:

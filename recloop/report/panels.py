@@ -1,6 +1,6 @@
 """What a figure shows, as tidy data and panels; `recloop.report.figures` draws it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
@@ -24,7 +24,11 @@ POINT = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One part of a figure: `lines` over a swept keyword, `bars` side by side, or `dots` one below the other."""
+    """One part of a figure.
+
+    `lines` over a swept keyword, a panel per metric; `curves` of several runs over turns or a keyword; `bars` side by
+    side; `dots` one below the other.
+    """
 
     letter: str
     title: str
@@ -32,15 +36,17 @@ class Panel:
     metrics: tuple[str, ...]
     axis: str = ""
     baseline: str | None = None
+    measure: str = ""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Panels with their data: one row per run, metric and seed."""
+    """Panels with their data: one row per run, metric and seed; `drawn` draws what is no panels."""
 
     panels: tuple[Panel, ...]
     data: pl.DataFrame
     stamp: str
+    drawn: Callable | None = None
 
 
 def sweep(evidence: Evidence, entry: Mapping) -> Plot:

@@ -122,10 +122,7 @@ def read_table(evidence: Evidence, into: Path, name: str) -> tables.Table:
     entry = evidence.study["tables"][name]
     cells = pl.read_csv(into / f"{name}.csv", schema_overrides=tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
-    reference = entry.get("reference")
-    label = labels.model(evidence.study, reference) if reference else None
-    stamp = labels.stamp(evidence, entry["datasets"])
-    return tables.Table(name, entry["caption"], entry["source"], stamp, cells, label)
+    return tables.table(evidence, entry, name, cells)
 
 
 def cost(study: Mapping, runs: list[dict]) -> list[Part]:

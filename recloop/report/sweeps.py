@@ -65,8 +65,11 @@ def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
 
 def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
     """Say which value every keyword of a model has on a data set; nested settings (`inference:`) are on one level."""
-    entry = study["models"][model.split(",")[0]]
-    return dict(flat(study.get("training", {}), dataset)) | dict(flat(entry, dataset))
+    found = {}
+    parts = [study.get(part, {}) for part in ("training", "dialogue", "inference")]
+    for settings in [*parts, study["models"][model.split(",")[0]]]:
+        found |= dict(flat(settings, dataset))
+    return found
 
 
 def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
@@ -75,7 +78,7 @@ def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping) and dataset in value:
             yield key, value[dataset]
         elif isinstance(value, Mapping):
-            yield from flat(value, dataset) if key != "backbone" else ()
+            yield from flat(value, dataset) if key not in ("backbone", "needs") else ()
         else:
             yield key, value
 

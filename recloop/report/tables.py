@@ -4,6 +4,7 @@ A cell stands in a block (a data set), a group (models of the paper, simple base
 metric at a cut-off). `recloop.report.printing` writes them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,18 @@ from recloop.evaluation.results import Quantity
 from recloop.report import labels
 from recloop.report.evidence import Evidence
 
+LEARNED = (
+    "train",
+    "valid",
+)  # the papers print no validation part; it comes out of what they train on
+PARTS = {
+    "train_users": ("sessions", LEARNED),
+    "test_users": ("sessions", ("test",)),
+    "train_images": ("pools", LEARNED),
+    "test_images": ("pools", ("test",)),
+    "train_triplets": ("captions", LEARNED),
+    "test_triplets": ("captions", ("test",)),
+}
 PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
 CELL = {
     **dict.fromkeys(
@@ -57,14 +70,25 @@ def comparison(evidence: Evidence, entry: Mapping, name: str) -> Table:
     reference = entry.get("reference")
     rows = marked(evidence, rows, reference) if reference else rows
     cells = ranked(pl.DataFrame(rows, schema=CELL))
-    label = labels.model(evidence.study, reference) if reference else None
-    stamp = labels.stamp(evidence, entry["datasets"])
+    return table(evidence, entry, name, cells)
+
+
+def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:
+    """Put the caption above cells and the stamp below."""
+    stamp, label = labels.stamp(evidence, entry["datasets"]), compared_with(evidence.study, entry)
     return Table(name, entry["caption"], entry["source"], stamp, cells, label)
 
 
+def compared_with(study: Mapping, entry: Mapping) -> str | None:
+    """Name what a table tests its models against: one model, or one per group of rows."""
+    parts = [entry, *entry.get("panels", [])]
+    known = dict.fromkeys(part["reference"] for part in parts if "reference" in part)
+    return ", or ".join(labels.model(study, name) for name in known) or None
+
+
 def split(metric: str) -> tuple[str, int]:
-    """Part `HR@10` into its name and its cut-off."""
-    name, _, k = metric.partition("@")
+    """Part `HR@10` into its name and its cut-off; `NDCG@3@10` is NDCG@3 at turn 10."""
+    name, _, k = metric.rpartition("@")
     return name, int(k)
 
 
@@ -89,6 +113,8 @@ def cell(evidence: Evidence, exhibit: str, group: str, quantity: Quantity) -> di
 
 def measured(evidence: Evidence, quantity: Quantity) -> dict:
     """Summarise a quantity over seeds, or say why it is missing."""
+    if improved := re.fullmatch(r"improvement\((.+)\)", quantity.metric):
+        return improvement(evidence, quantity._replace(metric=improved[1]))
     values = evidence.results.values(quantity)
     if not len(values):
         return {"not_run": evidence.why(quantity)}
@@ -96,6 +122,25 @@ def measured(evidence: Evidence, quantity: Quantity) -> dict:
     return {"ours": summary.mean, "seeds": summary.seeds} | {
         name: number_or_none(getattr(summary, name)) for name in ("sd", "low", "high")
     }
+
+
+def improvement(evidence: Evidence, quantity: Quantity) -> dict:
+    """Say by how many percent a model is better than the best of the models beside it in its table."""
+    values = evidence.results.values
+    others = [quantity._replace(model=model) for model in beside(evidence.study, quantity)]
+    best = max((values(other).mean() for other in others if len(values(other))), default=0.0)
+    if not len(values(quantity)) or not best:
+        return {"not_run": evidence.why(quantity) or "nothing to compare it with"}
+    return {"ours": 100 * float(values(quantity).mean() / best - 1), "seeds": len(values(quantity))}
+
+
+def beside(study: Mapping, quantity: Quantity) -> list[str]:
+    """List the models that stand with a reference in the first table that prints its improvement in a metric."""
+    name = f"{quantity.metric}@{quantity.k}"
+    tables = [entry for entry in study["tables"].values() if entry.get("improvement")]
+    panels = [panel for entry in tables if name in entry["metrics"] for panel in entry["panels"]]
+    mine = next((one for one in panels if one["reference"] == quantity.model), {"models": []})
+    return [model for model in mine["models"] if model != quantity.model]
 
 
 def number_or_none(value: float) -> float | None:
@@ -118,7 +163,9 @@ def ranked(cells: pl.DataFrame) -> pl.DataFrame:
         .then(pl.col("ours"))
         .otherwise(-pl.col("ours"))
     )
-    rank = better.rank("min").over("block", "column").cast(pl.Int64)
+    improved = pl.col("metric").str.starts_with("improvement(")
+    place = better.rank("min").over("block", "column", "metric").cast(pl.Int64)
+    rank = pl.when(~improved).then(place)
     return cells.with_columns(difference=pl.col("ours") - pl.col("printed"), rank=rank).select(
         *CELL
     )
@@ -141,7 +188,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
     """Test one cell against the reference: paired over events or sessions, by bootstrap for metrics of the system."""
     mine = Quantity(row["dataset"], row["model"], row["metric"], row["k"])
     theirs = mine._replace(model=reference)
-    if row["group"] != PAPER or mine == theirs or evidence.why(mine) or evidence.why(theirs):
+    if row["group"] == SIMPLE or mine == theirs or evidence.why(mine) or evidence.why(theirs):
         return {}
     seeds = evidence.results.seeds(mine.dataset, [mine.model, theirs.model])
     direction = -1 if mine.metric in metrics.DOWN else 1
@@ -175,7 +222,7 @@ def counts(evidence: Evidence, entry: Mapping, name: str) -> Table:
 
 
 def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict:
-    """Count the sequences, items or interactions of a data set."""
+    """Count the sequences, items, users and the like of a data set."""
     found = {
         "block": "",
         "dataset": dataset,
@@ -184,7 +231,7 @@ def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict
         "group": "",
         "row": labels.origin(evidence, dataset),
         "model": "",
-        "column": f"#{metric}",
+        "column": labels.count(metric),
         "metric": metric,
         "digits": 0,
     }
@@ -198,6 +245,12 @@ def size(split: Mapping | None, metric: str) -> float | None:
     if split is None:
         return None
     if metric == "items":
-        return float(len(split["item_counts"]))
+        return float(split.get("items", len(split["item_counts"])))
+    if metric in ("shortest", "longest"):
+        ends = split.get("lengths")
+        return float(ends[metric == "longest"]) if ends else None
+    if metric in PARTS:
+        counted, parts = PARTS[metric]
+        return float(sum(split[counted].get(part, 0) for part in parts))
     name = {"sequences": "sessions"}.get(metric, metric)
     return float(sum(split["counts"][part][name] for part in ("train", "valid", "test")))

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from recloop.data.batches import Sessions
 from recloop.models.counted.state import DoesNotFit
+from recloop.training.sequences import prepare, rank
+
+__all__ = ["prepare", "rank", "train"]
 
 
 def train(

@@ -1,4 +1,4 @@
-"""One run: sessions and settings to weights, a learning curve and a record; weights to ranks."""
+"""One run: data and settings to weights, a learning curve and a record; weights to ranks."""
 
 import json
 import os
@@ -6,55 +6,48 @@ import platform
 import resource
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
+from types import ModuleType
 
-import numpy as np
 import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from recloop.data.batches import Events, Sessions
-from recloop.evaluation.ranker import rank
-from recloop.models import build
 from recloop.training import checkpoint
 
 
 def train(
-    sessions: Path,
+    data: dict[str, Path],
     settings: dict,
     identity: dict,
     into: Path,
     side: Path,
-    vectors: Path | None = None,
+    needs: dict[str, Path] | None = None,
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
     """Train one model with one seed.
 
     Args:
-        sessions: folder of a split.
-        settings: `model`, `training` and `inference`, as resolved from the study.
+        data: folders by what they hold: `sessions`, or `dialogues`, `features` and so on.
+        settings: `model`, `training`, `dialogue` and `inference`, as resolved from the study.
         identity: study, dataset, source, model, seed and the like, for the record.
         into: folder for weights.safetensors, curve.csv and run.json.
         side: folder for checkpoints; it outlives a killed job and is removed after a whole one.
-        vectors: weights of the run whose item table this one works with.
+        needs: weights of other runs that this one starts from or works with, by role.
         device: cpu or cuda.
         threads: processor threads to use.
     """
     torch.set_num_threads(threads)
     clocks = time.monotonic(), time.process_time()
     label = f"{identity['source']} {identity['model']} seed {identity['seed']}"
-    facts = data_facts(sessions, settings, vectors)
-    loop = resolve_name(f"recloop.training.{settings['training']['loop']}")
+    loop = loop_of(settings)
     weights, found = loop.train(
-        maker(settings, facts),
-        {part: Sessions.read(sessions / f"{part}.parquet") for part in ("train", "valid")},
-        facts["items"],
-        settings["training"],
-        identity["seed"],
-        side,
+        **loop.prepare(data, settings, needs or {}, device),
+        training=settings["training"],
+        seed=identity["seed"],
+        side=side,
         device=device,
         tell=lambda line: print(f"{label}: {line}", flush=True),
     )
@@ -67,7 +60,7 @@ def train(
         | {"settings": settings, "parameters": count(weights)}
         | costs(clocks, device)
     )
-    record["split"] = split_hash(sessions)
+    record["split"] = split_hash(data)
     checkpoint.save(
         into / "weights.safetensors", weights, {"split": record["split"], "settings": settings}
     )
@@ -85,89 +78,48 @@ CURVE = {
 
 
 def rank_test(
-    sessions: Path,
+    data: dict[str, Path],
     weights: Path,
     settings: dict,
     into: Path,
-    top_k: int,
-    vectors: Path | None = None,
+    top_k: int | None = None,
+    needs: dict[str, Path] | None = None,
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
-    """Rank the whole catalogue for every test event and keep ranks and lists.
+    """Rank the candidates of every test event, a place in a session or a turn of a dialogue; keep ranks and lists.
 
     Args:
-        sessions: folder of a split.
+        data: folders, as for `train`.
         weights: what `train` wrote.
         settings: as for `train`, perhaps with another `inference`.
         into: parquet file, one row per test event; no rows for a model that was not run.
-        top_k: length of the lists.
-        vectors, device, threads: as for `train`.
+        top_k: length of the lists; a dialogue shows as many items as its settings say.
+        needs, device, threads: as for `train`.
 
     Raises:
         ValueError: the weights belong to another split.
     """
     torch.set_num_threads(threads)
     tensors, made = checkpoint.load(weights)
-    if made["split"] != split_hash(sessions):
+    if made["split"] != split_hash(data):
         raise ValueError(
-            f"{weights} was trained on split {made['split']}, {sessions} is {split_hash(sessions)}: "
+            f"{weights} was trained on split {made['split']}, the data are {split_hash(data)}: "
             "remove the weights and run again"
         )
-    facts = data_facts(sessions, settings, vectors)
-    length = settings["training"]["length"]
-    events = Events.of(Sessions.read(sessions / "test.parquet"), length, facts["items"])
-    if not tensors:
-        return write_lists(
-            into, events, *(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k)))
-        )
-    model = maker(settings, facts)()
-    model.load_state_dict(tensors)
-    found = rank(model.to(device), events, top_k, device)
-    return write_lists(into, events, found.better, found.tied, found.top)
+    length = {} if top_k is None else {"top_k": top_k}
+    loop_of(settings).rank(data, tensors, settings, needs or {}, into, device=device, **length)
 
 
-def write_lists(
-    into: Path, events: Events, better: np.ndarray, tied: np.ndarray, top: np.ndarray
-) -> None:
-    """Write one row per event, or an empty table with the same columns."""
-    rows = slice(0, len(better))
-    into.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(
-        {
-            "session": pl.Series(events.session[rows], dtype=pl.Int64),
-            "position": pl.Series(events.position[rows], dtype=pl.Int32),
-            "target": pl.Series(events.target[rows], dtype=pl.Int32),
-            "better": pl.Series(better, dtype=pl.Int32),
-            "tied": pl.Series(tied, dtype=pl.Int32),
-            "top": pl.Series(top, dtype=pl.Array(pl.Int32, top.shape[1])),
-        }
-    ).write_parquet(into)
+def loop_of(settings: dict) -> ModuleType:
+    """Find the module with `prepare`, `train` and `rank`."""
+    return resolve_name(f"recloop.training.{settings['training']['loop']}")
 
 
-def maker(settings: dict, facts: dict) -> Callable[[], nn.Module]:
-    """Give a function that makes the model; what it is asked with belongs to its keywords."""
-    return lambda: build(settings["model"] | settings["inference"], **facts)
-
-
-def data_facts(sessions: Path, settings: dict, vectors: Path | None) -> dict:
-    """Collect what a model may need to know of the data."""
-    counts = pl.read_parquet(sessions / "items.parquet", columns=["count"])["count"]
-    facts = {
-        "items": len(counts),
-        "item_counts": torch.from_numpy(counts.to_numpy().copy()),
-        "length": settings["training"]["length"],
-    }
-    return facts | ({"item_vectors": item_table(vectors)} if vectors else {})
-
-
-def item_table(weights: Path) -> Tensor:
-    """Read the item embeddings of a trained backbone, without the row for padding."""
-    return checkpoint.load(weights)[0]["backbone.embedding.weight"][:-1]
-
-
-def split_hash(sessions: Path) -> str:
-    return json.loads((sessions / "split.json").read_text())["hash"]
+def split_hash(data: dict[str, Path]) -> str:
+    """Read which split a run works on."""
+    folder = data.get("sessions") or data["dialogues"]
+    return json.loads((folder / "split.json").read_text())["hash"]
 
 
 def count(weights: dict[str, Tensor]) -> int:

@@ -12,9 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from recloop.data.batches import Batch, Events, Sessions, cut
-from recloop.evaluation.ranker import Diverged, rank
+from recloop.evaluation.ranker import Diverged
+from recloop.evaluation.ranker import rank as rank_events
 from recloop.evaluation.ranking import GAINS, expected_gain
 from recloop.training import checkpoint
+from recloop.training.sequences import prepare, rank
+
+__all__ = ["Trainer", "prepare", "rank", "train"]
 
 SELECTION_CUTOFF = 10  # models are selected by NDCG@10 on the validation part, all of them
 
@@ -151,7 +155,7 @@ class Trainer:
     def validate(self) -> None:
         """Rank the validation events, keep the weights if they are the best, write the checkpoint."""
         done = self.progress
-        ranks = rank(self.model, self.events, 0, self.device)
+        ranks = rank_events(self.model, self.events, 0, self.device)
         score = (
             expected_gain(ranks.better, ranks.tied, SELECTION_CUTOFF, GAINS["NDCG"]).mean().item()
         )

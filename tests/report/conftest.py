@@ -62,8 +62,8 @@ def saved(tmp_path_factory, study) -> dict:
 
 
 def place(dataset: str, splits: dict[str, Path]) -> dict:
-    """Say which folder of sessions the tier uses for a data set."""
-    folder = {"sessions": str(splits[dataset].parent)} if dataset in splits else {}
+    """Say which split the tier uses for a data set."""
+    folder = {"split": str(splits[dataset].parent)} if dataset in splits else {}
     return TIER["datasets"][dataset] | folder
 
 

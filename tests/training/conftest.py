@@ -100,5 +100,5 @@ def vectors(split, settings_of, identity, tmp_path):
     from recloop.training.run import train
 
     settings = settings_of("gru4rec", {"epochs": 1})
-    train(split, settings, identity, tmp_path / "gru4rec", tmp_path / "side-gru4rec")
+    train({"sessions": split}, settings, identity, tmp_path / "gru4rec", tmp_path / "side-gru4rec")
     return tmp_path / "gru4rec" / "weights.safetensors"

@@ -22,10 +22,19 @@ def run(split, settings_of, identity, tmp_path, request):
     """Give a function that trains a model and gives its weights and its record."""
 
     def run(model, name, seed=3, **training):
-        needed = request.getfixturevalue("vectors") if model in NEEDS_VECTORS else None
+        needed = (
+            {"item_vectors": request.getfixturevalue("vectors")} if model in NEEDS_VECTORS else {}
+        )
         into = tmp_path / name
         settings = settings_of(model, training)
-        train(split, settings, identity | {"seed": seed}, into, tmp_path / f"side-{name}", needed)
+        train(
+            {"sessions": split},
+            settings,
+            identity | {"seed": seed},
+            into,
+            tmp_path / f"side-{name}",
+            needed,
+        )
         return load_file(into / "weights.safetensors"), json.loads((into / "run.json").read_text())
 
     return run
@@ -85,7 +94,8 @@ def die(self, rows):
         os.kill(os.getpid(), signal.SIGKILL)
 Trainer.learn = die
 told = json.loads(sys.argv[1])
-train(Path(told["split"]), told["settings"], told["identity"], Path(told["into"]), Path(told["side"]))
+data = {"sessions": Path(told["split"])}
+train(data, told["settings"], told["identity"], Path(told["into"]), Path(told["side"]))
 """
 
 

@@ -21,7 +21,7 @@ EVALUATION = {"cutoffs": [5, 10], "novel_share": 0.9}
 @pytest.fixture
 def trained(split, settings_of, identity, tmp_path):
     settings = settings_of("sasrec")
-    train(split, settings, identity, tmp_path / "run", tmp_path / "side")
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
     return settings, tmp_path / "run"
 
 
@@ -52,7 +52,7 @@ def test_leaves_weights_curve_and_record(trained, split, identity):
 def test_ranks_every_test_event(trained, split, tmp_path):
     settings, folder = trained
     lists = tmp_path / "new" / "lists.parquet"
-    rank_test(split, folder / "weights.safetensors", settings, lists, top_k=7)
+    rank_test({"sessions": split}, folder / "weights.safetensors", settings, lists, top_k=7)
     rows = pl.read_parquet(lists)
     test = pl.read_parquet(split / "test.parquet")
     assert len(rows) == (test["item"].list.len() - 1).sum()
@@ -72,9 +72,13 @@ def test_ranks_every_test_event(trained, split, tmp_path):
 
 def test_refuses_weights_of_another_split(trained, other_split, tmp_path):
     settings, folder = trained
-    with pytest.raises(ValueError, match=r"was trained on split a+, .* is b+: .* run again"):
+    with pytest.raises(ValueError, match=r"was trained on split a+, the data are b+: .* run again"):
         rank_test(
-            other_split, folder / "weights.safetensors", settings, tmp_path / "lists.parquet", 5
+            {"sessions": other_split},
+            folder / "weights.safetensors",
+            settings,
+            tmp_path / "lists.parquet",
+            5,
         )
 
 
@@ -82,31 +86,35 @@ def test_a_model_that_does_not_fit_is_not_run_and_has_no_scores(
     split, settings_of, identity, vectors, tmp_path
 ):
     settings = settings_of("ease", {"loop": "counted"}, memory_gib=0.0)
-    train(split, settings, identity, tmp_path / "run", tmp_path / "side")
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert "needs" in record["not_run"]
     assert "memory_gib" in record["not_run"]
     assert record.keys() >= FIELDS
     lists, scores = tmp_path / "lists.parquet", tmp_path / "scores.parquet"
-    rank_test(split, tmp_path / "run" / "weights.safetensors", settings, lists, top_k=5)
+    rank_test(
+        {"sessions": split}, tmp_path / "run" / "weights.safetensors", settings, lists, top_k=5
+    )
     rows = pl.read_parquet(lists)
     assert rows.is_empty()
     assert rows.schema["top"] == pl.Array(pl.Int32, 5)
-    score(lists, split, vectors, identity, EVALUATION, scores)
+    score(lists, split, identity, EVALUATION, scores, vectors)
     assert pl.read_parquet(scores).is_empty()
     assert pl.read_parquet(scores).schema == SCHEMA
 
 
 def test_a_counted_model_is_run_like_any_other(split, settings_of, identity, vectors, tmp_path):
     settings = settings_of("ease", {"loop": "counted"})
-    train(split, settings, identity, tmp_path / "run", tmp_path / "side")
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["not_run"] is None
     assert record["valid_ndcg10"] is None
     assert pl.read_csv(tmp_path / "run" / "curve.csv").is_empty()
     lists, scores = tmp_path / "lists.parquet", tmp_path / "scores.parquet"
-    rank_test(split, tmp_path / "run" / "weights.safetensors", settings, lists, top_k=10)
-    score(lists, split, vectors, identity, EVALUATION, scores)
+    rank_test(
+        {"sessions": split}, tmp_path / "run" / "weights.safetensors", settings, lists, top_k=10
+    )
+    score(lists, split, identity, EVALUATION, scores, vectors)
     found = pl.read_parquet(scores)
     assert found.schema == SCHEMA
     assert found["split"].unique().to_list() == ["a" * 8]
@@ -118,12 +126,26 @@ def test_what_is_asked_at_inference_needs_no_new_weights(
     split, settings_of, identity, vectors, tmp_path
 ):
     settings = settings_of("modt4r", {"epochs": 2}) | {"inference": {"alpha": 1.0}}
-    train(split, settings, identity, tmp_path / "run", tmp_path / "side", vectors)
+    train(
+        {"sessions": split},
+        settings,
+        identity,
+        tmp_path / "run",
+        tmp_path / "side",
+        {"item_vectors": vectors},
+    )
     lists = []
     for alpha in (0.0, 1.0):
         asked = settings | {"inference": {"alpha": alpha}}
         lists.append(tmp_path / f"{alpha}.parquet")
-        rank_test(split, tmp_path / "run" / "weights.safetensors", asked, lists[-1], 5, vectors)
+        rank_test(
+            {"sessions": split},
+            tmp_path / "run" / "weights.safetensors",
+            asked,
+            lists[-1],
+            5,
+            {"item_vectors": vectors},
+        )
     assert not pl.read_parquet(lists[0]).equals(pl.read_parquet(lists[1]))
 
 
@@ -136,5 +158,5 @@ def test_a_damaged_checkpoint_stops_the_run_with_a_remedy(split, settings_of, id
     side.mkdir()
     (side / "checkpoint.safetensors").write_bytes(b"half a file")
     with pytest.raises(ValueError, match="delete it and run again"):
-        train(split, settings_of("sasrec"), identity, tmp_path / "run", side)
+        train({"sessions": split}, settings_of("sasrec"), identity, tmp_path / "run", side)
     shutil.rmtree(side)

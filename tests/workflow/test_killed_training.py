@@ -31,7 +31,7 @@ def project(untouched):
 def weights_of(project) -> str:
     """Ask the plan where the weights of SASRec will be."""
     source = (
-        "import yaml; from recloop.studies import Plan, Run;"
+        "import yaml; from recloop.plan import Plan; from recloop.studies import Run;"
         "plan = Plan(yaml.safe_load(open('config.yaml')) | {'tier': 'smoke'});"
         "print(plan.run(Run('modt4r', 'retailrocket', 'sasrec', 1)) + '/weights.safetensors')"
     )

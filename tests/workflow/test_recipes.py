@@ -5,7 +5,7 @@ import yaml
 
 from recloop import studies
 from recloop.settings import SettingsError
-from recloop.studies import Plan
+from recloop.plan import Plan
 
 CONFIG = {
     "tier": "full",

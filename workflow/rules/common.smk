@@ -1,10 +1,15 @@
-"""Binds the plan (recloop/studies.py) to Snakemake: the only rule file with functions.
+"""Binds the plan (recloop/plan.py) to Snakemake: the only rule file with functions.
 
 PATHS
 
     data/raw/{source}                                      raw files
     data/tables/{source}-{key}/                            tidy tables
     data/sessions/{source}-{key}/                          sessions in three parts
+    data/catalogues/{source}-{key}/                        items with pictures, attributes and words
+    data/dialogues/{source}-{key}/                         who looks for what, with which past
+    data/encoders/{encoder}-{key}/                         encoders that the workflow trains itself
+    data/features/{source}-{key}/{encoder}-{key}/          pictures as an encoder sees them
+    data/simulators/{source}-{key}/{user}-{key}/           simulated users
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -15,6 +20,7 @@ A key is the hash of everything the result depends on.
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -23,7 +29,8 @@ from pathlib import Path
 from recloop.data.sources import is_whole
 from recloop.report.stamp import is_current, seal
 from recloop.settings import SettingsError
-from recloop.studies import Plan
+from recloop.studies import PARTS
+from recloop.plan import Plan
 
 
 def typed(value):
@@ -49,9 +56,17 @@ GPU = config["device"] == "cuda" or (
 DEVICE = "cuda" if GPU else "cpu"
 THREADS = PLAN.tier["threads"]
 JOB = f"{sys.executable} -S workflow/scripts/warm.py workflow/scripts"
+LANGUAGE_JOB = f"{sys.executable} -S workflow/scripts/warm.py --language workflow/scripts"
 
 RUN = "results/{study}/runs/{dataset}/{model}/{seed}-{key}"
 LISTS = "results/{study}/scores/{dataset}/{model}/{seed}-{key}"
+SESSIONS = "data/sessions/{source}"
+CATALOGUE = "data/catalogues/{source}"
+DIALOGUES = "data/dialogues/{source}"
+ENCODER = "data/encoders/{encoder}-{key}"
+FEATURES = "data/features/{source}/{encoder}-{key}"
+USER = "data/simulators/{source}/{user}-{key}"
+VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
 
@@ -63,26 +78,27 @@ wildcard_constraints:
     code="[0-9a-f]{8}",
     name=r"(table|figure)_\w+",
     source=r"\w+(-[0-9a-f]{8})?",
+    encoder=r"\w+",
+    user=r"\w+",
 
 
 def build_index():
-    """Look up by place: which run, which data set. Places hold keys, so that nothing has to be parsed."""
-    runs, data = {}, {}
+    """Look up runs by place; places hold keys, so that nothing has to be parsed."""
+    runs = {}
     for study in PLAN.studies:
-        for dataset in PLAN.datasets(study):
-            for place in (PLAN.raw, PLAN.tables, PLAN.sessions):
-                data[place(study, dataset)] = (study, dataset)
-        for run in PLAN.study_runs(study):
-            wanted = {run, PLAN.trained(run), PLAN.judge(run)}
-            wanted |= {needed for one in wanted if (needed := PLAN.vectors(one))}
-            for one in wanted:
-                runs[PLAN.run(PLAN.trained(one))] = PLAN.trained(one)
+        for run in PLAN.all_runs(study):
+            runs[PLAN.run(PLAN.trained(run))] = PLAN.trained(run)
             runs[PLAN.lists(run)] = run
-    return runs, data
+    return runs
 
 
 try:
-    RUNS, DATA = build_index()
+    RUNS, RECIPES = build_index(), PLAN.recipes()
+    USERS = {
+        PLAN.validity(study, *pair): PLAN.user_recipe(study, *pair)
+        for study in PLAN.studies
+        for pair in PLAN.study_users(study)
+    }
 except SettingsError as error:
     sys.exit(f"recloop: {error}")
 
@@ -104,9 +120,15 @@ def run_of(pattern):
 trained_run, listed_run = run_of(RUN), run_of(LISTS)
 
 
-def recipe(kind):
-    """Give a function from wildcards to what the plan says about a folder below data/."""
-    return lambda wildcards: PLAN.recipe(*DATA[f"data/{kind}/{wildcards.source}"])
+def recipe(pattern):
+    """Give a function from wildcards to what a folder below data/ is made of."""
+    return lambda wildcards: RECIPES[pattern.format(**wildcards)]
+
+
+raw_recipe, tables_recipe = recipe("data/raw/{source}"), recipe("data/tables/{source}")
+sessions_recipe, dialogues_recipe = recipe(SESSIONS), recipe(DIALOGUES)
+catalogue_recipe, encoder_recipe = recipe(CATALOGUE), recipe(ENCODER)
+features_recipe, user_recipe = recipe(FEATURES), recipe(USER)
 
 
 def raw_seal(source):
@@ -121,21 +143,68 @@ def raw_seal(source):
     return str(place)
 
 
-def sessions(run):
+def records(folders):
+    """Give the file that says a folder is whole, for every folder that a job reads."""
+    names = {
+        "sessions": "split.json",
+        "dialogues": "split.json",
+        "catalogue": "catalogue.json",
+        "features": "features.json",
+        "grid": "features.json",
+        "encoder": "encoder.json",
+        "simulator": "simulator.json",
+    }
+    return [
+        f"{folder}/{names[role]}" for role, folder in folders.items() if role in names and folder
+    ]
+
+
+def weights_of(runs):
+    """Give the weights of runs, by what another run does with them."""
+    return {
+        role: f"{PLAN.run(PLAN.trained(run))}/weights.safetensors" for role, run in runs.items()
+    }
+
+
+def judged_user(wildcards):
+    """Give what a simulated user is made of and what it is judged with."""
+    return USERS[VALIDITY.format(**wildcards)]
+
+
+def judging_data(wildcards):
+    """Give the folders that judging a simulated user reads."""
+    user = judged_user(wildcards)
+    roles = ("dialogues", "catalogue", "features", "grid", "simulator")
+    return {role: user[role] for role in roles} | {"encoder": user["encoder_folder"]}
+
+
+def split_of(run):
     """Give the folder of the split that a run uses."""
-    return PLAN.sessions(run.study, run.dataset)
+    return PLAN.split(run.study, run.dataset)
 
 
-def needed_vectors(run):
-    """Give the weights whose item table a run works with, if it does."""
-    needed = PLAN.vectors(run)
-    return f"{PLAN.run(needed)}/weights.safetensors" if needed else []
+def judges(run):
+    """Give the run that measures how alike listed items are, where the study has one."""
+    judge = PLAN.judge(run)
+    return {"judge": judge} if judge else {}
 
 
-def settings_of(run, *parts):
-    """Give the resolved settings of a run as JSON."""
+def flags(settings):
+    """Write command-line arguments, leaving out what is not there; dictionaries as JSON."""
+    given = {name: value for name, value in settings.items() if value not in (None, {})}
+    texts = {name: json.dumps(v) if isinstance(v, dict) else v for name, v in given.items()}
+    return " ".join(f"--{name} {shlex.quote(str(text))}" for name, text in texts.items())
+
+
+def settings_of(run):
+    """Give the resolved settings of a run as JSON, with those of its encoder and its simulated user."""
     settings = PLAN.settings(run.study, run.dataset, run.model)
-    return json.dumps({part: settings[part] for part in parts})
+    return json.dumps({part: settings[part] for part in PARTS} | PLAN.environment(run))
+
+
+def job_of(run):
+    """Give the command of a job: dialogues need a text encoder, whose package takes seconds to load."""
+    return JOB if PLAN.task(run.study) == "sequences" else LANGUAGE_JOB
 
 
 def report_of(study, name):
@@ -156,10 +225,10 @@ def exhibit_input(study, name):
         runs = PLAN.study_runs(study)
     key = PLAN.exhibit_key(study, name)
     return {
-        "scores": [PLAN.scores(run) for run in runs],
+        "scores": PLAN.exhibit_scores(study, name),
         "runs": sorted({f"{PLAN.run(PLAN.trained(run))}/run.json" for run in runs}),
         "splits": sorted(
-            {f"{PLAN.sessions(study, dataset)}/split.json" for dataset in PLAN.datasets(study)}
+            {f"{PLAN.split(study, dataset)}/split.json" for dataset in PLAN.datasets(study)}
         ),
         "seal": seal(
             Path(f"results/{study}/.made/{name}.json"), key, Path(f".recloop/keys/{study}/{name}")

@@ -1,9 +1,11 @@
-"""Raw files to sessions and splits.
+"""Raw files to sessions and splits, or to catalogues of pictures and dialogues.
 
 IN   sources/{source}.yaml                  where the raw files are, or which world makes them
 OUT  data/raw/{source}/                     raw files (DVC keeps the published ones)
      data/tables/{source}-{key}/            interactions, items, quarantine
      data/sessions/{source}-{key}/          train, valid and test.parquet, items.parquet, split.json
+     data/catalogues/{source}-{key}/        items, attributes, captions, pictures in shards
+     data/dialogues/{source}-{key}/         dialogues, captions, items in parts, split.json
 """
 
 
@@ -17,7 +19,7 @@ rule fetch:
         "data/raw/{source}.log",
     params:
         into=lambda wildcards, output: str(Path(output[0]).parent),
-        source=lambda wildcards: json.dumps(recipe("raw")(wildcards)["manifest"]),
+        source=lambda wildcards: json.dumps(raw_recipe(wildcards)["manifest"]),
         mirror=lambda wildcards: f"--mirror {config['mirror']}" if config["mirror"] else "",
     message:
         "fetch {wildcards.source}"
@@ -28,7 +30,7 @@ rule fetch:
 rule read:
     """Read one source into tidy tables; set malformed lines aside."""
     input:
-        lambda wildcards: f"{PLAN.raw(*DATA[f'data/tables/{wildcards.source}'])}/fetched.json",
+        lambda wildcards: f"{tables_recipe(wildcards)['raw']}/fetched.json",
     output:
         multiext(
             "data/tables/{source}/",
@@ -42,7 +44,7 @@ rule read:
     params:
         raw=lambda wildcards, input: str(Path(input[0]).parent),
         into=lambda wildcards, output: str(Path(output[0]).parent),
-        source=lambda wildcards: json.dumps(recipe("tables")(wildcards)["manifest"]),
+        source=lambda wildcards: json.dumps(tables_recipe(wildcards)["manifest"]),
     message:
         "read {wildcards.source}"
     shell:
@@ -53,14 +55,14 @@ rule split:
     """Filter, cut into sessions and split; check the split for leaks."""
     input:
         lambda wildcards: multiext(
-            f"{PLAN.tables(*DATA[f'data/sessions/{wildcards.source}'])}/",
+            f"{sessions_recipe(wildcards)['made_of']}/",
             "interactions.parquet",
             "items.parquet",
             "read.json",
         ),
     output:
         multiext(
-            "data/sessions/{source}/",
+            f"{SESSIONS}/",
             "train.parquet",
             "valid.parquet",
             "test.parquet",
@@ -68,13 +70,13 @@ rule split:
             "split.json",
         ),
     log:
-        "data/sessions/{source}/split.log",
+        f"{SESSIONS}/split.log",
     params:
         tables=lambda wildcards, input: str(Path(input[0]).parent),
         into=lambda wildcards, output: str(Path(output[0]).parent),
         seed=PLAN.tier["split_seed"],
         recipe=lambda wildcards: {
-            part: json.dumps(recipe("sessions")(wildcards)[part])
+            part: json.dumps(sessions_recipe(wildcards)[part])
             for part in ("prepare", "split", "manifest")
         },
     message:
@@ -83,3 +85,54 @@ rule split:
         "{JOB}/split.py --tables {params.tables} --into {params.into} --seed {params.seed} "
         "--prepare {params.recipe[prepare]:q} --split {params.recipe[split]:q} "
         "--source {params.recipe[manifest]:q} 2>&1 | tee {log}"
+
+
+rule collect:
+    """Read one source of pictures into a catalogue; set damaged ones aside."""
+    input:
+        lambda wildcards: f"{catalogue_recipe(wildcards)['raw']}/fetched.json",
+    output:
+        multiext(
+            f"{CATALOGUE}/",
+            "items.parquet",
+            "attributes.parquet",
+            "captions.parquet",
+            "sequences.parquet",
+            "quarantine.parquet",
+            "catalogue.json",
+        ),
+        images=directory(f"{CATALOGUE}/images"),
+    log:
+        f"{CATALOGUE}/collect.log",
+    params:
+        raw=lambda wildcards, input: str(Path(input[0]).parent),
+        into=lambda wildcards, output: str(Path(output[0]).parent),
+        source=lambda wildcards: json.dumps(catalogue_recipe(wildcards)["manifest"]),
+    message:
+        "collect {wildcards.source}"
+    shell:
+        "{JOB}/collect.py --source {params.source:q} --raw {params.raw} --into {params.into} 2>&1 | tee {log}"
+
+
+rule pose:
+    """Decide who looks for which item, with which past; part items or users; write the captions."""
+    input:
+        lambda wildcards: f"{dialogues_recipe(wildcards)['made_of']}/catalogue.json",
+    output:
+        multiext(
+            f"{DIALOGUES}/", "items.parquet", "dialogues.parquet", "captions.parquet", "split.json"
+        ),
+    log:
+        f"{DIALOGUES}/pose.log",
+    params:
+        catalogue=lambda wildcards, input: str(Path(input[0]).parent),
+        into=lambda wildcards, output: str(Path(output[0]).parent),
+        seed=PLAN.tier["split_seed"],
+        recipe=lambda wildcards: {
+            part: json.dumps(dialogues_recipe(wildcards)[part]) for part in ("prepare", "split")
+        },
+    message:
+        "pose {wildcards.source}"
+    shell:
+        "{JOB}/pose.py --catalogue {params.catalogue} --into {params.into} --seed {params.seed} "
+        "--prepare {params.recipe[prepare]:q} --split {params.recipe[split]:q} 2>&1 | tee {log}"

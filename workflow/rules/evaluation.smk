@@ -6,11 +6,11 @@ OUT  results/{study}/scores/{dataset}/{model}/{seed}-{key}/   lists.parquet, sco
 
 
 rule rank:
-    """Rank the whole catalogue for every test event."""
+    """Rank all candidates for every test event: a place in a session, or a turn of a dialogue."""
     input:
-        lambda wildcards: f"{sessions(listed_run(wildcards))}/split.json",
+        data=lambda wildcards: records(PLAN.data(listed_run(wildcards))),
         weights=lambda wildcards: f"{PLAN.run(PLAN.trained(listed_run(wildcards)))}/weights.safetensors",
-        vectors=lambda wildcards: needed_vectors(listed_run(wildcards)),
+        needs=lambda wildcards: list(weights_of(PLAN.needs(listed_run(wildcards))).values()),
     output:
         f"{LISTS}/lists.parquet",
     log:
@@ -19,36 +19,36 @@ rule rank:
     resources:
         gpu=int(GPU),
     params:
-        sessions=lambda wildcards: sessions(listed_run(wildcards)),
-        top_k=lambda wildcards: PLAN.evaluation(listed_run(wildcards))["top_k"],
-        vectors=lambda wildcards, input: f"--vectors {input.vectors}" if input.vectors else "",
-        settings=lambda wildcards: settings_of(
-            listed_run(wildcards), "model", "training", "inference"
-        ),
+        job=lambda wildcards: job_of(listed_run(wildcards)),
+        data=lambda wildcards: json.dumps(PLAN.data(listed_run(wildcards))),
+        needs=lambda wildcards: json.dumps(weights_of(PLAN.needs(listed_run(wildcards)))),
+        top_k=lambda wildcards: PLAN.evaluation(listed_run(wildcards)).get("top_k", "null"),
+        settings=lambda wildcards: settings_of(listed_run(wildcards)),
     message:
         "rank {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{JOB}/rank.py --sessions {params.sessions} --weights {input.weights:q} "
-        "--settings {params.settings:q} --into {output:q} --top_k {params.top_k} {params.vectors} "
-        "--device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
+        "{params.job}/rank.py --data {params.data:q} --weights {input.weights:q} "
+        "--settings {params.settings:q} --into {output:q} --top_k {params.top_k} "
+        "--needs {params.needs:q} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule evaluate:
     """Compute every metric of one run from its lists."""
     input:
         lists=f"{LISTS}/lists.parquet",
-        vectors=lambda wildcards: f"{PLAN.run(PLAN.judge(listed_run(wildcards)))}/weights.safetensors",
+        vectors=lambda wildcards: list(weights_of(judges(listed_run(wildcards))).values()),
     output:
         f"{LISTS}/scores-{{code}}.parquet",
     log:
         f"{LISTS}/scores-{{code}}.log",
     params:
-        sessions=lambda wildcards: sessions(listed_run(wildcards)),
+        split=lambda wildcards: split_of(listed_run(wildcards)),
+        vectors=lambda wildcards, input: f"--vectors {input.vectors}" if input.vectors else "",
         identity=lambda wildcards: json.dumps(PLAN.identity(listed_run(wildcards))),
         evaluation=lambda wildcards: json.dumps(PLAN.evaluation(listed_run(wildcards))),
     message:
         "evaluate {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{JOB}/evaluate.py --lists {input.lists:q} --sessions {params.sessions} "
-        "--vectors {input.vectors:q} --identity {params.identity:q} "
+        "{JOB}/evaluate.py --lists {input.lists:q} --split {params.split} "
+        "{params.vectors} --identity {params.identity:q} "
         "--evaluation {params.evaluation:q} --into {output:q} 2>&1 | tee {log:q}"

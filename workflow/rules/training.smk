@@ -1,6 +1,6 @@
-"""Sessions to trained models.
+"""Data to trained models.
 
-IN   data/sessions/{source}-{key}/
+IN   data/sessions/{source}-{key}/, or data/dialogues/… with the features and the simulated user
 OUT  results/{study}/runs/{dataset}/{model}/{seed}-{key}/   weights.safetensors, curve.csv, run.json
 """
 
@@ -8,8 +8,8 @@ OUT  results/{study}/runs/{dataset}/{model}/{seed}-{key}/   weights.safetensors,
 rule train:
     """Train one model of one study on one data set with one seed; goes on where a killed job stopped."""
     input:
-        lambda wildcards: f"{sessions(trained_run(wildcards))}/split.json",
-        vectors=lambda wildcards: needed_vectors(trained_run(wildcards)),
+        data=lambda wildcards: records(PLAN.data(trained_run(wildcards))),
+        needs=lambda wildcards: list(weights_of(PLAN.needs(trained_run(wildcards))).values()),
     output:
         multiext(f"{RUN}/", "weights.safetensors", "curve.csv", "run.json"),
     log:
@@ -18,19 +18,18 @@ rule train:
     resources:
         gpu=int(GPU),
     params:
-        sessions=lambda wildcards: sessions(trained_run(wildcards)),
+        job=lambda wildcards: job_of(trained_run(wildcards)),
+        data=lambda wildcards: json.dumps(PLAN.data(trained_run(wildcards))),
+        needs=lambda wildcards: json.dumps(weights_of(PLAN.needs(trained_run(wildcards)))),
         into=lambda wildcards: RUN.format(**wildcards),
         side=lambda wildcards: f".recloop/checkpoints/{wildcards.key}",
-        vectors=lambda wildcards, input: f"--vectors {input.vectors}" if input.vectors else "",
-        settings=lambda wildcards: settings_of(
-            trained_run(wildcards), "model", "training", "inference"
-        ),
+        settings=lambda wildcards: settings_of(trained_run(wildcards)),
         identity=lambda wildcards: json.dumps(
             PLAN.identity(trained_run(wildcards)) | {"key": wildcards.key}
         ),
     message:
         "train {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
-        "{JOB}/train.py --sessions {params.sessions} --settings {params.settings:q} "
-        "--identity {params.identity:q} --into {params.into:q} --side {params.side} {params.vectors} "
-        "--device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
+        "{params.job}/train.py --data {params.data:q} --settings {params.settings:q} "
+        "--identity {params.identity:q} --into {params.into:q} --side {params.side} "
+        "--needs {params.needs:q} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"

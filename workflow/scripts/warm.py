@@ -3,7 +3,8 @@
     python -S workflow/scripts/warm.py workflow/scripts/train.py --seed 1 …
 
 does what `python workflow/scripts/train.py --seed 1 …` does, without the two seconds of imports that each of some
-hundred short jobs would pay. The first call starts a server; each call makes it fork a child that takes over the
+hundred short jobs would pay; with --language before the script, without the six of transformers either. The first call
+starts a server (one with and one without transformers); each call makes it fork a child that takes over the
 caller's folder, environment and output and runs the script. The server has no code of recloop loaded, so a child always
 sees the files as they are now; it leaves when it has been idle for a while. A caller that is stopped stops its child.
 Where there is no fork to rely on (anything but Linux), in a Slurm job (which has its own limits of time and memory and
@@ -25,7 +26,9 @@ import traceback
 from pathlib import Path
 
 FOLDER = Path(".recloop")
-SOCKET = str(FOLDER / "warm.sock")  # relative, because a socket's path has to be short
+LANGUAGE = "--language"
+NAME = "language" if LANGUAGE in sys.argv[1:3] else "warm"
+SOCKET = str(FOLDER / f"{NAME}.sock")  # relative, because a socket's path has to be short
 IDLE_SECONDS = 20
 PATIENCE_SECONDS = 60
 
@@ -50,7 +53,7 @@ def connect() -> socket.socket:
     """Reach the server; start it if nobody answers."""
     FOLDER.mkdir(exist_ok=True)
     given_up = time.monotonic() + PATIENCE_SECONDS
-    with open(FOLDER / "warm.lock", "w") as lock:
+    with open(FOLDER / f"{NAME}.lock", "w") as lock:
         fcntl.flock(
             lock, fcntl.LOCK_EX
         )  # one of several first callers starts it, the others wait here
@@ -72,8 +75,8 @@ def connect() -> socket.socket:
 
 def start() -> subprocess.Popen:
     """Start the server in a session of its own, so that Ctrl-C in the terminal is not meant for it."""
-    with open(FOLDER / "warm.log", "w") as log:
-        own = [sys.executable, __file__, "--serve"]
+    with open(FOLDER / f"{NAME}.log", "w") as log:
+        own = [sys.executable, __file__, "--serve", *([LANGUAGE] if NAME == "language" else [])]
         return subprocess.Popen(
             own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -86,6 +89,10 @@ def serve() -> None:
     import safetensors.torch  # noqa: F401
     import scipy.sparse  # noqa: F401
     import torch  # noqa: F401
+
+    if NAME == "language":
+        import tokenizers  # noqa: F401
+        import transformers.models.clip.modeling_clip  # noqa: F401
 
     signal.signal(
         signal.SIGCHLD, lambda *_: None
@@ -163,9 +170,10 @@ def may_share() -> bool:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--serve"]:
+    job = [argument for argument in sys.argv[1:] if argument != LANGUAGE]
+    if job == ["--serve"]:
         serve()
     elif may_share():
-        sys.exit(call(sys.argv[1:]))
+        sys.exit(call(job))
     else:
-        os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+        os.execv(sys.executable, [sys.executable, *job])

@@ -1,0 +1,206 @@
+"""Products with pictures, attributes and what people said about them: one form for every source.
+
+A reader gives a `Catalogue` by the source's own names; `collect` drops what has no sound picture, numbers the rest
+from 0 on and writes the tables and the shards of pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import polars as pl
+
+from recloop.data.pictures import FOLDER, PictureError, decode, write_shards
+from recloop.data.quarantine import MALFORMED
+
+ITEMS = {"name": pl.String, "title": pl.String, "kind": pl.String, "part": pl.String}
+ATTRIBUTES = {"name": pl.String, "attribute": pl.String, "value": pl.String}
+CAPTIONS = {
+    "target": pl.String,
+    "reference": pl.String,
+    "caption": pl.String,
+    "part": pl.String,
+}
+SEQUENCES = {"user": pl.String, "position": pl.Int32, "item": pl.String, "part": pl.String}
+MAX_MISSING = 0.01  # largest tolerated share of items without a sound picture
+
+
+class CatalogueError(ValueError):
+    """A reader gave something else than the declared tables, or too little is left of a source."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a reader returns; items are named as in the source.
+
+    Args:
+        items: `ITEMS` columns, one row per item in the order in which they will be numbered; `part` is the released
+            split (train, valid or test) or null.
+        pictures: names and encoded bytes in any order; those of unknown items are passed over.
+        attributes: `ATTRIBUTES` columns, lower case.
+        captions: `CAPTIONS` columns, sentences that people wrote about a target next to a reference.
+        sequences: `SEQUENCES` columns, published purchases.
+        malformed: `MALFORMED` columns, the lines set aside.
+    """
+
+    items: pl.DataFrame
+    pictures: Iterator[tuple[str, bytes]]
+    attributes: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=ATTRIBUTES))
+    captions: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=CAPTIONS))
+    sequences: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=SEQUENCES))
+    malformed: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=MALFORMED))
+
+
+def collect(source: dict, raw: Path, into: Path) -> None:
+    """Read a source with the reader that its manifest names and write it as a catalogue.
+
+    Args:
+        source: the manifest; `reading` holds the reader's settings, `pictures.max_missing` the tolerated share of
+            items without a picture.
+        raw: folder of the raw files.
+        into: folder for the tables, `images/` and `catalogue.json`.
+
+    Raises:
+        CatalogueError: the reader gave undeclared columns, names twice, or too many items without a picture.
+    """
+    reader = resolve_name(f"recloop.data.readers.{source['reader']}")
+    found = reader.read_catalogue(raw, **source.get("reading", {}))
+    check(found)
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=into) as spool:
+        places, damaged = _spool(found, spool)
+        tables, missing = _numbered(found, places)
+        tolerated = source.get("pictures", {}).get("max_missing", MAX_MISSING)
+        _not_too_many(missing, found.items.height, damaged, tolerated)
+        tables["quarantine"] = pl.concat([found.malformed, _set_aside(damaged)])
+        content = _content(tables)
+        shards = _picked(spool, [places[name] for name in tables["items"]["name"]], content)
+        write_shards(shards, into / FOLDER)
+    for name, table in tables.items():
+        table.write_parquet(into / f"{name}.parquet")
+    _write_record(into / "catalogue.json", tables, missing, content.hexdigest())
+
+
+def check(found: Catalogue) -> None:
+    """Stop when a table has other columns or types than declared, or an item occurs twice."""
+    declared = {
+        "items": ITEMS,
+        "attributes": ATTRIBUTES,
+        "captions": CAPTIONS,
+        "sequences": SEQUENCES,
+        "malformed": MALFORMED,
+    }
+    for name, schema in declared.items():
+        columns = dict(getattr(found, name).schema)
+        if columns != dict(schema):
+            raise CatalogueError(f"A reader gave {name} as {columns}, expected {dict(schema)}.")
+    twice = found.items.filter(pl.col("name").is_duplicated())["name"].unique().sort().to_list()
+    if twice or not found.items.height:
+        raise CatalogueError(
+            f"Expected every item once and at least one, found {found.items.height} items and "
+            f"twice: {twice[:5]}. Mend the raw files or what `reading` keeps of them."
+        )
+
+
+def _spool(found: Catalogue, spool: Any) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Put every sound picture into one file; of two of a name the first one counts."""
+    wanted, damaged = set(found.items["name"]), {}
+    places: dict[str, tuple[int, int]] = {}
+    for name, encoded in found.pictures:
+        if name not in wanted or name in places:
+            continue
+        try:
+            decode(encoded)
+        except PictureError as fault:
+            damaged[name] = str(fault)
+            continue
+        places[name] = (spool.tell(), len(encoded))
+        spool.write(encoded)
+    return places, {name: reason for name, reason in damaged.items() if name not in places}
+
+
+def _numbered(
+    found: Catalogue, places: Mapping[str, Any]
+) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Keep what has a picture and put numbers for names."""
+    has = found.items["name"].is_in(list(places))
+    items = found.items.filter(has).with_row_index("item").cast({"item": pl.Int32})
+    numbers = items.select("name", "item")
+    captions = _as_numbers(_as_numbers(found.captions, "target", numbers), "reference", numbers)
+    tables = {
+        "items": items,
+        "attributes": _as_numbers(found.attributes, "name", numbers, "item")
+        .unique()
+        .sort("item", "attribute", "value"),
+        "captions": captions,
+        "sequences": _as_numbers(found.sequences, "item", numbers),
+    }
+    return tables, found.items.filter(~has)["name"].to_list()
+
+
+def _as_numbers(
+    rows: pl.DataFrame, column: str, numbers: pl.DataFrame, into: str | None = None
+) -> pl.DataFrame:
+    known = numbers.rename({"name": column, "item": "number"})
+    joined = rows.join(known, on=column, how="inner", maintain_order="left")
+    return (
+        joined.with_columns(pl.col("number").alias(column))
+        .drop("number")
+        .rename({column: into or column})
+    )
+
+
+def _not_too_many(
+    missing: list[str], items: int, damaged: Mapping[str, str], tolerated: float
+) -> None:
+    if len(missing) > tolerated * items or len(missing) == items:
+        first = ", ".join(f"{name} ({damaged.get(name, 'absent')})" for name in missing[:3])
+        raise CatalogueError(
+            f"{len(missing)} of {items} items have no sound picture, more than the tolerated share "
+            f"{tolerated:g}. First ones: {first}. Fetch the pictures again, or raise "
+            "pictures.max_missing in the manifest if they are known to be gone."
+        )
+
+
+def _set_aside(damaged: Mapping[str, str]) -> pl.DataFrame:
+    rows = [
+        {"file": "pictures", "line": None, "text": name, "reason": reason}
+        for name, reason in sorted(damaged.items())
+    ]
+    return pl.DataFrame(rows, schema=MALFORMED)
+
+
+def _content(tables: Mapping[str, pl.DataFrame]) -> Any:
+    """Hash what the tables say, whatever bytes a Parquet writer makes of it."""
+    content = hashlib.sha256()
+    for name, table in tables.items():
+        content.update(f"{name}\n{table.write_csv()}".encode())
+    return content
+
+
+def _picked(spool: Any, places: list[tuple[int, int]], content: Any) -> Iterator[bytes]:
+    for start, size in places:
+        spool.seek(start, os.SEEK_SET)
+        encoded = spool.read(size)
+        content.update(encoded)
+        yield encoded
+
+
+def _write_record(
+    path: Path, tables: Mapping[str, pl.DataFrame], missing: list[str], content: str
+) -> None:
+    record = {
+        "hash": content,
+        **{name: table.height for name, table in tables.items()},
+        "missing": missing,
+    }
+    path.write_text(json.dumps(record, indent=1) + "\n")

@@ -1,0 +1,103 @@
+"""A boutique of drawn products: every attribute in the title can be seen in the picture.
+
+Written as `styles.csv` beside an archive of pictures, the layout of the published product photographs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from recloop.data.worlds.boutique_canvas import Canvas
+from recloop.data.worlds.boutique_garments import draw_dress, draw_shirt, draw_top
+from recloop.data.worlds.boutique_shoes import draw_shoe
+from recloop.data.worlds.boutique_words import CATEGORIES, COLOURS, TYPES, Product, draw_product
+
+SIZES = {"items": 1000}
+FIRST_ID = 1000
+YEAR = "2026"
+DRAWN = {"shoes": draw_shoe, "dresses": draw_dress, "shirts": draw_shirt, "tops_tees": draw_top}
+
+
+def generate(
+    into: Path,
+    writes: str,
+    seed: int,
+    sizes: Mapping[str, int | float],
+    kinds: Sequence[str] = tuple(TYPES),
+) -> list[Path]:
+    """Write styles, pictures and the truth; the kinds take turns.
+
+    Args:
+        into: folder of the files.
+        writes: must be `styles`.
+        seed: the same seed gives the same bytes.
+        sizes: `items`.
+        kinds: which of shoes, dresses, shirts and tops_tees are sold.
+    """
+    if unknown := sizes.keys() - SIZES.keys():
+        raise ValueError(f"boutique has no size {sorted(unknown)}. Known: {', '.join(SIZES)}.")
+    if writes != "styles":
+        raise ValueError(f"boutique cannot write {writes!r}. Known: styles.")
+    if unknown := set(kinds) - TYPES.keys():
+        raise ValueError(f"boutique sells no {sorted(unknown)}. Known: {', '.join(TYPES)}.")
+    items = int(sizes.get("items", SIZES["items"]))
+    random = np.random.Generator(np.random.PCG64(seed))
+    products = [draw_product(kinds[item % len(kinds)], random) for item in range(items)]
+    into.mkdir(parents=True, exist_ok=True)
+    return [
+        _write_styles(into / "styles.csv", products),
+        _write_pictures(into / "images_0.tar", products, random),
+        _write_truth(into / "truth.json", products),
+    ]
+
+
+def draw(product: Product, random: np.random.Generator) -> bytes:
+    """Draw a product as a PNG picture."""
+    canvas = Canvas(random, COLOURS[product.attributes["colour"]])
+    DRAWN[product.kind](canvas, product.attributes)
+    encoded = io.BytesIO()
+    canvas.finished().save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def _write_styles(path: Path, products: Sequence[Product]) -> Path:
+    rows = [
+        {
+            "id": FIRST_ID + item,
+            "gender": "Women",
+            "masterCategory": CATEGORIES[product.kind][0],
+            "subCategory": CATEGORIES[product.kind][1],
+            "articleType": product.type,
+            "baseColour": product.attributes["colour"].title(),
+            "season": "Summer",
+            "year": YEAR,
+            "usage": "Casual",
+            "productDisplayName": product.title(),
+        }
+        for item, product in enumerate(products)
+    ]
+    pl.DataFrame(rows).write_csv(path)
+    return path
+
+
+def _write_pictures(path: Path, products: Sequence[Product], random: np.random.Generator) -> Path:
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as box:
+        for item, product in enumerate(products):
+            encoded = draw(product, random)
+            entry = tarfile.TarInfo(f"{FIRST_ID + item}.png")
+            entry.size = len(encoded)
+            box.addfile(entry, io.BytesIO(encoded))
+    return path
+
+
+def _write_truth(path: Path, products: Sequence[Product]) -> Path:
+    told = [{"id": str(FIRST_ID + n), **one.attributes} for n, one in enumerate(products)]
+    path.write_text(json.dumps({"items": told}, indent=1) + "\n")
+    return path

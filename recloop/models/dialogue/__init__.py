@@ -1,0 +1,1 @@
+"""Recommenders that listen: from liked items and critiques to the next list, one file each."""

@@ -1,0 +1,111 @@
+"""GOMMIR: learn to compose the liked item with the critique while learning what to show.
+
+Wu et al. Goal-Oriented Multi-Modal Interactive Recommendation with Verbal and Non-Verbal Relevance Feedback.
+RecSys 2023.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from recloop.models.dialogue import objectives
+from recloop.models.dialogue.composition import Concatenation, GatedResidual
+from recloop.models.dialogue.dialogue import Dialogue, Feedback, State
+from recloop.models.dialogue.reinforce import Reinforce
+from recloop.models.dialogue.tracked import Attentive
+
+
+class GOMMIR(Attentive):
+    """Two tokens per turn, composed feature and critique; REINFORCE, and beside it a hinge on the composed feature.
+
+    Rows are those of Table 3.
+
+    Args:
+        features: width of the encoder's vectors.
+        composition: `tirg`, or `none`: the concatenation of the baselines, without a loss of its own (row 1).
+        branches: form of the composition, see `GatedResidual`.
+        gate, residual: rows 2 and 3.
+        composition_loss: weight of L(psi); 0 is row 4.
+        negatives: `disliked`, or `random` (row 5).
+        current_dislikes: False is row 6.
+        reward: False is row 7.
+        disliked_reward: False is row 8.
+        discount, num_negatives, raw_reward, to_go, temperature: see `Reinforce`.
+        settings: as `Attentive`.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        composition: str = "tirg",
+        branches: str = "printed",
+        gate: bool = True,
+        residual: bool = True,
+        composition_loss: float = 1.0,  # Eq. 10
+        negatives: str = "disliked",
+        current_dislikes: bool = True,
+        reward: bool = True,
+        disliked_reward: bool = True,
+        discount: float = 0.2,  # S4.1
+        num_negatives: int = 5,  # S4.1
+        raw_reward: bool = True,  # S4.1: kappa is the dot product
+        to_go: bool = False,
+        temperature: float = 1.0,
+        **settings,
+    ):
+        super().__init__(features, **settings)
+        if composition not in ("tirg", "none"):
+            raise ValueError(f"composition={composition!r}: take tirg or none")
+        dim = self.space.dim
+        if composition == "none":
+            self.compose, self.composition_loss = Concatenation(dim, dim), 0.0
+        else:
+            self.compose = GatedResidual(dim, branches, gate, residual)
+            self.composition_loss = composition_loss
+        self.policy = Reinforce(
+            discount=discount,
+            num_negatives=num_negatives,
+            negatives=negatives,
+            current_dislikes=current_dislikes,
+            reward=reward,
+            disliked_reward=disliked_reward,
+            raw_reward=raw_reward,
+            to_go=to_go,
+            temperature=temperature,
+        )
+
+    def read(
+        self, state: State, feedback: Feedback
+    ) -> tuple[Float[Tensor, "batch token dim"], dict[str, Tensor]]:
+        """Give c_t = psi(a_t, o_t) and o_t (Eq. 1); the state keeps c_t for its loss."""
+        liked, text = self.space.image(feedback.liked), self.space.text(feedback.text)
+        composed = self.compose(liked, text)
+        return torch.stack([composed, text], dim=1), {"composed": composed}
+
+    def pretrain_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
+        """L(pi) + L(psi) (Eq. 12)."""
+        loss = super().pretrain_loss(dialogue)
+        if not self.composition_loss:
+            return loss
+        shape = (len(dialogue.feedback),)
+        negative = objectives.random_items(
+            len(dialogue.table), dialogue.target, shape, dialogue.generator
+        )
+        return loss + self.composition_loss * self.composition(dialogue, negative)
+
+    def joint_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
+        """-J(pi) + L(psi) (Eq. 10, printed with `max` for both); each a^- of L(psi) is one of Eq. 7's negatives."""
+        loss = self.policy.loss(dialogue, dialogue.counted(self.stop_at_target))
+        if not self.composition_loss:
+            return loss
+        negative = self.policy.draw(dialogue)[..., 0]
+        return loss + self.composition_loss * self.composition(dialogue, negative)
+
+    def composition(
+        self, dialogue: Dialogue, negative: Int[Tensor, "batch turn"]
+    ) -> Float[Tensor, ""]:
+        """Hinge on the composed features (Eq. 9); c_t leads to state t + 1 and counts where that does."""
+        composed = torch.stack([state.extra["composed"] for state in dialogue.states[1:]], dim=1)
+        table, target = dialogue.table, dialogue.table[dialogue.target]
+        loss = objectives.hinge(composed, target, table[negative], self.margin)
+        return objectives.mean_where(loss, dialogue.counted(self.stop_at_target)[:, 1:])

@@ -1,0 +1,117 @@
+"""Past interests and current needs: two encoders in a row, or one for both.
+
+Wu et al. Personalised Multi-modal Interactive Recommendation with Hierarchical State Representations. TORS 2024, S3.2.
+
+Both classes answer the same three questions: `past` (h^p_n from the history), `start` (what the tracker remembers at
+h^c_0) and `step` (h^c_t after a turn).
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from recloop.models.dialogue.tracker import TransformerTracker
+
+
+class GRUs(nn.Module):
+    """GRU^past and GRU^current.
+
+    Args:
+        inputs: width of an item and of a critique.
+        dim: width of both hidden states.
+        history: whether there is a history to encode.
+        feedback: whether there are turns to track.
+        hierarchical: two GRUs; with False one GRU reads history and turns alike, items of the history beside a critique
+            of zeros (ours: the paper only says "a single GRU").
+    """
+
+    def __init__(self, inputs: int, dim: int, history: bool, feedback: bool, hierarchical: bool):
+        super().__init__()
+        self.dim = dim
+        two, tracks = history and hierarchical, feedback or not hierarchical
+        self.history = nn.GRU(inputs, dim, batch_first=True) if two else None  # Eq. 1
+        self.enter = nn.Linear(2 * inputs, dim) if tracks else None  # Eq. 3
+        self.current = nn.GRU(dim, dim, batch_first=True) if tracks else None  # Eq. 4
+
+    def past(
+        self, items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch dim"]:
+        """Give h^p_n (Eq. 1); zeros, which is h^p_0, without a history."""
+        if items.shape[1] == 0:
+            return items.new_zeros(len(items), self.dim)
+        if self.history:
+            states = self.history(items)[0]
+        else:
+            states = self.current(self.enter(torch.cat([items, torch.zeros_like(items)], -1)))[0]
+        last = (length - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.dim)
+        return states.gather(1, last).squeeze(1) * (length > 0)[:, None]
+
+    def start(self, hidden: Float[Tensor, "batch dim"], items, length) -> dict[str, Tensor]:
+        """Initialise h^c_0."""
+        return {"hidden": hidden}
+
+    def step(
+        self,
+        memory: dict[str, Tensor],
+        liked: Float[Tensor, "batch inputs"],
+        text: Float[Tensor, "batch inputs"],
+    ) -> tuple[Float[Tensor, "batch dim"], dict[str, Tensor]]:
+        """Give h^c_t (Eqs. 3 and 4)."""
+        given = self.enter(torch.cat([liked, text], dim=-1))
+        hidden = self.current(given[:, None], memory["hidden"][None].contiguous())[1].squeeze(0)
+        return hidden, {"hidden": hidden}
+
+
+class Transformers(nn.Module):
+    """Transformer^past and Transformer^current.
+
+    Args:
+        inputs, dim, history, feedback, hierarchical: as `GRUs`; the single Transformer keeps the items of the history
+            as its first tokens.
+        size: `layers`, `heads` and so on of both, see `TransformerTracker`. The paper gives none; GOMMIR's are taken.
+    """
+
+    def __init__(
+        self, inputs: int, dim: int, history: bool, feedback: bool, hierarchical: bool, **size
+    ):
+        super().__init__()
+        two, tracks = history and hierarchical, feedback or not hierarchical
+        self.history = TransformerTracker(inputs, dim, **size) if two else None  # Eq. 2
+        self.current = TransformerTracker(inputs, dim, **size) if tracks else None  # Eq. 5
+
+    def past(
+        self, items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch dim"]:
+        """Give h^p_n (Eq. 2), the mean over real items; zeros without a history."""
+        return (self.history or self.current)(items, real(items, length))
+
+    def start(
+        self,
+        hidden: Float[Tensor, "batch dim"],
+        items: Float[Tensor, "batch past inputs"],
+        length: Int[Tensor, " batch"],
+    ) -> dict[str, Tensor]:
+        """Remember h^c_0 as the first token, or the history itself."""
+        if self.history:
+            items = items[:, :0]
+            return {"lead": hidden, "tokens": items, "real": real(items, length)}
+        return {"tokens": items, "real": real(items, length)}
+
+    def step(
+        self,
+        memory: dict[str, Tensor],
+        liked: Float[Tensor, "batch inputs"],
+        text: Float[Tensor, "batch inputs"],
+    ) -> tuple[Float[Tensor, "batch dim"], dict[str, Tensor]]:
+        """Give h^c_t (Eq. 5). h^c_0 enters as it left the history encoder, unscaled (ours)."""
+        tokens = torch.cat([memory["tokens"], torch.stack([liked, text], 1)], dim=1)
+        known = torch.cat([memory["real"], memory["real"].new_ones(len(liked), 2)], dim=1)
+        hidden = self.current(tokens, known, memory.get("lead"))
+        return hidden, memory | {"tokens": tokens, "real": known}
+
+
+def real(
+    items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
+) -> Bool[Tensor, "batch past"]:
+    """Tell items of a history from their padding."""
+    return torch.arange(items.shape[1], device=items.device) < length[:, None]

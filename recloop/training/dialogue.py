@@ -1,0 +1,213 @@
+"""Posed dialogues to weights: simulated conversations, supervised first and then on a model's own lists.
+
+Stages of GOMMIR (RecSys 2023, S4.2) and PMMIR (TORS 2024, S4.2): `pretrain` shows random items and pulls states to the
+target; `joint` starts from those weights and learns from the lists that the model itself makes; `improve` is Guo et
+al.'s model-based policy improvement (NeurIPS 2018); `none` keeps what other runs have learned.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from recloop.data.pools import World, read_part
+from recloop.evaluation.conversation import ask, write
+from recloop.models import build
+from recloop.models.dialogue.dialogue import DialogueModel
+from recloop.simulators import open_simulator
+from recloop.simulators.environment import Environment
+from recloop.simulators.sentences import Sentences
+from recloop.simulators.voice import Voice
+from recloop.training import checkpoint, supervised
+from recloop.training.rehearsal import Trainer, judge, num_lists
+
+STAGES = ("pretrain", "joint", "improve", "none")
+
+
+def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
+    """Give the keywords of `train`.
+
+    Args:
+        data: `dialogues`, `catalogue` and `features`; `encoder`, `simulator` and `grid` where they exist.
+        settings: `model`, `training` and `dialogue` as resolved from the study, and what `encoder` and `user` are.
+        needs: weights of other runs: `start`, or `first` and `then`.
+        device: cpu or cuda.
+    """
+    features = open_features(data).to(device)
+    chosen_on = settings["training"].get("validate_on", "valid")
+    worlds = {
+        "train": read_part(data["dialogues"], "train", features),
+        "valid": read_part(data["dialogues"], chosen_on, features),
+    }
+    return {
+        "make": maker(settings, needs, features),
+        "worlds": worlds,
+        "voice": open_voice(data, settings, features.shape[1], device),
+        "dialogue": settings["dialogue"],
+    }
+
+
+def rank(
+    data: dict[str, Path],
+    tensors: dict[str, Tensor],
+    settings: dict,
+    needs: dict[str, Path],
+    into: Path,
+    device: str = "cpu",
+) -> None:
+    """Hold every test dialogue and keep what was shown, said and ranked.
+
+    Args:
+        data, settings, needs, device: as for `prepare`; the user may be another than in training.
+        tensors: the weights.
+        into: parquet file, see `recloop.evaluation.conversation.write`.
+    """
+    features, dialogue = open_features(data).to(device), settings["dialogue"]
+    parts = {role: path for role, path in needs.items() if role != "start"}
+    model = maker(settings, parts, features)()
+    model.load_state_dict(tensors)
+    world = read_part(data["dialogues"], "test", features)
+    voice = open_voice(data, settings, features.shape[1], device)
+    environment = Environment(world.pool, voice, num_lists(dialogue), dialogue["likes"])
+    transcript = ask(model.to(device), world, environment, dialogue["shown"])
+    write(transcript, world, dialogue["first_turn"], voice.sentences, into)
+    voice.texts.save()
+
+
+def open_features(data: dict[str, Path]) -> Float[Tensor, "every features"]:
+    """Read the features of the whole catalogue, if they are of this catalogue."""
+    from recloop.features.cache import Features
+
+    catalogue = json.loads((data["catalogue"] / "catalogue.json").read_text())
+    return Features.open(data["features"], data=catalogue["hash"]).tensor()
+
+
+def open_voice(data: dict[str, Path], settings: dict, dim: int, device: str) -> Voice:
+    """Open the simulated user and the encoder of what it says."""
+    from recloop.features import open_encoder
+
+    folder = data["features"]
+    texts = Sentences(
+        folder.with_name(f"{folder.name}-sentences.parquet"),
+        lambda: open_encoder(settings["encoder"], data.get("encoder"), device),
+        dim,
+    )
+    simulator = open_simulator(
+        settings["user"],
+        data.get("simulator"),
+        data["dialogues"],
+        data["catalogue"],
+        data.get("grid"),
+        device,
+    )
+    return Voice(simulator, texts, dim, device)
+
+
+def maker(
+    settings: dict, needs: dict[str, Path], features: Float[Tensor, "every features"]
+) -> Callable[[], nn.Module]:
+    """Give a function that makes the model, with the weights of the runs that it starts from or is made of."""
+    dialogue, described = settings["dialogue"], dict(settings["model"])
+    tensors = {}
+    for role, path in needs.items():
+        weights, made = checkpoint.load(path)
+        prefix = "" if role == "start" else f"{role}."
+        tensors |= {f"{prefix}{name}": tensor for name, tensor in weights.items()}
+        described |= {} if role == "start" else {role: made["settings"]["model"]}
+    facts = {"features": features.shape[1], "items": len(features), "shown": dialogue["shown"]}
+    facts["turns"] = num_lists(dialogue)
+
+    def make() -> nn.Module:
+        model = build(described, **facts)
+        if tensors:
+            model.load_state_dict(tensors)
+        return model
+
+    return make
+
+
+def train(
+    make: Callable[[], DialogueModel],
+    worlds: dict[str, World],
+    voice: Voice,
+    dialogue: dict,
+    training: dict,
+    seed: int,
+    side: Path,
+    device: torch.device | str = "cpu",
+    tell: Callable[[str], None] = print,
+) -> tuple[dict[str, Tensor], dict]:
+    """Choose the learning rate on the validation part if there are several, then train with it.
+
+    Args:
+        make, worlds, voice, dialogue: see `prepare`.
+        training: settings of the loop, see a study's `training`.
+        seed: of weights, batches, lists and negatives.
+        side: folder for the checkpoint, kept when the job is killed, emptied when it is done.
+
+    Returns:
+        The weights of the best epoch and the facts for the record.
+
+    Raises:
+        ValueError: an unknown stage.
+    """
+    if training["stage"] not in STAGES:
+        raise ValueError(
+            f"training.stage={training['stage']!r}: expected one of {', '.join(STAGES)}"
+        )
+    worlds = worlds | {"valid": sample(worlds["valid"], training.get("max_validation"))}
+    if training["stage"] == "none":
+        return keep(make, worlds, voice, dialogue, device)
+
+    def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
+        torch.manual_seed(seed)
+        model = make().to(device)
+        return Trainer(
+            model, worlds, voice, dialogue, training, rate, epochs, seed, path, tell, device
+        )
+
+    rates, tried = training["learning_rate"], []
+    if len(rates) > 1:
+        tried = supervised.tune(trainer, rates, training["tuning_epochs"], side / "tuning.json")
+    rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
+    chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
+    weights, done = chosen.fit(), chosen.progress
+    voice.texts.save()
+    return weights, {
+        "curve": done.curve,
+        "learning_rate": rate,
+        "tuning": tried,
+        "epochs_run": done.update / chosen.epoch_updates,
+        "best_epoch": done.best_update / chosen.epoch_updates,
+        "valid_ndcg10": done.best,
+        "dialogues_per_second": len(chosen.pieces) * len(done.curve) / done.seconds,
+        "not_run": None,
+    }
+
+
+def keep(
+    make: Callable[[], DialogueModel],
+    worlds: dict[str, World],
+    voice: Voice,
+    dialogue: dict,
+    device: torch.device | str,
+) -> tuple[dict[str, Tensor], dict]:
+    """Judge a model that is made of trained ones and give its weights as they are."""
+    model = make().to(device)
+    environment = Environment(worlds["valid"].pool, voice, num_lists(dialogue), dialogue["likes"])
+    score = judge(model, worlds["valid"], environment, dialogue)
+    facts = {"curve": [], "tuning": [], "epochs_run": 0, "best_epoch": 0, "valid_ndcg10": score}
+    return model.state_dict(), facts | {"not_run": None}
+
+
+def sample(world: World, most: int | None) -> World:
+    """Keep at most so many dialogues of a part, always the same ones."""
+    if most is None or len(world.requests) <= most:
+        return world
+    order = torch.randperm(len(world.requests), generator=torch.Generator().manual_seed(0))
+    rows = order[:most].sort().values
+    kept = world.rows[rows.numpy()]
+    return World(world.pool, world.requests.take(rows), world.catalogue, kept)

@@ -1,0 +1,85 @@
+"""Text metrics against hand computations."""
+
+import math
+
+import pytest
+
+
+def test_bleu_of_papineni_counts_a_word_no_more_often_than_a_reference_has_it():
+    from recloop.evaluation.text import bleu
+
+    # Papineni et al. 2002, example 2: modified unigram precision 2/7
+    references = [["The cat is on the mat", "There is a cat on the mat"]]
+    assert bleu(["the the the the the the the"], references, 1) == pytest.approx([2 / 7])
+
+
+def test_bleu_by_hand():
+    from recloop.evaluation.text import bleu
+
+    # words 4/5, pairs 2/4 (is black, and shiny), triples 0; 5 words against 6: brevity exp(1 - 6/5)
+    found = bleu(["is black high and shiny"], [["is black with buckle and shiny"]], 3)
+    brevity = math.exp(1 - 6 / 5)
+    assert found == pytest.approx([brevity * 4 / 5, brevity * math.sqrt(4 / 5 * 2 / 4), 0.0])
+
+
+def test_bleu_adds_up_over_the_corpus_and_takes_the_closest_length():
+    from recloop.evaluation.text import bleu
+
+    said = ["is red", "has a strap"]
+    references = [["is bright red and high", "is red now"], ["has no strap"]]
+    # words (2 + 2) / (2 + 3); lengths 5 against 3 + 3
+    assert bleu(said, references, 1) == pytest.approx([math.exp(1 - 6 / 5) * 4 / 5])
+
+
+def test_perfect_sentences():
+    from recloop.evaluation.text import bleu, cider, rouge_l
+
+    said = ["is red with a strap", "has a much higher heel", "looks like a boot now"]
+    references = [[sentence.upper() + "!"] for sentence in said]
+    assert bleu(said, references) == pytest.approx([1.0] * 4)
+    assert rouge_l(said, references) == pytest.approx(1.0)
+    assert cider(said, references) == pytest.approx(10.0)
+
+
+def test_rouge_by_hand():
+    from recloop.evaluation.text import longest_common, rouge_l
+
+    assert longest_common(["a", "b", "c", "d"], ["b", "x", "d", "a"]) == 2
+    # common "is red": precision 2/3, recall 2/4
+    precision, recall, squared = 2 / 3, 2 / 4, 1.44
+    expected = (1 + squared) * precision * recall / (recall + squared * precision)
+    assert rouge_l(["is very red"], [["is not so red"]]) == pytest.approx(expected)
+
+
+def test_cider_by_hand():
+    from recloop.evaluation.text import cider
+
+    # two pairs, words only: "is" is in both and weighs log(2/2) = 0, the others log 2
+    said, references = ["is red", "is high"], [["is red bright"], ["is flat"]]
+    # first: (l * l) / (l * l sqrt 2) = 1 / sqrt 2, one word too short; second: nothing in common
+    first = 10 * math.exp(-1 / (2 * 36)) / math.sqrt(2)
+    assert cider(said, references, most=1) == pytest.approx(first / 2)
+
+
+def test_cider_does_not_pay_for_repetition():
+    from recloop.evaluation.text import cider
+
+    references = [["is red"], ["is high"]]
+    once, thrice = (cider([said, "is high"], references, 1, 1e9) for said in ("red", "red red red"))
+    assert once == pytest.approx(10.0)
+    assert thrice == pytest.approx((10 / 3 + 10) / 2)
+
+
+def test_nothing_in_common_is_nothing():
+    from recloop.evaluation.text import bleu, cider, rouge_l
+
+    assert bleu(["one two"], [["three"]]) == [0.0] * 4
+    assert rouge_l(["one two", ""], [["three"], ["four"]]) == 0.0
+    assert cider(["one two"], [["three"]]) == 0.0
+
+
+def test_refuses_a_sentence_without_reference():
+    from recloop.evaluation.text import bleu
+
+    with pytest.raises(ValueError, match="at least one reference"):
+        bleu(["is red"], [[]])

@@ -1,0 +1,107 @@
+"""A voice asks each pair once, encodes each sentence once and gives the same as asking anew."""
+
+import numpy as np
+import pytest
+import torch
+
+ITEMS, DIM = 50, 4
+
+
+class Parrot:
+    """Says the difference of two ids modulo 7 and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def critique(self, target, liked):
+        self.asked += list(zip(target.tolist(), liked.tolist(), strict=True))
+        return [f"says {number}" for number in (target - 2 * liked) % 7]
+
+
+class Texts:
+    """Encodes a sentence as its number; remembers what it encoded."""
+
+    def __init__(self):
+        self.read = []
+
+    def __call__(self, sentences):
+        self.read += sentences
+        return torch.tensor([[float(one.split()[1])] * DIM for one in sentences])
+
+
+@pytest.fixture
+def voice():
+    from recloop.simulators.voice import Voice
+
+    return Voice(Parrot(), Texts(), DIM)
+
+
+def draw(seed, size=64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, ITEMS, (2, size), generator=generator).unbind()
+
+
+def test_hears_what_the_simulator_says(voice):
+    for seed in range(4):
+        target, liked = draw(seed)
+        features, ids = voice.hear(target, liked)
+        expected = (target - 2 * liked) % 7
+        assert torch.equal(features, expected[:, None].expand(-1, DIM).float())
+        assert voice.sentences(ids) == [f"says {number}" for number in expected.tolist()]
+
+
+def test_asks_every_pair_once_and_encodes_every_sentence_once(voice):
+    for seed in (0, 1, 0, 2, 1):
+        voice.hear(*draw(seed))
+    assert len(voice.simulator.asked) == len(set(voice.simulator.asked))
+    assert sorted(voice.texts.read) == [f"says {number}" for number in range(7)]
+
+
+def test_a_pair_and_its_reverse_are_two(voice):
+    one, other = torch.tensor([3]), torch.tensor([20])
+    assert voice.sentences(voice.hear(one, other)[1]) != voice.sentences(voice.hear(other, one)[1])
+
+
+def test_ids_of_sentences_do_not_depend_on_the_order_within_a_batch():
+    from recloop.simulators.voice import Voice
+
+    target, liked = draw(5)
+    order = torch.randperm(len(target))
+    _, straight = Voice(Parrot(), Texts(), DIM).hear(target, liked)
+    _, shuffled = Voice(Parrot(), Texts(), DIM).hear(target[order], liked[order])
+    assert torch.equal(straight[order], shuffled)
+
+
+def test_grows_beyond_its_first_room():
+    from recloop.simulators.voice import Voice
+
+    class Talker:
+        def critique(self, target, liked):
+            return [f"says {t * ITEMS + k}" for t, k in zip(target, liked, strict=True)]
+
+    voice = Voice(Talker(), Texts(), DIM)
+    for seed in range(12):
+        target, liked = draw(seed)
+        features, _ = voice.hear(target, liked)
+        assert torch.equal(features[:, 0], (target * ITEMS + liked).float())
+
+
+@pytest.mark.parametrize("recent", [0, 5, 1000])
+def test_pairs_are_a_dictionary(monkeypatch, recent):
+    from recloop.simulators import voice
+
+    monkeypatch.setattr(voice, "RECENT", recent)
+    pairs, known, random = voice.Pairs(), {}, np.random.default_rng(0)
+    for _ in range(20):
+        keys = torch.from_numpy(random.choice(1 << 40, 15, replace=False))
+        keys = torch.tensor([key for key in keys.tolist() if key not in known])
+        values = torch.arange(len(known), len(known) + len(keys))
+        pairs.add(keys, values)
+        known |= dict(zip(keys.tolist(), values.tolist(), strict=True))
+        asked = torch.tensor([*known, -5, 1 << 41])
+        assert pairs.find(asked).tolist() == [*known.values(), -1, -1]
+
+
+def test_empty_batch(voice):
+    features, ids = voice.hear(*(torch.empty(0, dtype=torch.int64),) * 2)
+    assert features.shape == (0, DIM) and voice.sentences(ids) == []

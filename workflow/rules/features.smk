@@ -1,0 +1,52 @@
+"""Pictures to what an encoder sees in them.
+
+IN   data/catalogues/{source}-{key}/
+OUT  data/encoders/{encoder}-{key}/               an encoder of ours, where none can be fetched
+     data/features/{source}-{key}/{encoder}-{key}/ memory-mapped shards, features.json
+"""
+
+
+rule pretrain:
+    """Train a small encoder of our own on a catalogue that no dialogue uses."""
+    input:
+        lambda wildcards: f"{encoder_recipe(wildcards)['catalogue']}/catalogue.json",
+    output:
+        f"{ENCODER}/encoder.json",
+    log:
+        f"{ENCODER}/pretrain.log",
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: flags(
+            encoder_recipe(wildcards)
+            | {"into": Path(output[0]).parent, "seed": PLAN.tier["split_seed"]}
+        ),
+    message:
+        "pretrain {wildcards.encoder}"
+    shell:
+        "{LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+
+
+rule encode:
+    """Encode every picture of a catalogue; goes on where a killed job stopped."""
+    input:
+        lambda wildcards: f"{features_recipe(wildcards)['catalogue']}/catalogue.json",
+        encoder=lambda wildcards: (
+            f"{place}/encoder.json" if (place := features_recipe(wildcards)["encoder"]) else []
+        ),
+    output:
+        f"{FEATURES}/features.json",
+    log:
+        f"{FEATURES}/encode.log",
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: flags(
+            features_recipe(wildcards) | {"into": Path(output[0]).parent}
+        ),
+    message:
+        "encode {wildcards.source} with {wildcards.encoder}"
+    shell:
+        "{LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"

@@ -1,0 +1,9 @@
+"""Rule `collect`: raw files to a catalogue with pictures in shards."""
+
+from jsonargparse import auto_cli
+
+from recloop.data.catalogues import collect
+from recloop.timing import timed
+
+if __name__ == "__main__":
+    auto_cli(timed()(collect), as_positional=False)

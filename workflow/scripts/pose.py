@@ -1,0 +1,9 @@
+"""Rule `pose`: a catalogue to targets, histories and captions."""
+
+from jsonargparse import auto_cli
+
+from recloop.data.dialogues import pose
+from recloop.timing import timed
+
+if __name__ == "__main__":
+    auto_cli(timed()(pose), as_positional=False)

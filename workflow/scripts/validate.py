@@ -1,0 +1,9 @@
+"""Rule `validate`: a simulated user to measures of how good it is."""
+
+from jsonargparse import auto_cli
+
+from recloop.simulators.validity import validate
+from recloop.timing import timed
+
+if __name__ == "__main__":
+    auto_cli(timed()(validate), as_positional=False)
