@@ -23,6 +23,12 @@ rule all:
         expand("results/{study}/{page}", study=PLAN.studies, page=["README.md", "index.html"]),
 
 
+rule shared_data:
+    """All that studies share: raw files, sessions, catalogues, dialogues, encoders, features, simulated users."""
+    input:
+        records(RECIPES),
+
+
 onstart:
     # Snakemake's limit on jobs per second (100, far above ours) sets a timer at every look at the waiting jobs, and every
     # timer is another look: after some hundred jobs it looks all the time. No limit, no timers.

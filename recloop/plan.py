@@ -7,7 +7,6 @@ Snakemake remembers.
 import functools
 
 from recloop.provenance import ROOT, digest, fingerprint
-from recloop.settings import SettingsError
 from recloop.studies import Run, Studies, manifest, modules
 
 METRICS = {"sequences": "recloop.evaluation.metrics", "dialogues": "recloop.evaluation.dialogue"}
@@ -411,18 +410,10 @@ def raw(source: str, content: dict) -> str:
 
 
 def catalogue(source: str, content: dict) -> str:
-    """Place the catalogue of a source.
-
-    Raises:
-        SettingsError: the source has no pictures.
-    """
-    if "reading" not in content:
-        raise SettingsError(
-            f"sources/{source}.yaml has no `reading`: it is no catalogue of pictures"
-        )
+    """Place the catalogue of a source."""
     code = fingerprint("recloop.data.catalogues", f"recloop.data.readers.{content['reader']}")
-    key = digest(raw(source, content), content["reading"], content.get("files"), code)
-    return f"data/catalogues/{source}-{key}"
+    made_of = {name: content.get(name) for name in ("reading", "files", "pictures")}
+    return f"data/catalogues/{source}-{digest(raw(source, content), made_of, code)}"
 
 
 def module_of(room: str, settings: dict) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from pathlib import Path
 
@@ -154,8 +153,3 @@ def check_hash(folder: Path, shard: dict) -> None:
 def hash_of(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def row_bytes(shape: tuple[int, ...], dtype: str) -> int:
-    """Say how much of the disk one row takes."""
-    return math.prod(shape) * np.dtype(dtype).itemsize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from tokenizers import (
     normalizers,
     pre_tokenizers,
     processors,
-    trainers,
 )
 from torch import Tensor
 
@@ -53,14 +53,24 @@ class Tokens:
 
 
 def train(sentences: Iterable[str], size: int) -> Tokenizer:
-    """Learn lower-case word pieces; a word never seen is spelled with pieces that were."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL[UNKNOWN]))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=SPECIAL, show_progress=False
+    """Take the most frequent words, in lower case, and all characters; other words are spelled.
+
+    Ours instead of the trainer of `tokenizers`, which breaks ties in another order each time it is asked.
+    """
+    normalise = normalizers.BertNormalizer(lowercase=True)
+    cut = pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word
+        for sentence in sentences
+        for word, _ in cut.pre_tokenize_str(normalise.normalize_str(sentence))
     )
-    tokenizer.train_from_iterator(sentences, trainer)
+    characters = sorted({character for word in counts for character in word})
+    pieces = [*SPECIAL, *characters, *(f"##{character}" for character in characters)]
+    words = sorted(counts.keys() - set(characters), key=lambda word: (-counts[word], word))
+    vocabulary = [*pieces, *words[: max(0, size - len(pieces))]]
+    numbers = {piece: number for number, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(numbers, unk_token=SPECIAL[UNKNOWN]))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalise, cut
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{SPECIAL[START]} $A {SPECIAL[END]}",
         special_tokens=[(SPECIAL[START], START), (SPECIAL[END], END)],

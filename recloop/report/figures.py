@@ -172,14 +172,15 @@ def draw_curves(panel: Panel, data: pd.DataFrame, row: Row) -> None:
 
 def draw_bars(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     """Draw the runs side by side for every metric, from zero."""
-    (ax,) = row.axes(1, left=0.3, gap=0.0, below=0.2)
+    (ax,) = row.axes(1, left=0.46 if panel.measure else 0.3, gap=0.0, below=0.2)
     cells = zip(data["metric"], data["k"], strict=True)
     data = data.assign(axis=[labels.formula(name, k) for name, k in cells])
     style = {"palette": PALETTE[: data["label"].nunique()], "errorbar": "sd"}
     sns.barplot(data, x="axis", y="value", hue="label", err_kws={"linewidth": 0.8}, ax=ax, **style)
-    ax.set(xlabel="", ylabel="")
+    ax.set(xlabel="", ylabel=panel.measure)
     low, high = ax.get_ylim()
-    ax.set_ylim(min(low, 0), high * 1.25)
+    rows = -(-data["label"].nunique() // 2)  # of the legend, which stands above the bars
+    ax.set_ylim(min(low, 0), high * (1 + 0.25 * rows))
     ax.legend(title="", loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)
     sns.despine(ax=ax)
 

@@ -9,7 +9,8 @@ from recloop.report.evidence import Evidence
 
 OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
 SHORT = {"Repetitiveness": "R"}
-DIGITS = {"Repetitiveness": 2, "Novelty": 2, "sequences": 0, "items": 0, "interactions": 0}
+WHOLE = ("sequences", "items", "interactions", "vocabulary")
+DIGITS = {"Repetitiveness": 2, "Novelty": 2} | dict.fromkeys(WHOLE, 0)
 OF_TURNS = re.compile(r"(SR|NDCG@\d+)(_\w+)?")  # metrics whose k is a turn
 
 

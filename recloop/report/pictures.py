@@ -37,7 +37,7 @@ DATA = {
 }
 SOON = (2, 4)  # ours: an example that fits on a page and is no luck of the first list
 WIDTH = 7.0  # inches, both columns of acmart
-SIDE, TOP, ROW = 3.4, 0.95, 0.98  # width of a model, height of the head, height of a turn
+SIDE, TOP, ROW = 3.4, 1.1, 0.98  # width of a model, height of the head, height of a turn
 HIGH, WIDE = 0.6, 0.6  # of a picture
 LIKED, TARGET = "#029e73", "#d55e00"  # of seaborn's colour-blind palette
 
@@ -162,7 +162,7 @@ def history(evidence: Evidence, dataset: str, dialogue: int) -> list[int]:
 
 def draw(seen: Example):
     """Draw the target, the history and the turns of both models below it."""
-    from recloop.report.figures import PALETTE, wrapped
+    from recloop.report.figures import wrapped
 
     lines = wrapped(seen.stamp, 190)
     foot = 0.1 + 0.09 * len(lines)
@@ -174,14 +174,14 @@ def draw(seen: Example):
     if seen.history:
         canvas.write(1.6, high - 0.5, "bought before", fontsize=7, va="center")
         for number, item in enumerate(seen.history[-6:]):
-            canvas.picture(seen, item, 2.4 + number * (WIDE + 0.06), high - 0.82)
+            canvas.picture(seen, item, 2.35 + number * (WIDE + 0.06), high - 0.82)
     for number, turns in enumerate(zip_longest(*seen.turns)):
         for side, turn in enumerate(turns):
             if turn:
                 canvas.turn(seen, turn, 0.05 + side * (SIDE + 0.1), high - TOP - ROW * number)
     for side, name in enumerate(seen.names):
-        style = {"fontsize": 8, "va": "center", "fontweight": "bold", "color": PALETTE[7]}
-        canvas.write(0.05 + side * (SIDE + 0.1), high - TOP + 0.06, labels.indexed(name), **style)
+        style = {"fontsize": 8, "va": "center", "fontweight": "bold"}
+        canvas.write(0.05 + side * (SIDE + 0.1), high - TOP + 0.08, labels.indexed(name), **style)
     style = {"fontsize": 5, "color": "0.35", "va": "center", "linespacing": 1.15}
     canvas.write(0.05, foot / 2, "\n".join(lines), **style)
     return canvas.figure
@@ -224,8 +224,8 @@ class Canvas:
 
     def turn(self, seen: Example, turn: Mapping, x: float, top: float) -> None:
         """Draw one list with what was said about it."""
-        place = f"{rank(turn):,.0f}" if not turn["solved"] else "shown"
-        text = f"turn {turn['position']}\ntarget: {place}"
+        place = f"rank {rank(turn):,.0f}" if not turn["solved"] else "shown"
+        text = f"turn {turn['position']}\ntarget\n{place}"
         self.write(x, top - 0.32, text, fontsize=6, va="center", linespacing=1.3)
         for number, item in enumerate(turn["top"]):
             liked = LIKED if item == turn["liked"] else "0.85"

@@ -48,4 +48,4 @@ def heard(
     users = [(None, user, labels.model(evidence.study, user)) for user in entry["simulators"]]
     rows = panels.points(evidence, letter, dataset, entry["metrics"], users)
     title = labels.panel_title(evidence, dataset)
-    return Panel(letter, title, "bars", tuple(entry["metrics"])), rows
+    return Panel(letter, title, "bars", tuple(entry["metrics"]), measure="rank gain"), rows

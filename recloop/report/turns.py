@@ -68,9 +68,7 @@ def changes(evidence: Evidence, entry: Mapping, name: str) -> Table:
     table = grouped(evidence, entry, name)
     references = {panel["title"]: panel["reference"] for panel in entry["panels"]}
     moved = [
-        change(evidence, row, references[row["group"]])
-        for row in table.cells.iter_rows(named=True)
-        if row["model"] != references[row["group"]]
+        change(evidence, row, references[row["group"]]) for row in table.cells.iter_rows(named=True)
     ]
     cells = pl.concat([table.cells, pl.DataFrame(moved, schema=CELL)])
     return tables.table(evidence, entry, name, cells)

@@ -7,6 +7,7 @@ al.'s model-based policy improvement (NeurIPS 2018); `none` keeps what other run
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from recloop.models import build
 from recloop.models.dialogue.dialogue import DialogueModel
 from recloop.simulators import open_simulator
 from recloop.simulators.environment import Environment
+from recloop.simulators.said import Said
 from recloop.simulators.sentences import Sentences
 from recloop.simulators.voice import Voice
 from recloop.training import checkpoint, supervised
@@ -74,7 +76,7 @@ def rank(
     environment = Environment(world.pool, voice, num_lists(dialogue), dialogue["likes"])
     transcript = ask(model.to(device), world, environment, dialogue["shown"])
     write(transcript, world, dialogue["first_turn"], voice.sentences, into)
-    voice.texts.save()
+    save(voice)
 
 
 def open_features(data: dict[str, Path]) -> Float[Tensor, "every features"]:
@@ -95,7 +97,8 @@ def open_voice(data: dict[str, Path], settings: dict, dim: int, device: str) -> 
         lambda: open_encoder(settings["encoder"], data.get("encoder"), device),
         dim,
     )
-    simulator = open_simulator(
+    opened = partial(
+        open_simulator,
         settings["user"],
         data.get("simulator"),
         data["dialogues"],
@@ -103,7 +106,17 @@ def open_voice(data: dict[str, Path], settings: dict, dim: int, device: str) -> 
         data.get("grid"),
         device,
     )
-    return Voice(simulator, texts, dim, device)
+    # The name of a trained user's folder says all that it depends on; one that learns nothing is quick.
+    trained = data.get("simulator")
+    user = Said(trained.with_name(f"{trained.name}-said.parquet"), opened) if trained else opened()
+    return Voice(user, texts, dim, device)
+
+
+def save(voice: Voice) -> None:
+    """Keep for other jobs what was said and how it was encoded."""
+    for memory in (voice.texts, voice.simulator):
+        if isinstance(memory, Sentences | Said):
+            memory.save()
 
 
 def maker(
@@ -175,7 +188,7 @@ def train(
     rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
     chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
     weights, done = chosen.fit(), chosen.progress
-    voice.texts.save()
+    save(voice)
     return weights, {
         "curve": done.curve,
         "learning_rate": rate,

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from recloop.evaluation.claims import claim_verdict, comparisons, conjunction, examine
-from recloop.evaluation.contrasts import quotient, rank_correlation, slope
+from recloop.evaluation.contrasts import extra_share, quotient, rank_correlation, slope
 from recloop.evaluation.metrics import evaluate
 from recloop.evaluation.results import Quantity, Results, Sampling
 
@@ -249,3 +249,21 @@ def test_results_of_different_splits_or_twice_are_refused(tmp_path):
     pl.read_parquet(other).with_columns(split=pl.lit("new"), model=pl.lit("b")).write_parquet(other)
     with pytest.raises(ValueError, match="several splits"):
         Results([first, other], {})
+
+
+def test_interaction_between_measures_and_of_shares(sampling):
+    pair = {"kind": "interaction", "models": ["best", "bad"], "against": ["best", "bad"]}
+    (plain,) = comparisons(pair | {"metrics": ["NDCG@3_warm@10"], "datasets": ["d"]}, points)
+    assert {one[2:] for one in plain.quantities} == {("NDCG@3_warm", 10)}
+    other = pair | {"metrics": ["SR@10"], "against_metrics": ["SR_cold@5"], "datasets": ["d"]}
+    (crossed,) = comparisons(other, points)
+    assert [one[1:] for one in crossed.quantities] == [
+        ("best", "SR", 10),
+        ("bad", "SR", 10),
+        ("best", "SR_cold", 5),
+        ("bad", "SR_cold", 5),
+    ]
+    values = np.array([[0.6], [0.3], [0.5], [0.4]])  # 2.0 times against 1.25 times
+    assert extra_share(values) == pytest.approx([0.75])
+    shares = {"kind": "interaction", "models": ["best", "bad"], "against": ["good", "bad"]}
+    assert verdict(sampling, shares | {"relative": True}) == "holds"

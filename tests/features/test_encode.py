@@ -41,7 +41,7 @@ def test_float16_is_half_as_large(catalogue, saved, tmp_path):
         sizes[dtype] = found.tensor()
         assert found.rows(np.arange(3)).dtype == dtype
         assert found.shape == (16, 16)
-    assert torch.allclose(sizes["float16"], sizes["float32"], atol=2e-3)
+    assert torch.allclose(sizes["float16"], sizes["float32"], rtol=1e-3, atol=1e-3)
     files = [(tmp_path / dtype / "00000.npy").stat().st_size for dtype in sizes]
     assert files[1] - 128 == 2 * (files[0] - 128)
 

@@ -10,7 +10,7 @@ from recloop.features import captions, open_encoder, tokens
 from recloop.features.pretrain import pretrain
 from recloop.features.zero_shot import average_precision, judge
 
-LOOP = {"epochs": 12, "batch_size": 16, "learning_rate": 0.01, "image_size": 32, "held_out": 0.2}
+LOOP = {"epochs": 25, "batch_size": 16, "learning_rate": 0.01, "image_size": 32, "held_out": 0.2}
 SMALL = {
     "clip.CLIP": {"channels": 16, "stages": 2, "width": 32, "layers": 1, "heads": 2, "dim": 16},
     "grid.Grid": {"dim": 16, "stages": 2},

@@ -143,20 +143,21 @@ def raw_seal(source):
     return str(place)
 
 
+RECORDS = {
+    "raw": "fetched.json",
+    "tables": "read.json",
+    "sessions": "split.json",
+    "catalogues": "catalogue.json",
+    "dialogues": "split.json",
+    "encoders": "encoder.json",
+    "features": "features.json",
+    "simulators": "simulator.json",
+}
+
+
 def records(folders):
-    """Give the file that says a folder is whole, for every folder that a job reads."""
-    names = {
-        "sessions": "split.json",
-        "dialogues": "split.json",
-        "catalogue": "catalogue.json",
-        "features": "features.json",
-        "grid": "features.json",
-        "encoder": "encoder.json",
-        "simulator": "simulator.json",
-    }
-    return [
-        f"{folder}/{names[role]}" for role, folder in folders.items() if role in names and folder
-    ]
+    """Give the file that says a folder is whole, for every folder of data."""
+    return [f"{folder}/{RECORDS[folder.split('/')[1]]}" for folder in folders if folder]
 
 
 def weights_of(runs):
@@ -173,9 +174,8 @@ def judged_user(wildcards):
 
 def judging_data(wildcards):
     """Give the folders that judging a simulated user reads."""
-    user = judged_user(wildcards)
-    roles = ("dialogues", "catalogue", "features", "grid", "simulator")
-    return {role: user[role] for role in roles} | {"encoder": user["encoder_folder"]}
+    roles = ("dialogues", "catalogue", "features", "grid", "simulator", "encoder_folder")
+    return [judged_user(wildcards)[role] for role in roles]
 
 
 def split_of(run):

@@ -8,7 +8,7 @@ OUT  results/{study}/scores/{dataset}/{model}/{seed}-{key}/   lists.parquet, sco
 rule rank:
     """Rank all candidates for every test event: a place in a session, or a turn of a dialogue."""
     input:
-        data=lambda wildcards: records(PLAN.data(listed_run(wildcards))),
+        data=lambda wildcards: records(PLAN.data(listed_run(wildcards)).values()),
         weights=lambda wildcards: f"{PLAN.run(PLAN.trained(listed_run(wildcards)))}/weights.safetensors",
         needs=lambda wildcards: list(weights_of(PLAN.needs(listed_run(wildcards))).values()),
     output:

@@ -44,7 +44,8 @@ rule encode:
         gpu=int(GPU),
     params:
         arguments=lambda wildcards, output: flags(
-            features_recipe(wildcards) | {"into": Path(output[0]).parent}
+            features_recipe(wildcards)
+            | {"into": Path(output[0]).parent, "side": f".recloop/features/{wildcards.key}"}
         ),
     message:
         "encode {wildcards.source} with {wildcards.encoder}"

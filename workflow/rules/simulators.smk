@@ -9,9 +9,7 @@ OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, cu
 rule simulate:
     """Train one relative captioner, or convert a published one."""
     input:
-        lambda wildcards: records(
-            {role: user_recipe(wildcards)[role] for role in ("dialogues", "grid")}
-        ),
+        lambda wildcards: records(user_recipe(wildcards)[role] for role in ("dialogues", "grid")),
     output:
         multiext(
             f"{USER}/", "weights.safetensors", "vocabulary.json", "curve.csv", "simulator.json"

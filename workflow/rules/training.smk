@@ -8,7 +8,7 @@ OUT  results/{study}/runs/{dataset}/{model}/{seed}-{key}/   weights.safetensors,
 rule train:
     """Train one model of one study on one data set with one seed; goes on where a killed job stopped."""
     input:
-        data=lambda wildcards: records(PLAN.data(trained_run(wildcards))),
+        data=lambda wildcards: records(PLAN.data(trained_run(wildcards)).values()),
         needs=lambda wildcards: list(weights_of(PLAN.needs(trained_run(wildcards))).values()),
     output:
         multiext(f"{RUN}/", "weights.safetensors", "curve.csv", "run.json"),
