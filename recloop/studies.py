@@ -54,6 +54,7 @@ class Studies:
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
         self.check_datasets()
+        self.check_twin()
         for study in self.studies:
             self.check_models(study)
 
@@ -76,6 +77,12 @@ class Studies:
                 raise SettingsError(
                     f"config.yaml: datasets: unknown '{name}'{nearest(name, known)}"
                 )
+
+    def check_twin(self) -> None:
+        """Stop where the config asks for a protocol that no study has."""
+        known = [name for study in self.studies.values() for name in study.get("twins", {})]
+        if (name := self.config["twin"]) and name not in known:
+            raise SettingsError(f"config.yaml: twin: no study has '{name}'{nearest(name, known)}")
 
     def check_models(self, study: str) -> None:
         """Stop where a table, figure or claim names a model that the study does not have."""
@@ -144,7 +151,7 @@ class Studies:
     def twin(self, overrides: list[str]) -> list[str]:
         """Name the protocol that the config asks for, unless a model's name does."""
         named = any(override.startswith("twin=") for override in overrides)
-        return [f"twin={self.config['twin']}"] if self.config.get("twin") and not named else []
+        return [f"twin={self.config['twin']}"] if self.config["twin"] and not named else []
 
     def apply(self, parts: dict[str, dict], override: str, study: str, model: str) -> str:
         """Set one `key=value` of a model's name; a twin sets all of its keys that the model has."""
@@ -152,7 +159,7 @@ class Studies:
         if key != "twin":
             return apply(parts, key, text, f"{study}: '{model}'")
         twins = self.studies[study].get("twins", {})
-        if text not in twins and not self.config.get("twin"):
+        if text not in twins and text != self.config["twin"]:
             raise SettingsError(f"{study}: '{model}': no twin '{text}'{nearest(text, twins)}")
         for part in parts.values():
             part.update(

@@ -112,6 +112,93 @@ def test_a_wrong_override_is_explained(plan, model, message):
     assert message in str(error.value)
 
 
+# -- what one model takes from another ---------------------------------------------------------------------------------
+
+
+def needs(it, model, study="gommir", dataset="shoes"):
+    return {role: run.model for role, run in it.needs(Run(study, dataset, model, 1)).items()}
+
+
+def test_a_model_starts_from_its_pretraining(plan):
+    it = plan()
+    assert needs(it, "gommir") == {"start": "gommir_sl"}
+    assert needs(it, "gommir_sl") == {}
+    assert needs(it, "gru_ege", "pmmir", "amazon_shoes") == {"first": "gru_hist", "then": "ege"}
+
+
+@pytest.mark.parametrize(
+    ("model", "start"),
+    [
+        ("gommir,discount=0.4", "gommir_sl"),  # the first stage has no discount
+        ("gommir,gate=false", "gommir_sl,gate=false"),
+        ("gommir,shown=2", "gommir_sl,shown=2"),
+        ("gommir,heard=attributes", "gommir_sl"),  # only asked so
+        ("gommir,user=attributes", "gommir_sl,user=attributes"),
+        ("gommir,twin=as_released", "gommir_sl,twin=as_released"),
+    ],
+)
+def test_overrides_reach_the_pretraining_that_knows_them(plan, model, start):
+    it = plan()
+    asked = it.trained(Run("gommir", "shoes", model, 1)).model
+    assert needs(it, asked) == {"start": start}
+
+
+def test_a_value_can_differ_between_stages(plan):
+    it = plan()
+    it.tier["studies"].pop("gommir")
+    rates = [settings_of(it, model)["training"]["learning_rate"] for model in STAGES]
+    assert rates[0] != rates[1]
+    assert all(isinstance(rate, list) for rate in rates)
+
+
+STAGES = ("gommir_sl", "gommir")
+
+
+def settings_of(it, model):
+    return it.settings("gommir", "shoes", model)
+
+
+def test_a_twin_sets_every_key_that_a_run_has(plan):
+    it = plan()
+    twin = it.studies["gommir"]["twins"]["as_released"]
+    found = settings_of(it, "ege,twin=as_released")
+    merged = found["model"] | found["training"] | found["dialogue"]
+    assert {key: merged[key] for key in twin.keys() & merged.keys()} == {
+        key: twin[key] for key in twin.keys() & merged.keys()
+    }
+    assert merged["likes"] == "own"
+    assert merged["last_turn_loss"] is True
+    assert "last_turn_loss" not in settings_of(it, "gommir,twin=as_released")["model"]
+
+
+def test_the_config_can_ask_for_a_twin_of_everything(plan):
+    clean, twin = plan(), plan(twin="as_released")
+    assert settings_of(twin, "ege")["dialogue"]["likes"] == "own"
+    assert settings_of(clean, "ege")["dialogue"]["likes"] == "fixed"
+    run = Run("gommir", "shoes", "ege", 1)
+    assert clean.run(run) != twin.run(run)
+    sequences = Run(STUDY, DATASET, "sasrec", 1)
+    assert clean.run(sequences) == twin.run(sequences)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"twin": "released"}, "twin: no study has 'released'; did you mean 'as_released'?")],
+)
+def test_an_unknown_twin_is_explained(plan, changes, message):
+    with pytest.raises(SettingsError) as error:
+        plan(**changes)
+    assert message in str(error.value)
+
+
+def test_asking_another_user_keeps_the_weights(plan):
+    it = plan()
+    asked = Run("gommir", "shoes", "gommir,heard=attributes", 1)
+    plain = Run("gommir", "shoes", "gommir", 1)
+    assert it.run(it.trained(asked)) == it.run(plain)
+    assert it.lists(asked) != it.lists(plain)
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 

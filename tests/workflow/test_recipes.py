@@ -4,16 +4,17 @@ import pytest
 import yaml
 
 from recloop import studies
-from recloop.settings import SettingsError
 from recloop.plan import Plan
+from recloop.settings import SettingsError
 
 CONFIG = {
     "tier": "full",
-    "studies": ["modt4r"],
+    "studies": ["modt4r", "pmmir", "gommir"],
     "datasets": None,
     "seeds": None,
     "device": "cpu",
     "mirror": None,
+    "twin": None,
 }
 
 
@@ -61,7 +62,10 @@ def test_wrong_command_line_stops(untouched):
         ({"mirrors": None}, "unknown key 'mirrors'; did you mean 'mirror'?"),
         ({"tier": "labtop"}, "'labtop' is not allowed; did you mean 'laptop'?"),
         ({"datasets": ["rc51"]}, "unknown 'rc51'; did you mean 'rc15'?"),
-        ({"studies": ["modt4"]}, "studies/modt4.yaml does not exist; there are: modt4r"),
+        (
+            {"studies": ["modt4"]},
+            "studies/modt4.yaml does not exist; there are: gommir, modt4r, pmmir",
+        ),
     ],
 )
 def test_wrong_config_stops(change, says):
@@ -80,7 +84,7 @@ CASES = {
     ),
     "number as text in a list": (
         "tiers/full.yaml",
-        {"training": {"learning_rate": ["1e-3"]}},
+        {"studies": {"modt4r": {"datasets": {}, "training": {"learning_rate": ["1e-3"]}}}},
         "training.learning_rate.0: '1e-3' is text to YAML",
     ),
     "number as text, deep down": (
