@@ -40,21 +40,21 @@ class Plan(Studies):
             "sessions", "recloop.data.prepare", self.tables(study, dataset), study, dataset
         )
 
-    @functools.cache  # noqa: B019
     def catalogue(self, study: str, dataset: str) -> str:
         """Place the items with their pictures, attributes and the words of people."""
-        recipe = self.recipe(study, dataset)
-        return catalogue(recipe["source"], recipe["manifest"])
+        return catalogue(self.recipe(study, dataset))
 
     @functools.cache  # noqa: B019
     def dialogues(self, study: str, dataset: str) -> str:
         """Place the targets of the dialogues, the histories before them and the captions."""
-        made_of = self.catalogue(study, dataset)
-        return self.cut("dialogues", "recloop.data.dialogues", made_of, study, dataset)
+        return self.posed(self.recipe(study, dataset))
 
-    def cut(self, kind: str, module: str, made_of: str, study: str, dataset: str) -> str:
-        """Place data that are prepared and split for a study."""
-        recipe = self.recipe(study, dataset)
+    def posed(self, recipe: dict) -> str:
+        """Place dialogues and captions that are made by a recipe."""
+        return self.cut(recipe, "dialogues", "recloop.data.dialogues", catalogue(recipe))
+
+    def cut(self, recipe: dict, kind: str, module: str, made_of: str) -> str:
+        """Place data that are prepared and split by a recipe."""
         key = digest(
             made_of,
             recipe["prepare"],
@@ -84,39 +84,58 @@ class Plan(Studies):
     @functools.cache  # noqa: B019
     def wardrobe(self, study: str, name: str) -> str:
         """Place the catalogue that an encoder of ours learns from, which is none of the study's."""
-        return catalogue(*self.learnt_from(study, name))
+        return catalogue(self.learnt_from(study, name))
 
-    def learnt_from(self, study: str, name: str) -> tuple[str, dict]:
+    def learnt_from(self, study: str, name: str) -> dict:
         """Give the source, and its manifest, that an encoder of ours learns from."""
         source = self.component(study, "features", name)["learnt_from"]
-        return source["source"], manifest(source["source"], source.get("sizes"))
+        return {
+            "source": source["source"],
+            "manifest": manifest(source["source"], source.get("sizes")),
+        }
 
     @functools.cache  # noqa: B019
     def features(self, study: str, dataset: str, name: str) -> str:
-        """Place a catalogue's pictures as an encoder sees them."""
+        """Place a data set's pictures as an encoder sees them."""
+        return self.encoded(study, self.catalogue(study, dataset), name)
+
+    def encoded(self, study: str, pictures: str, name: str) -> str:
+        """Place the pictures of a catalogue as an encoder sees them."""
         settings = self.encoder_settings(study, name)
-        made_of = self.catalogue(study, dataset)
         code = fingerprint("recloop.features.encode", module_of("features", settings))
-        key = digest(made_of, settings, self.encoder(study, name), code)
-        return f"data/features/{made_of.rpartition('/')[2]}/{name}-{key}"
+        key = digest(pictures, settings, self.encoder(study, name), code)
+        return f"data/features/{pictures.rpartition('/')[2]}/{name}-{key}"
 
     @functools.cache  # noqa: B019
     def simulator(self, study: str, dataset: str, name: str) -> str:
         """Place a simulated user; one that learns nothing has only the name of the place."""
-        settings = self.user_settings(study, name)
-        made_of = self.dialogues(study, dataset)
-        grid = self.features(study, dataset, settings["grid"]) if "grid" in settings else None
-        modules = ["recloop.simulators.train"] if grid else []
-        modules.append(module_of("simulators", settings))
+        settings, lessons = self.user_settings(study, name), self.lessons(study, dataset, name)
+        made_of, grid = self.posed(lessons), self.lesson_grid(study, dataset, name)
+        code = ["recloop.simulators.train"] if grid else []
+        code.append(module_of("simulators", settings))
         if "network" in settings:
-            modules.append(f"recloop.simulators.{settings['network'].rpartition('.')[0]}")
-        key = digest(made_of, settings, grid, self.tier["split_seed"], fingerprint(*modules))
+            code.append(f"recloop.simulators.{settings['network'].rpartition('.')[0]}")
+        key = digest(made_of, settings, grid, self.tier["split_seed"], fingerprint(*code))
         return f"data/simulators/{made_of.rpartition('/')[2]}/{name}-{key}"
 
-    def user_settings(self, study: str, name: str) -> dict:
-        """Give a simulated user's own settings, without its printed name."""
+    def lessons(self, study: str, dataset: str, name: str) -> dict:
+        """Give the recipe of the captions that a simulated user learns from: the data set's, or another source's."""
+        other = self.component(study, "simulators", name).get("learnt_from")
+        if not other:
+            return self.recipe(study, dataset)
+        return other | {"manifest": manifest(other["source"])}
+
+    def lesson_grid(self, study: str, dataset: str, name: str) -> str | None:
+        """Place the grid features of the pictures that a simulated user learns from."""
         settings = self.component(study, "simulators", name)
-        return {key: value for key, value in settings.items() if key != "label"}
+        pictures = catalogue(self.lessons(study, dataset, name))
+        return self.encoded(study, pictures, settings["grid"]) if "grid" in settings else None
+
+    def user_settings(self, study: str, name: str) -> dict:
+        """Give a simulated user's own settings, without its printed name and what is the plan's."""
+        settings = self.component(study, "simulators", name)
+        plans = ("label", "learnt_from", "published")
+        return {key: value for key, value in settings.items() if key not in plans}
 
     def learns(self, study: str, name: str) -> bool:
         """Say whether a simulated user has to be trained."""
@@ -127,7 +146,7 @@ class Plan(Studies):
         encoder = self.judging_encoder(study)
         key = digest(
             self.simulator(study, dataset, name),
-            self.features(study, dataset, encoder),
+            self.encoded(study, catalogue(self.lessons(study, dataset, name)), encoder),
             self.user_identity(study, dataset, name),
             fingerprint("recloop.simulators.validity"),
         )
@@ -208,20 +227,30 @@ class Plan(Studies):
 
     def dialogue_recipes(self, study: str, dataset: str) -> dict[str, dict]:
         """Say how catalogue, dialogues, encoders, features and simulated users of a data set are made."""
-        recipe, pictures = self.recipe(study, dataset), self.catalogue(study, dataset)
+        found = self.picture_recipes(
+            study, self.recipe(study, dataset), self.encoders_of(study, dataset)
+        )
+        for name in filter(lambda name: self.learns(study, name), self.users_of(study, dataset)):
+            lessons, encoders = self.lessons(study, dataset, name), self.user_encoders(study, name)
+            found |= self.picture_recipes(study, lessons, encoders)
+            found[self.simulator(study, dataset, name)] = self.user_recipe(study, dataset, name)
+        return found
+
+    def picture_recipes(self, study: str, recipe: dict, encoders: set[str]) -> dict[str, dict]:
+        """Say how the catalogue, the dialogues and the features of a source are made."""
+        pictures, files = catalogue(recipe), raw(recipe["source"], recipe["manifest"])
         found = {
-            pictures: {"manifest": recipe["manifest"], "raw": self.raw(study, dataset)},
-            self.dialogues(study, dataset): recipe | {"made_of": pictures},
+            files: {"manifest": recipe["manifest"]},
+            pictures: {"manifest": recipe["manifest"], "raw": files},
+            self.posed(recipe): recipe | {"made_of": pictures},
         }
-        for name in self.encoders_of(study, dataset):
+        for name in encoders:
             found |= self.encoder_recipe(study, name)
-            found[self.features(study, dataset, name)] = {
+            found[self.encoded(study, pictures, name)] = {
                 "settings": self.encoder_settings(study, name),
                 "catalogue": pictures,
                 "encoder": self.encoder(study, name),
             }
-        for name in filter(lambda name: self.learns(study, name), self.users_of(study, dataset)):
-            found[self.simulator(study, dataset, name)] = self.user_recipe(study, dataset, name)
         return found
 
     def encoder_recipe(self, study: str, name: str) -> dict[str, dict]:
@@ -229,23 +258,28 @@ class Plan(Studies):
         place = self.encoder(study, name)
         if not place:
             return {}
-        source, content = self.learnt_from(study, name)
-        pictures = catalogue(source, content)
+        source = self.learnt_from(study, name)
+        pictures, files = catalogue(source), raw(source["source"], source["manifest"])
         return {
-            raw(source, content): {"manifest": content},
-            pictures: {"manifest": content, "raw": raw(source, content)},
+            files: {"manifest": source["manifest"]},
+            pictures: {"manifest": source["manifest"], "raw": files},
             place: {"settings": self.encoder_settings(study, name), "catalogue": pictures},
         }
 
+    def user_encoders(self, study: str, name: str) -> set[str]:
+        """Name the encoders that a simulated user is trained and judged with."""
+        grid = self.component(study, "simulators", name).get("grid")
+        return {self.judging_encoder(study), *([grid] if grid else [])}
+
     def user_recipe(self, study: str, dataset: str, name: str) -> dict:
         """Say what a simulated user is made of, and what it is judged with."""
-        encoder = self.judging_encoder(study)
+        encoder, lessons = self.judging_encoder(study), self.lessons(study, dataset, name)
         return {
             "settings": self.user_settings(study, name),
-            "dialogues": self.dialogues(study, dataset),
-            "catalogue": self.catalogue(study, dataset),
-            "grid": self.grid(study, dataset, name),
-            "features": self.features(study, dataset, encoder),
+            "dialogues": self.posed(lessons),
+            "catalogue": catalogue(lessons),
+            "grid": self.lesson_grid(study, dataset, name),
+            "features": self.encoded(study, catalogue(lessons), encoder),
             "encoder": self.encoder_settings(study, encoder),
             "encoder_folder": self.encoder(study, encoder),
             "identity": self.user_identity(study, dataset, name),
@@ -384,6 +418,25 @@ class Plan(Studies):
             "figure_seeds": self.figure_seeds,
             "datasets": used,
             "absent": self.here(study).get("absent", {}),
+            "encoders": self.described_encoders(study),
+        }
+
+    def described_encoders(self, study: str) -> dict:
+        """Say which encoders a study about dialogues uses, and what those of our own learnt from."""
+        if self.task(study) == "sequences":
+            return {}
+        names = {
+            name for dataset in self.datasets(study) for name in self.encoders_of(study, dataset)
+        }
+        return {name: self.described_encoder(study, name) for name in sorted(names)}
+
+    def described_encoder(self, study: str, name: str) -> dict:
+        """Say what an encoder is and where it lies."""
+        place = self.encoder(study, name)
+        return {
+            "settings": self.encoder_settings(study, name),
+            "place": place,
+            "learnt_from": self.learnt_from(study, name)["manifest"]["title"] if place else None,
         }
 
     def described_data(self, study: str, dataset: str) -> dict:
@@ -409,8 +462,9 @@ def raw(source: str, content: dict) -> str:
     return f"data/raw/{source}-{digest(content, code)}"
 
 
-def catalogue(source: str, content: dict) -> str:
+def catalogue(recipe: dict) -> str:
     """Place the catalogue of a source."""
+    source, content = recipe["source"], recipe["manifest"]
     code = fingerprint("recloop.data.catalogues", f"recloop.data.readers.{content['reader']}")
     made_of = {name: content.get(name) for name in ("reading", "files", "pictures")}
     return f"data/catalogues/{source}-{digest(raw(source, content), made_of, code)}"

@@ -134,7 +134,7 @@ def _numbered(
     """Keep what has a picture and put numbers for names."""
     has = found.items["name"].is_in(list(places))
     items = found.items.filter(has).with_row_index("item").cast({"item": pl.Int32})
-    numbers = items.select("name", "item")
+    numbers, has_name = items.select("name", "item"), pl.col("item").is_in(items["name"].implode())
     captions = _as_numbers(_as_numbers(found.captions, "target", numbers), "reference", numbers)
     tables = {
         "items": items,
@@ -142,9 +142,14 @@ def _numbered(
         .unique()
         .sort("item", "attribute", "value"),
         "captions": captions,
-        "sequences": _as_numbers(found.sequences, "item", numbers),
+        "sequences": _as_numbers(_with_target(found.sequences, has_name), "item", numbers),
     }
     return tables, found.items.filter(~has)["name"].to_list()
+
+
+def _with_target(sequences: pl.DataFrame, has_picture: pl.Expr) -> pl.DataFrame:
+    """Drop users whose last purchase has no picture: an earlier one must not become what they look for."""
+    return sequences.filter(has_picture.sort_by("position").last().over("user"))
 
 
 def _as_numbers(

@@ -175,7 +175,9 @@ def _users(
         users = histories.simulate(pool.to_numpy(), attributes, histories.Buying(**buying), random)
         return users.with_columns(part=pl.lit(None, pl.String))
     rows = pl.read_parquet(catalogue / "sequences.parquet")
-    rows = rows.filter(pl.col("item").is_in(pool.implode()))
+    here = pl.col("item").is_in(pool.implode())
+    # Who looks for something outside the pool is left out, not sent for an earlier purchase.
+    rows = rows.filter(here.sort_by("position").last().over("user") & here)
     stop_if(
         rows.is_empty(),
         "split.by is user, prepare.histories is null and the source has published no purchases",

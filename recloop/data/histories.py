@@ -109,15 +109,18 @@ def published(sequences: pl.DataFrame, cold: int | None = None) -> pl.DataFrame:
     """Take published sequences as they are; the last item is the target and is taken out of the history.
 
     Args:
-        sequences: user, position, item and part, as in `sequences.parquet` of a catalogue.
+        sequences: user, position, item and part, as in `sequences.parquet` of a catalogue; gaps are lost items.
         cold: length of the sequences of users called cold; None for the shortest that occurs.
 
     Returns:
         user (Int64), history (List(Int32)), target (Int32), group, part (String or null).
     """
+    first = sequences["position"].min()  # sources count from 0 or 1
     last = pl.col("item").sort_by("position").last().over("user")
-    rows = sequences.with_columns(target=last, length=pl.len().over("user"))
-    rows = rows.filter(pl.col("length") > 1).sort("user", "position")
+    # As published: a purchase without a picture is left out of the history, yet makes nobody cold.
+    length = (pl.col("position").max() - first + 1).over("user")
+    rows = sequences.with_columns(target=last, length=length)
+    rows = rows.filter(pl.len().over("user") > 1).sort("user", "position")
     cold = cold or rows["length"].min()
     earlier = pl.col("item").filter(pl.col("item") != pl.col("target"))
     listed = rows.group_by("user", maintain_order=True).agg(

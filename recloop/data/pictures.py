@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -54,7 +55,7 @@ def _from_archive(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in box:
                 if member.isfile() and _wanted(member.name, member.size):
                     yield PurePosixPath(member.name).stem, box.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError) as fault:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as fault:
         raise PictureError(
             f"{path}: not a whole tar archive ({fault}). Delete it and fetch the source again."
         ) from fault

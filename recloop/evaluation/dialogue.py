@@ -1,6 +1,7 @@
 """How soon a dialogue finds its target: SR, NDCG@3 and NDCG@10 at every turn, from saved lists.
 
-One row of `lists` is one turn of one dialogue. From the turn after the target was shown on, its rank is 1 (Wu et al.
+One row of `lists` is one turn of one dialogue. SR counts the dialogues whose target was shown by that turn. NDCG goes by
+rank: from the turn after the target was shown on it is 1 (Wu et al.
 RecSys 2021, released code), which the rows say by `tied` = 0. Before that the rank is exact under ties, see
 `recloop.evaluation.ranking`; a list that was drawn by chance counts as the top of a ranking drawn by chance.
 
@@ -63,8 +64,8 @@ def gain(lists: pl.DataFrame, metric: str) -> pl.Series:
     name, _, cutoff = metric.partition("@")
     if metric not in METRICS:
         raise ValueError(f"'{metric}' is not a score of a turn; those are {', '.join(METRICS)}.")
-    k = int(cutoff) if cutoff else lists["top"].dtype.size
+    if name == "SR":
+        return lists["solved"].cast(pl.Float64).alias(metric)
     better = lists["better"].to_numpy().astype(np.int64)
     tied = lists["tied"].to_numpy().astype(np.int64)
-    one = GAINS["HR" if name == "SR" else name]
-    return pl.Series(metric, expected_gain(better, np.maximum(tied, 1), k, one))
+    return pl.Series(metric, expected_gain(better, np.maximum(tied, 1), int(cutoff), GAINS[name]))

@@ -64,7 +64,7 @@ class Results:
     @cached_property
     def split(self) -> dict[str, str]:
         """Hash of the split of every data set."""
-        return dict(self.frame.select("dataset", "split").unique().iter_rows())
+        return dict(self.frame.filter(of_runs()).select("dataset", "split").unique().iter_rows())
 
     def seeds(self, dataset: str, models: Iterable[str]) -> list[int]:
         """List the seeds that all these models were run with."""
@@ -108,7 +108,8 @@ def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
     frame = pl.read_parquet(paths, include_file_paths="path", glob=False, hive_partitioning=False)
     frame = frame.with_columns(pl.col("path").str.replace(r"[/\\][^/\\]*$", ""))
     several = (
-        frame.group_by("dataset")
+        frame.filter(of_runs())
+        .group_by("dataset")
         .agg(pl.col("split").unique())
         .filter(pl.col("split").list.len() > 1)
     )
@@ -122,6 +123,11 @@ def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
             f"One run is there twice: {', '.join(sorted(twice['path'][0]))}; remove the outdated one."
         )
     return frame
+
+
+def of_runs() -> pl.Expr:
+    """Tell scores of runs from the validity of simulated users, who may have learnt from another data set."""
+    return ~pl.col("path").str.contains("validity", literal=True)
 
 
 def empty_scores() -> pl.DataFrame:

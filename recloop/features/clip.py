@@ -55,7 +55,8 @@ class CLIP(Encoder):
         """Load a folder, or the published model at a commit."""
         if folder is not None:
             return cls(folder, revision_of(folder), device)
-        return cls(published(name, revision, (CONFIG, TOKENIZER)), str(revision), device)
+        found = published(name, revision, (CONFIG, TOKENIZER))
+        return cls(found, found.name, device)
 
     def look(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model.get_image_features(pixel_values=pixels).pooler_output

@@ -90,17 +90,20 @@ def revision_of(folder: Path) -> str:
 
 
 def published(name: str | None, revision: str | None, wanted: tuple[str, ...]) -> Path:
-    """Download a published model at a pinned commit, or find it in the local cache.
+    """Download a published model, or find it in the local cache.
 
     Args:
         name: of the repository, e.g. openai/clip-vit-base-patch32.
-        revision: the commit; a branch would move.
+        revision: the commit; of a branch, which may move, the present commit is taken and recorded.
         wanted: files besides the weights and config.json.
 
+    Returns:
+        Its folder, named by the commit.
+
     Raises:
-        ValueError: no name, or no commit.
+        ValueError: no name, or no revision.
     """
-    if not name or not revision or len(revision) != 40:
+    if not name or not revision:
         raise ValueError(
             f"expected `name` and `revision` (a commit of 40 hexadecimal digits) or a folder, got name "
             f"{name!r}, revision {revision!r}; take the commit from the model's page"

@@ -49,7 +49,8 @@ class Grid(Encoder):
         """Load a folder, or the published model at a commit."""
         if folder is not None:
             return cls(folder, revision_of(folder), device)
-        return cls(published(name, revision, (CONFIG,)), str(revision), device)
+        found = published(name, revision, (CONFIG,))
+        return cls(found, found.name, device)
 
     def look(
         self, pixels: Float[Tensor, "batch 3 height width"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.report import labels, ledger, tables, verdicts
+from recloop.report import encoders, labels, ledger, tables, verdicts
 from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 from recloop.report.printing import number
@@ -33,6 +33,11 @@ def gather(
     }
     found = [
         Section("Data", data(evidence)),
+        *(
+            [Section("Encoders", encoders.section(evidence))]
+            if evidence.tier.get("encoders")
+            else []
+        ),
         Section("Claims", claims(evidence, into)),
         Section("Ledger", cells(evidence, into)),
         Section("Tables", exhibits["tables"]),

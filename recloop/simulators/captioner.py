@@ -91,6 +91,13 @@ class Captioner:
                 f"{grid}: cells of {rows.shape[-1]} features, but {folder} was trained on {record['features']}. "
                 "Use the grid encoder that simulator.json names."
             )
+        # A converted one only has the name of its encoder, or nothing.
+        learnt = record["grid"]["revision"] if record.get("grid") else None
+        if learnt not in (None, rows.record["revision"]):
+            raise ValueError(
+                f"{grid}: cells of encoder {rows.record['revision']}, but {folder} was trained on {learnt}. "
+                "Encode with the grid encoder that simulator.json names."
+            )
         vocabulary = Vocabulary.read(folder / "vocabulary.json")
         network = build_network(record["settings"], len(vocabulary), record["features"])
         network.load_state_dict(load_file(folder / "weights.safetensors"))

@@ -95,8 +95,10 @@ class Voice:
         """Hear all pairs that were never heard, in one batch."""
         new = keys[missing].unique()
         liked, target = (new >> 32).cpu().numpy(), (new & 0xFFFFFFFF).cpu().numpy()
-        sentences = self.simulator.critique(target, liked)
-        self.keep(sorted(set(sentences) - self.numbers.keys()))
+        # A user or encoder opened only now draws its first weights; a training must not feel that.
+        with torch.random.fork_rng(devices=[]):
+            sentences = self.simulator.critique(target, liked)
+            self.keep(sorted(set(sentences) - self.numbers.keys()))
         numbers = [self.numbers[sentence] for sentence in sentences]
         self.pairs.add(new, torch.tensor(numbers, device=self.device))
 

@@ -18,7 +18,7 @@ from recloop.data.pools import World, read_part
 from recloop.evaluation.conversation import ask, write
 from recloop.models import build
 from recloop.models.dialogue.dialogue import DialogueModel
-from recloop.simulators import open_simulator
+from recloop.simulators import Simulator, open_simulator
 from recloop.simulators.environment import Environment
 from recloop.simulators.said import Said
 from recloop.simulators.sentences import Sentences
@@ -106,10 +106,15 @@ def open_voice(data: dict[str, Path], settings: dict, dim: int, device: str) -> 
         data.get("grid"),
         device,
     )
-    # The name of a trained user's folder says all that it depends on; one that learns nothing is quick.
-    trained = data.get("simulator")
-    user = Said(trained.with_name(f"{trained.name}-said.parquet"), opened) if trained else opened()
-    return Voice(user, texts, dim, device)
+    return Voice(remembered(data, opened), texts, dim, device)
+
+
+def remembered(data: dict[str, Path], opened: Callable[[], Simulator]) -> Simulator:
+    """Keep what a trained user said, under the names of its folder and of the pictures; others are quick."""
+    trained, grid = data.get("simulator"), data.get("grid")
+    if not (trained and grid):
+        return opened()
+    return Said(trained.with_name(f"{trained.name}-{grid.parent.name}-{grid.name}-said.parquet"), opened)
 
 
 def save(voice: Voice) -> None:

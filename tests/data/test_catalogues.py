@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from recloop.data.catalogues import Catalogue, CatalogueError, check, collect
+from recloop.data.catalogues import Catalogue, CatalogueError, _with_target, check, collect
 from recloop.data.pictures import PictureError, Pictures, decode
 from recloop.data.quarantine import MalformedError
 from recloop.data.readers import berg_shoes, fashion_iq, pmmir, styles
@@ -244,3 +244,10 @@ def test_purchases_end_with_the_target(tmp_path):
 def test_decoding_survives_collecting(raw, tmp_path):
     collect(SOURCE, raw, tmp_path / "out")
     assert decode(Pictures.open(tmp_path / "out").encoded([0])[0]).size == (16, 16)
+
+
+def test_nobody_looks_for_an_earlier_purchase_when_the_last_has_no_picture():
+    rows = [("a", 0, "x"), ("a", 1, "gone"), ("b", 0, "gone"), ("b", 1, "x")]
+    sequences = pl.DataFrame(rows, ["user", "position", "item"], orient="row")
+    kept = _with_target(sequences, pl.col("item").is_in(["x"]))
+    assert kept["user"].to_list() == ["b", "b"]

@@ -118,3 +118,13 @@ def test_published_sequences_lose_their_target():
     assert found["group"].to_list() == ["cold", "warm"]
     assert found["part"].to_list() == ["train", "test"]
     assert found["user"].to_list() == [0, 1]
+
+
+def test_a_lost_purchase_makes_nobody_cold():
+    rows = [("a", 0, 1), ("a", 2, 3), ("b", 0, 4), ("b", 1, 5)]
+    sequences = pl.DataFrame(rows, ["user", "position", "item"], orient="row").with_columns(
+        pl.col("position", "item").cast(pl.Int32), part=pl.lit("train")
+    )
+    found = published(sequences)
+    assert found["history"].to_list() == [[1], [4]]
+    assert found["group"].to_list() == ["warm", "cold"]

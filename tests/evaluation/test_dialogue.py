@@ -4,22 +4,22 @@ import polars as pl
 import pytest
 import torch
 
-ROWS = [  # session, turn, better, tied, group
-    (0, 0, 3, 97, "cold"),
-    (0, 1, 5, 1, "cold"),
-    (0, 2, 1, 1, "cold"),
-    (1, 0, 3, 97, "warm"),
-    (1, 1, 2, 2, "warm"),
-    (1, 2, 30, 1, "warm"),
-    (2, 0, 0, 1, "warm"),
-    (2, 1, 0, 0, "warm"),
-    (2, 2, 0, 0, "warm"),
+ROWS = [  # session, turn, better, tied, solved, group
+    (0, 0, 3, 97, False, "cold"),
+    (0, 1, 5, 1, False, "cold"),
+    (0, 2, 1, 1, True, "cold"),
+    (1, 0, 3, 97, False, "warm"),
+    (1, 1, 2, 2, False, "warm"),  # tied on ranks 3 and 4, and not the one of them that was shown
+    (1, 2, 30, 1, False, "warm"),
+    (2, 0, 0, 1, True, "warm"),
+    (2, 1, 0, 0, True, "warm"),
+    (2, 2, 0, 0, True, "warm"),
 ]
 
 
 @pytest.fixture
 def lists():
-    columns = ["session", "position", "better", "tied", "group"]
+    columns = ["session", "position", "better", "tied", "solved", "group"]
     frame = pl.DataFrame(ROWS, schema=columns, orient="row")
     top = pl.Series("top", [[1, 2, 3]] * len(ROWS), dtype=pl.Array(pl.Int32, 3))
     return frame.with_columns(top)
@@ -32,7 +32,7 @@ def test_metrics_by_hand(lists):
     found = {(metric, k): value for metric, k, value in rows.iter_rows()}
     log3, log4, log5 = (1 / torch.tensor(n).log2().item() for n in (3.0, 4.0, 5.0))
     log7 = 1 / torch.tensor(7.0).log2().item()
-    assert found["SR", 1] == pytest.approx((0 + 0.5 + 1) / 3)  # tied on ranks 3 and 4
+    assert found["SR", 1] == pytest.approx(1 / 3)
     assert found["SR", 2] == pytest.approx((1 + 0 + 1) / 3)
     assert found["NDCG@3", 1] == pytest.approx((0 + log4 / 2 + 1) / 3)
     assert found["NDCG@10", 1] == pytest.approx((log7 + (log4 + log5) / 2 + 1) / 3)

@@ -127,9 +127,9 @@ def test_folder_without_a_model(tmp_path):
         open_encoder({"class": "clip.CLIP"}, tmp_path)
 
 
-def test_published_model_needs_a_commit():
+def test_published_model_needs_a_revision():
     with pytest.raises(ValueError, match="a commit of 40"):
-        open_encoder({"class": "clip.CLIP", "name": "openai/clip", "revision": "main"})
+        open_encoder({"class": "clip.CLIP", "name": "openai/clip"})
     with pytest.raises(ValueError, match="expected `name` and `revision`"):
         open_encoder({"class": "grid.Grid"})
 

@@ -154,6 +154,12 @@ def test_refuses_grid_features_of_another_encoder(trained, world, tmp_path):
     other = features(tmp_path / "other", np.zeros((3, 4, 9), np.float16))
     with pytest.raises(ValueError, match="cells of 9 features"):
         open_simulator(SETTINGS, trained, world[0], world[0], other, "cpu")
+    record = json.loads((world[1] / "features.json").read_text())
+    same_size = features(tmp_path / "same", np.zeros((3, 4, record["shape"][-1]), np.float16))
+    about = json.loads((same_size / "features.json").read_text()) | {"revision": "2"}
+    (same_size / "features.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match=r"cells of encoder 2, but .* was trained on 1"):
+        open_simulator(SETTINGS, trained, world[0], world[0], same_size, "cpu")
     with pytest.raises(ValueError, match="rules `encode` and `simulate`"):
         open_simulator(SETTINGS, None, world[0], world[0], other, "cpu")
 

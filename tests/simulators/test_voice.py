@@ -105,3 +105,17 @@ def test_pairs_are_a_dictionary(monkeypatch, recent):
 def test_empty_batch(voice):
     features, ids = voice.hear(*(torch.empty(0, dtype=torch.int64),) * 2)
     assert features.shape == (0, DIM) and voice.sentences(ids) == []
+
+
+def test_opening_a_user_leaves_the_chance_of_a_training_alone(voice):
+    """Dropout would otherwise depend on what earlier jobs left on disk, and on where a job was resumed."""
+    critique = voice.simulator.critique
+
+    def open_first(target, liked):
+        torch.nn.Linear(DIM, DIM)
+        return critique(target, liked)
+
+    voice.simulator.critique = open_first
+    before = torch.get_rng_state()
+    voice.hear(*draw(0))
+    assert torch.equal(torch.get_rng_state(), before)

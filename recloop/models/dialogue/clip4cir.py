@@ -30,7 +30,7 @@ class CLIP4Cir(DialogueModel):
         dropout: float = 0.5,  # released code
         normalised_inputs: bool = False,
         margin: float = 0.1,  # released code
-        stop_at_target: bool = True,
+        stop_at_target: bool = False,
     ):
         super().__init__(Space(features, features, "unit"), margin, stop_at_target)
         self.normalised_inputs = normalised_inputs

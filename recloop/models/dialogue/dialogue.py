@@ -95,8 +95,9 @@ class DialogueModel(nn.Module):
     Args:
         space: where items, critiques and states meet.
         margin: epsilon of the hinge.
-        stop_at_target: learn nothing from turns after the target was shown: the user leaves then (GOMMIR S5.4, PMMIR
-            S5.4; that training stops too is ours).
+        stop_at_target: learn nothing from turns after the target was shown, for then the user leaves (S5.4 of both
+            papers). Off by default: the losses are sums over all turns, and a positive reward per list would make
+            an early end a loss.
 
     Attributes:
         personal: whether `begin` makes a query from the history, good for list 0.
@@ -106,7 +107,7 @@ class DialogueModel(nn.Module):
     personal: bool = False
     frozen: ClassVar[dict[str, tuple[str, ...]]] = {}
 
-    def __init__(self, space: Space, margin: float = 0.1, stop_at_target: bool = True):
+    def __init__(self, space: Space, margin: float = 0.1, stop_at_target: bool = False):
         super().__init__()
         self.space = space
         self.margin = margin

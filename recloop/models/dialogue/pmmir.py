@@ -56,7 +56,7 @@ class PMMIR(DialogueModel):
         tanh_always: bool = False,
         normalised_state: bool = False,
         margin: float = 0.1,  # released code
-        stop_at_target: bool = True,
+        stop_at_target: bool = False,
         discount: float = 0.2,  # S4.1
         num_negatives: int = 5,  # S4.1
         negatives: str = "disliked",

@@ -27,7 +27,7 @@ class TIRG(DialogueModel):
         branches: str = "printed",
         space: str = "learned",
         margin: float = 0.1,  # released code
-        stop_at_target: bool = True,
+        stop_at_target: bool = False,
     ):
         super().__init__(Space(features, dim, space), margin, stop_at_target)
         self.compose = GatedResidual(self.space.dim, branches)

@@ -34,7 +34,7 @@ class Attentive(DialogueModel):
         dim: int = 512,  # S4.1
         space: str = "learned",
         margin: float = 0.1,  # released code
-        stop_at_target: bool = True,
+        stop_at_target: bool = False,
         layers: int = 6,  # released code, as the next two
         heads: int = 8,
         feed_forward: int = 1024,
@@ -92,7 +92,7 @@ class Recurrent(DialogueModel):
         dim: int = 512,  # GOMMIR S4.1
         space: str = "learned",
         margin: float = 0.1,  # released code
-        stop_at_target: bool = True,
+        stop_at_target: bool = False,
     ):
         super().__init__(Space(features, dim, space), margin, stop_at_target)
         self.fuse = Concatenation(self.space.dim, dim)

@@ -1,0 +1,46 @@
+"""Which encoders stand behind the numbers, and how well those of our own name attributes that they never saw."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from recloop.report.evidence import Evidence
+from recloop.report.outline import Grid, Part
+from recloop.report.printing import number
+
+HEAD = (
+    "encoder",
+    "what it is",
+    "pictures",
+    "zero-shot accuracy",
+    "chance",
+    "mean average precision",
+    "chance",
+)
+TEXT = (
+    "Small encoders of our own are **not the papers' encoders**: they learn from a catalogue that no dialogue uses. "
+    "Accuracy is the share of held-out pictures whose attribute values are named rightly, chance the most frequent "
+    "value always; average precision ranks held-out pictures by an attribute value, chance is its share."
+)
+
+
+def section(evidence: Evidence) -> list[Part]:
+    """Describe every encoder that the tier uses."""
+    used = evidence.tier.get("encoders", {})
+    ours = any(encoder["place"] for encoder in used.values())
+    return [*([TEXT] if ours else []), Grid(HEAD, [row(name, used[name]) for name in sorted(used)])]
+
+
+def row(name: str, encoder: Mapping) -> list[str]:
+    """Describe one encoder."""
+    settings, place = encoder["settings"], encoder["place"]
+    if not place:
+        revision = settings.get("revision") or settings.get("pretrained")
+        return [name, f"published: {settings['name']} at {revision}", *["–"] * 5]
+    record = json.loads((Path(place) / "encoder.json").read_text())
+    found, learnt = record["zero_shot"], record["pictures"]
+    size, source = f"{record['parameters']:,} numbers", encoder["learnt_from"]
+    what = f"**ours**: a small {settings['class']}, {size}, trained on {source}"
+    measures = ("accuracy", "chance", "precision", "precision_chance")
+    pictures = f"{learnt['train']:,} seen, {learnt['held_out']:,} held out"
+    return [name, what, pictures, *(number(found[measure], 3) for measure in measures)]
