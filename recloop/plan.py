@@ -115,8 +115,16 @@ class Plan(Studies):
         code.append(module_of("simulators", settings))
         if "network" in settings:
             code.append(f"recloop.simulators.{settings['network'].rpartition('.')[0]}")
-        key = digest(made_of, settings, grid, self.tier["split_seed"], fingerprint(*code))
+        published = self.published(study, name)
+        code += ["recloop.simulators.convert"] if published else []
+        seed = published or self.tier["split_seed"]
+        key = digest(made_of, settings, grid, seed, fingerprint(*code))
         return f"data/simulators/{made_of.rpartition('/')[2]}/{name}-{key}"
+
+    def published(self, study: str, name: str) -> str | None:
+        """Place the raw files of a simulated user whose weights others published; None for one that is trained here."""
+        source = self.component(study, "simulators", name).get("published")
+        return raw(source, manifest(source)) if source else None
 
     def lessons(self, study: str, dataset: str, name: str) -> dict:
         """Give the recipe of the captions that a simulated user learns from: the data set's, or another source's."""
@@ -233,6 +241,9 @@ class Plan(Studies):
         for name in filter(lambda name: self.learns(study, name), self.users_of(study, dataset)):
             lessons, encoders = self.lessons(study, dataset, name), self.user_encoders(study, name)
             found |= self.picture_recipes(study, lessons, encoders)
+            if published := self.published(study, name):
+                source = self.component(study, "simulators", name)["published"]
+                found[published] = {"manifest": manifest(source)}
             found[self.simulator(study, dataset, name)] = self.user_recipe(study, dataset, name)
         return found
 
@@ -283,6 +294,7 @@ class Plan(Studies):
             "encoder": self.encoder_settings(study, encoder),
             "encoder_folder": self.encoder(study, encoder),
             "identity": self.user_identity(study, dataset, name),
+            "published": self.published(study, name),
             "simulator": self.simulator(study, dataset, name) if self.learns(study, name) else None,
         }
 

@@ -191,6 +191,26 @@ def test_an_unknown_twin_is_explained(plan, changes, message):
     assert message in str(error.value)
 
 
+def test_a_user_can_learn_elsewhere(plan):
+    """The paper's users learn from other data sets than its models; a tier may let them learn at home."""
+    away, home = plan(tier="full"), plan()
+    place = ("pmmir", "amazon_shoes", "show_attend_tell")
+    assert away.user_recipe(*place)["dialogues"].startswith("data/dialogues/berg_shoes-")
+    assert away.user_recipe(*place)["grid"].startswith("data/features/berg_shoes-")
+    run = Run("pmmir", "amazon_shoes", "pmmir_gru", 1)
+    assert away.data(run)["grid"].startswith("data/features/amazon_shoes-")
+    assert home.user_recipe(*place)["dialogues"] == home.dialogues("pmmir", "amazon_shoes")
+
+
+def test_published_weights_take_the_place_of_a_training(plan):
+    it = plan(tier="full")
+    place = ("gommir", "shoes", "guo_captioner")
+    assert it.user_recipe(*place)["published"] == "data/raw/guo_captioner"
+    assert it.user_recipe("gommir", "shoes", "show_attend_tell")["published"] is None
+    asked = Run("gommir", "shoes", "gommir,user=guo_captioner", 1)
+    assert it.data(asked)["simulator"] == it.simulator(*place)
+
+
 def test_asking_another_user_keeps_the_weights(plan):
     it = plan()
     asked = Run("gommir", "shoes", "gommir,heard=attributes", 1)

@@ -1,9 +1,9 @@
 """How soon a dialogue finds its target: SR, NDCG@3 and NDCG@10 at every turn, from saved lists.
 
-One row of `lists` is one turn of one dialogue. SR counts the dialogues whose target was shown by that turn. NDCG goes by
-rank: from the turn after the target was shown on it is 1 (Wu et al.
-RecSys 2021, released code), which the rows say by `tied` = 0. Before that the rank is exact under ties, see
-`recloop.evaluation.ranking`; a list that was drawn by chance counts as the top of a ranking drawn by chance.
+One row of `lists` is one turn of one dialogue. SR counts the dialogues whose target was shown by that turn. NDCG goes
+by rank, which is 1 from the turn after the target was shown (Wu et al. RecSys 2021, released code); the rows say that
+by `tied` = 0. Before it, the rank is exact under ties, see `recloop.evaluation.ranking`; a list that was drawn by
+chance counts as the top of a ranking drawn by chance.
 
 `SR_cold` and `NDCG@3_warm` are the same for one group of users. In all of them, k is the turn.
 """

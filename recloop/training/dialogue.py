@@ -114,7 +114,9 @@ def remembered(data: dict[str, Path], opened: Callable[[], Simulator]) -> Simula
     trained, grid = data.get("simulator"), data.get("grid")
     if not (trained and grid):
         return opened()
-    return Said(trained.with_name(f"{trained.name}-{grid.parent.name}-{grid.name}-said.parquet"), opened)
+    return Said(
+        trained.with_name(f"{trained.name}-{grid.parent.name}-{grid.name}-said.parquet"), opened
+    )
 
 
 def save(voice: Voice) -> None:

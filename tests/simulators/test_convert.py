@@ -166,7 +166,11 @@ def test_opens_as_a_captioner(tmp_path, inputs, monkeypatch):
 
     class Grid:
         shape = (CELLS, FEATURES)
-        record = {"revision": "any"}  # a published checkpoint does not name the weights behind its grid
+
+        def __init__(self):
+            self.record = {
+                "revision": "any"
+            }  # a published checkpoint does not name that of its grid
 
         def rows(self, items):
             return inputs[0].numpy()[items]

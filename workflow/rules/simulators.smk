@@ -9,7 +9,9 @@ OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, cu
 rule simulate:
     """Train one relative captioner, or convert a published one."""
     input:
-        lambda wildcards: records(user_recipe(wildcards)[role] for role in ("dialogues", "grid")),
+        lambda wildcards: records(
+            user_recipe(wildcards)[role] for role in ("dialogues", "grid", "published")
+        ),
     output:
         multiext(
             f"{USER}/", "weights.safetensors", "vocabulary.json", "curve.csv", "simulator.json"
@@ -25,6 +27,7 @@ rule simulate:
                 "dialogues": user_recipe(wildcards)["dialogues"],
                 "features": user_recipe(wildcards)["grid"],
                 "settings": user_recipe(wildcards)["settings"],
+                "published": user_recipe(wildcards)["published"],
                 "into": Path(output[0]).parent,
                 "seed": PLAN.tier["split_seed"],
             }
@@ -45,7 +48,9 @@ rule validate:
         "results/{study}/validity/{dataset}/{user}-{key}/validate.log",
     threads: THREADS
     params:
-        arguments=lambda wildcards, output: flags(judged_user(wildcards) | {"into": output[0]}),
+        arguments=lambda wildcards, output: flags(
+            judged_user(wildcards) | {"into": output[0], "published": None}
+        ),
     message:
         "validate {wildcards.user} on {wildcards.dataset}"
     shell:
