@@ -36,10 +36,10 @@ class Plan(Studies):
     @functools.cache  # noqa: B019
     def sessions(self, study: str, dataset: str) -> str:
         """Place the sessions and their split."""
-        return self.cut(
-            "sessions", "recloop.data.prepare", self.tables(study, dataset), study, dataset
-        )
+        made_of = self.tables(study, dataset)
+        return self.cut(self.recipe(study, dataset), "sessions", "recloop.data.prepare", made_of)
 
+    @functools.cache  # noqa: B019
     def catalogue(self, study: str, dataset: str) -> str:
         """Place the items with their pictures, attributes and the words of people."""
         return catalogue(self.recipe(study, dataset))

@@ -14,7 +14,19 @@ ROOT = Path(__file__).parents[2]
 FILES = ["Snakefile", "config.yaml", "dvc.yaml", ".dvcignore"]
 FOLDERS = ["profiles", "recloop", "sources", "studies", "tiers", "workflow"]
 SWEEP = re.compile(r"\{([^,}]*),([^,}]*),.*\}")  # of which two values are enough
-TINY = ["--config", "tier=smoke", "datasets=[retailrocket]", "seeds=[1]", "device=cpu"]
+DATASETS = {"modt4r": "retailrocket", "pmmir": "amazon_shoes", "gommir": "shoes"}
+TINY = [
+    "--config",
+    "tier=smoke",
+    f"datasets=[{','.join(DATASETS.values())}]",
+    "seeds=[1]",
+    "device=cpu",
+]
+KEPT = {
+    "modt4r": {"popularity", "sasrec", "smorl", "modt4r"},
+    "pmmir": {"gru_hist", "ege", "gru_ege", "pmmir_gru"},
+    "gommir": {"dm", "dm_mbpi", "deers", "gommir"},
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -81,40 +93,51 @@ def untouched(tmp_path_factory) -> Project:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Project:
-    """The project after a whole run: every exhibit, with few models, on one tiny world."""
+    """The project after a whole run: every exhibit of every study, with few models, on one tiny world each."""
     project = Project(tmp_path_factory.mktemp("built"), TINY)
-    project.edit(
-        "studies/modt4r.yaml",
-        lambda text: yaml.safe_dump(shortened(yaml.safe_load(text)), sort_keys=False),
-    )
+    for study in DATASETS:
+        project.edit(
+            f"studies/{study}.yaml",
+            lambda text, study=study: yaml.safe_dump(
+                shortened(yaml.safe_load(text), study), sort_keys=False
+            ),
+        )
     project.snakemake()
     return project
 
 
-def shortened(study: dict) -> dict:
-    """Keep every exhibit of the study, and of its models and sweeps what shows each kind of job."""
-    for table in study["tables"].values():
-        if "models" in table:
-            table["models"] = [m for m in table["models"] if m in ("sasrec", "smorl", "modt4r")]
-        if "simple" in table:
-            table["simple"] = ["popularity"]
-    for figure in study["figures"].values():
+def shortened(paper: dict, study: str) -> dict:
+    """Keep every exhibit of a study, and of its models and sweeps what shows each kind of job."""
+    for entry in [*paper["tables"].values(), *paper["figures"].values()]:
+        if "simulators" in entry:
+            entry["simulators"] = ["show_attend_tell", "attributes"]
+        for part in [entry, *entry.get("panels", [])]:
+            for role in ("models", "simple"):
+                if role in part:
+                    part[role] = few(part[role], KEPT[study])
+    for figure in paper["figures"].values() if study == "modt4r" else ():
         figure.pop("panels", None)
-        figure["models"] = [SWEEP.sub(r"{\1,\2}", model) for model in figure["models"]]
+    ours, theirs = {
+        "modt4r": ("modt4r", "sasrec"),
+        "pmmir": ("pmmir_gru", "ege"),
+        "gommir": ("gommir", "dm"),
+    }[study]
     check = {
         "kind": "ordering",
-        "models": ["modt4r"],
-        "than": ["sasrec"],
-        "datasets": ["retailrocket"],
-        "metrics": ["HR@10"],
+        "models": [ours],
+        "than": [theirs],
+        "datasets": [DATASETS[study]],
+        "metrics": ["HR@10" if study == "modt4r" else "SR@10"],
     }
-    claim = {
-        "claim": "MODT4R is best",
-        "source": "Table 4.3",
-        "strength": "trend",
-        "checks": [check],
-    }
-    return study | {"claims": {"modt4r-03": claim}}
+    claim = {"claim": "It is best", "source": "Table 1", "strength": "trend", "checks": [check]}
+    return paper | {"claims": {f"{study}-03": claim}}
+
+
+def few(models: list[str], kept: set[str]) -> list[str]:
+    """Keep the main models among some, one more of their variants, and two values of a sweep."""
+    known = [SWEEP.sub(r"{\1,\2}", model) for model in models if model.split(",")[0] in kept]
+    variants = [model for model in known if "," in model]
+    return [model for model in known if model not in variants[1:]]
 
 
 @pytest.fixture
