@@ -71,5 +71,5 @@ def read(path: Path) -> tuple[np.ndarray, list[str]]:
     """Read what `Said.save` wrote: pairs in ascending order and their sentences; nothing from no file."""
     if not path.exists():
         return np.empty(0, np.int64), []
-    frame = pl.read_parquet(path, glob=False)
+    frame = pl.read_parquet(path.read_bytes())  # opened once: another job may put a new file here
     return frame["pair"].to_numpy(), frame["sentence"].to_list()

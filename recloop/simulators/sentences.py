@@ -65,5 +65,5 @@ class Sentences:
 
 def read(path: Path) -> dict[str, np.ndarray]:
     """Read what `Sentences.save` wrote."""
-    frame = pl.read_parquet(path, glob=False)
+    frame = pl.read_parquet(path.read_bytes())  # opened once: another job may put a new file here
     return dict(zip(frame["sentence"], frame["features"].to_numpy(), strict=True))
