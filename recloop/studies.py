@@ -1,6 +1,6 @@
 """Studies, tiers and the user's config to the settings of every run: what is to be made, not where it lies.
 
-Nothing here knows a paper. Places and their hashes are in recloop/plan.py.
+Nothing here knows a paper. Places and their hashes are in recloop/places.py and recloop/plan.py.
 """
 
 import functools
