@@ -47,6 +47,8 @@ rule validate:
     log:
         "results/{study}/validity/{dataset}/{user}-{key}/validate.log",
     threads: THREADS
+    resources:
+        gpu=int(GPU),
     params:
         arguments=lambda wildcards, output: flags(
             judged_user(wildcards) | {"into": output[0], "published": None}
