@@ -19,7 +19,7 @@ def project(untouched):
 
     def longer(text: str) -> str:
         tier = yaml.safe_load(text)
-        tier["training"] |= LONG
+        tier["studies"]["modt4r"]["training"] |= LONG
         return yaml.safe_dump(tier)
 
     before = (untouched.root / "tiers/smoke.yaml").read_text()
