@@ -153,7 +153,7 @@ def draw_lines(panel: Panel, data: pd.DataFrame, row: Row) -> None:
 
 def draw_curves(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     """Draw a curve per label with the legend beside it: mean and standard deviation over seeds."""
-    (ax,) = row.axes(1, left=0.48, gap=0.0, right=LEGEND)
+    (ax,) = row.axes(1, left=0.55, gap=0.0, right=LEGEND)
     data = data.dropna(subset=["value"])
     data = data.assign(label=data["label"].map(labels.indexed).str.replace(", ", ",\n"))
     number = data["label"].nunique()
