@@ -1,6 +1,6 @@
 """Sessions on disk to padded tensors, every position of a session at once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ class Sessions:
         offsets: where each session starts, and the end; one longer than there are sessions.
         first_target: per session, the first position that is to be predicted (1: all but the first item).
         ids: the session's number in the split.
+        before: per session, how many of its leading items belong to earlier sessions of the same user.
     """
 
     items: Shaped[np.ndarray, " event"]
@@ -27,6 +28,11 @@ class Sessions:
     offsets: Shaped[np.ndarray, " edge"]
     first_target: Shaped[np.ndarray, " session"]
     ids: Shaped[np.ndarray, " session"]
+    before: Shaped[np.ndarray, " session"] = field(default=None)  # none, unless given
+
+    def __post_init__(self) -> None:
+        if self.before is None:
+            object.__setattr__(self, "before", np.zeros_like(self.first_target))
 
     @classmethod
     def read(cls, path: Path) -> "Sessions":
@@ -54,12 +60,28 @@ class Batch:
         following: items x_2 … x_{T+1}, the actions; padding where there is none.
         purchase: 1 where the action is a purchase.
         ended: whether the piece ends where its session ends (a long session has several pieces).
+        start: how many items of the session come before the piece.
+        clicks_after: actions of the session after the piece that are no purchases.
+        purchases_after: actions of the session after the piece that are purchases.
     """
 
     session: Int[Tensor, "batch time"]
     following: Int[Tensor, "batch time"]
     purchase: Int[Tensor, "batch time"]
     ended: Bool[Tensor, " batch"]
+    start: Int[Tensor, " batch"]
+    clicks_after: Int[Tensor, " batch"]
+    purchases_after: Int[Tensor, " batch"]
+
+    @classmethod
+    def whole(
+        cls, path: Int[Tensor, "batch time+1"], purchase: Int[Tensor, "batch time+1"] | None = None
+    ) -> "Batch":
+        """Take whole sessions of one length, x_1 … x_{T+1}, and which of them are purchases (none, unless given)."""
+        bought = torch.zeros_like(path) if purchase is None else purchase
+        none = torch.zeros(len(path), dtype=torch.long)
+        ended = torch.ones(len(path), dtype=torch.bool)
+        return cls(path[:, :-1], path[:, 1:], bought[:, 1:], ended, none, none, none)
 
     def __len__(self) -> int:
         return len(self.session)
@@ -84,20 +106,32 @@ def cut(sessions: Sessions, length: int, padding: int) -> Batch:
     grid = np.arange(length)[None, :]
     real = grid < steps[:, None]
     where = np.minimum(start[:, None] + grid, len(sessions.items) - 2)
+    bought = np.concatenate([[0], np.cumsum(sessions.events)])  # before each event
+    end, close = start + steps + 1, sessions.offsets[owner + 1]
+    purchases_after = bought[close] - bought[end]
     return Batch(
         session=torch.from_numpy(np.where(real, sessions.items[where], padding)),
         following=torch.from_numpy(np.where(real, sessions.items[where + 1], padding)),
         purchase=torch.from_numpy(np.where(real, sessions.events[where + 1], 0)),
         ended=torch.from_numpy(number == pieces[owner] - 1),
+        start=torch.from_numpy(number * length),
+        clicks_after=torch.from_numpy(close - end - purchases_after),
+        purchases_after=torch.from_numpy(purchases_after),
     )
 
 
 @dataclass(frozen=True)
 class Events:
-    """What is to be predicted: the item at `position` of each session, from at most `length` items before it."""
+    """What is to be predicted: the item at `position` of each session, from at most `length` items before it.
+
+    A position is counted within the session; `row` says which row of the sessions an event is of.
+    """
 
     session: Shaped[np.ndarray, " event"]
+    row: Shaped[np.ndarray, " event"]
     position: Shaped[np.ndarray, " event"]
+    seen: Shaped[np.ndarray, " event"]  # items before the target, with those of earlier sessions
+    purchase: Shaped[np.ndarray, " event"]
     target: Shaped[np.ndarray, " event"]
     index: Shaped[np.ndarray, " event"]  # where the target lies in the flat items
     items: Shaped[np.ndarray, " all"]
@@ -109,11 +143,15 @@ class Events:
         """List every event from the first target of its session on."""
         sizes = np.diff(sessions.offsets)
         owner = np.repeat(np.arange(len(sessions)), sizes)
-        position = np.arange(len(owner)) - sessions.offsets[owner]
-        index = np.flatnonzero(position >= np.maximum(sessions.first_target[owner], 1))
+        seen = np.arange(len(owner)) - sessions.offsets[owner]
+        index = np.flatnonzero(seen >= np.maximum(sessions.first_target[owner], 1))
+        row = owner[index]
         return cls(
-            session=sessions.ids[owner[index]],
-            position=position[index],
+            session=sessions.ids[row],
+            row=row,
+            position=seen[index] - sessions.before[row],
+            seen=seen[index],
+            purchase=sessions.events[index],
             target=sessions.items[index],
             index=index,
             items=sessions.items,
@@ -129,14 +167,13 @@ class Events:
         if number is None or number >= len(self):
             return self
         kept = np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
-        chosen = {
-            name: getattr(self, name)[kept] for name in ("session", "position", "target", "index")
-        }
+        names = ("session", "row", "position", "seen", "purchase", "target", "index")
+        chosen = {name: getattr(self, name)[kept] for name in names}
         return Events(**chosen, items=self.items, length=self.length, padding=self.padding)
 
     def prefixes(self, part: slice) -> Int[Tensor, "batch time"]:
         """Give the items before each event, the last `length` of them, padded on the right."""
-        index, seen = self.index[part], np.minimum(self.position[part], self.length)
+        index, seen = self.index[part], np.minimum(self.seen[part], self.length)
         grid = np.arange(seen.max(initial=1))[None, :]
         where = np.minimum((index - seen)[:, None] + grid, len(self.items) - 1)
         return torch.from_numpy(np.where(grid < seen[:, None], self.items[where], self.padding))

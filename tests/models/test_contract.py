@@ -147,9 +147,9 @@ def test_one_pass_does_not_see_the_label_or_later_items(trained_model, make, imi
     other = path.clone()
     other[:, changed + 1 :] = torch.tensor([[19, 18, 17], [16, 15, 0]])
     if hasattr(model, "logged"):
-        fixed = model.logged(whole(path))
+        fixed = model.logged(Batch.whole(path))
         monkeypatch.setattr(model, "logged", lambda batch: fixed)
-    calls = [states_of(model, whole(items), imitated) for items in (path, other)]
+    calls = [states_of(model, Batch.whole(items), imitated) for items in (path, other)]
     for before, after in zip(*calls, strict=True):
         before, after = before.unflatten(0, (2, time)), after.unflatten(0, (2, time))
         torch.testing.assert_close(before[:, : changed + 1], after[:, : changed + 1])
@@ -161,8 +161,3 @@ def states_of(model, batch, imitated):
     torch.manual_seed(3)  # the same coin
     model.loss(batch)
     return copy.copy(imitated)
-
-
-def whole(path: torch.Tensor) -> Batch:
-    zeros = torch.zeros_like(path[:, 1:])
-    return Batch(path[:, :-1], path[:, 1:], zeros, torch.ones(len(path), dtype=torch.bool))

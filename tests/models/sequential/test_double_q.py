@@ -35,7 +35,8 @@ def fill(network, table):
 def steps(session, following, purchase=None, ended=True):
     session, following = torch.tensor([session]), torch.tensor([following])
     purchase = torch.zeros_like(session) if purchase is None else torch.tensor([purchase])
-    return Batch(session, following, purchase, torch.tensor([ended]))
+    none = torch.zeros(1, dtype=torch.long)
+    return Batch(session, following, purchase, torch.tensor([ended]), none, none, none)
 
 
 MAIN = [[0.0, 1.0, 2.0], [4.0, 3.0, 0.0], [1.0, 1.5, 5.0]]
@@ -117,7 +118,8 @@ def test_value_head_converges_to_the_values_of_a_known_world():
     session, following = path[:, :-1], path[:, 1:]
     purchase = (following == 2).long()
     ended = torch.zeros(len(path), dtype=torch.bool)  # the world never ends
-    batch = Batch(session, following, purchase, ended)
+    none = torch.zeros(len(path), dtype=torch.long)
+    batch = Batch(session, following, purchase, ended, none, none, none)
     model = tabular(items, discount=discount, click_reward=0.2, purchase_reward=1.0)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
     torch.manual_seed(2)
