@@ -75,7 +75,7 @@ class Batch:
 
     @classmethod
     def whole(
-        cls, path: Int[Tensor, "batch time+1"], purchase: Int[Tensor, "batch time+1"] | None = None
+        cls, path: Int[Tensor, "batch step"], purchase: Int[Tensor, "batch step"] | None = None
     ) -> "Batch":
         """Take whole sessions of one length, x_1 … x_{T+1}, and which of them are purchases (none, unless given)."""
         bought = torch.zeros_like(path) if purchase is None else purchase
