@@ -4,6 +4,7 @@ Nothing here knows a paper. Places and their hashes are in recloop/places.py and
 """
 
 import functools
+import operator
 from dataclasses import dataclass
 
 import yaml
@@ -133,20 +134,21 @@ class Studies:
             )
         entry = paper["models"][name]
         for_all = {key: value for key, value in here.get("every_model", {}).items() if key in entry}
-        entry = for_dataset(entry | for_all | here.get("models", {}).get(name, {}), dataset)
-        parts = {
-            part: for_dataset(paper.get(part, {}) | entry.pop(part, {}), dataset)
-            for part in ("inference", "dialogue", "training")
+        own = here.get("models", {}).get(name, {})
+        parts = {}
+        for part in ("inference", "dialogue", "training"):
+            layers = [source.get(part, {}) for source in (paper, entry, here, own)]
+            parts[part] = for_dataset(functools.reduce(operator.or_, layers), dataset)
+        said = for_dataset(entry | for_all | own, dataset)
+        parts["model"] = {
+            key: value for key, value in said.items() if key not in (*NOT_KEYWORDS, *PARTS)
         }
-        parts["model"] = {key: value for key, value in entry.items() if key not in NOT_KEYWORDS}
-        for part in ("training", "dialogue"):
-            parts[part] |= for_dataset(here.get(part, {}), dataset)
         parts["training"] = for_stage(parts["training"])
         trained_as = name
         for override in [*self.twin(overrides), *overrides]:
             part = self.apply(parts, override, study, model)
             trained_as += f",{override}" if part != "inference" and override in overrides else ""
-        return parts | {"trained_as": trained_as, "needs": self.needed(study, entry)}
+        return parts | {"trained_as": trained_as, "needs": self.needed(study, said)}
 
     def twin(self, overrides: list[str]) -> list[str]:
         """Name the protocol that the config asks for, unless a model's name does."""

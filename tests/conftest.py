@@ -45,14 +45,44 @@ def shrink(settings: dict) -> dict:
     return small
 
 
+IN_TRAINING = {"placebo", "target_dropout"}  # keywords that matter to a loss alone
+
+
+def distinct(models: dict[str, dict], learns: bool) -> dict[str, dict]:
+    """Keep the models that bring a new method or a new backbone; studies share some, and sweeps only change numbers.
+
+    Two that differ only in how they learn are one where nothing `learns`.
+    """
+    kept, known = {}, set()
+    left_out = {"judged_on"} if learns else {"judged_on"} | IN_TRAINING
+    for name, settings in models.items():
+        method = settings["model"] | settings["inference"] | {"loop": settings["training"]["loop"]}
+        backbone = method.pop("backbone", {"class": method["class"]})
+        method = {key: value for key, value in method.items() if key not in left_out}
+        if new := {shape(method), shape(backbone)} - known:
+            known |= new
+            kept[name] = settings
+    return kept
+
+
+def shape(settings: object) -> str:
+    """Write settings down without the numbers in them, but for whether they are zero: that may leave parts out."""
+    if isinstance(settings, dict):
+        return str(sorted((key, shape(value)) for key, value in settings.items()))
+    if isinstance(settings, int | float) and not isinstance(settings, bool):
+        return "some" if settings else "zero"
+    return str(settings)
+
+
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for one of these over all models of that kind; main models are no ablations."""
+    """Run a test that asks for one of these over the models of that kind; main models are no ablations."""
     kinds = {
         "any_model": lambda name, loop: loop in ("supervised", "counted"),
         "dialogue_model": lambda name, loop: loop == "dialogue",
         "trained_model": lambda name, loop: loop == "supervised",
         "trained_main_model": lambda name, loop: loop == "supervised" and "," not in name,
         "counted_model": lambda name, loop: loop == "counted",
+        "user_model": lambda name, loop: loop == "users",
     }
     for kind in kinds.keys() & set(metafunc.fixturenames):
         chosen = {
@@ -60,6 +90,8 @@ def pytest_generate_tests(metafunc):
             for name, settings in every_model().items()
             if kinds[kind](name, settings["training"]["loop"])
         }
+        if kind != "dialogue_model":
+            chosen = distinct(chosen, learns=kind.startswith("trained"))
         metafunc.parametrize(kind, list(chosen.values()), ids=list(chosen))
 
 
@@ -86,11 +118,12 @@ def facts() -> dict:
 @pytest.fixture(scope="session")
 def make(facts):
     """Give a function that makes the model of some settings, its weights drawn with a seed."""
-    from recloop.models import build
+    from recloop.training.sequences import maker
 
     def make(settings: dict, seed: int = 1, **changes):
         torch.manual_seed(seed)
-        return build(settings["model"] | settings["inference"] | changes, **facts)
+        asked = {"inference": settings["inference"] | changes}
+        return maker(settings | asked, facts)()
 
     return make
 

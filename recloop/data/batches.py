@@ -1,6 +1,6 @@
 """Sessions on disk to padded tensors, every position of a session at once."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -166,10 +166,22 @@ class Events:
         """Keep `number` events drawn without replacement, or all of them."""
         if number is None or number >= len(self):
             return self
-        kept = np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
+        return self.take(
+            np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
+        )
+
+    def take(self, rows: Shaped[np.ndarray, " kept"]) -> "Events":
+        """Pick some events, in the order of `rows`."""
         names = ("session", "row", "position", "seen", "purchase", "target", "index")
-        chosen = {name: getattr(self, name)[kept] for name in names}
-        return Events(**chosen, items=self.items, length=self.length, padding=self.padding)
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def canonical(self) -> Shaped[np.ndarray, " event"]:
+        """Give the rows in the order of session and position, whichever loop made the events."""
+        return np.lexsort((self.position, self.session))
+
+    def repeated(self) -> Shaped[np.ndarray, " event"]:
+        """Say which targets occur earlier in their own session; earlier sessions of the user do not count."""
+        return previous(self.items)[self.index] >= self.index - self.position
 
     def prefixes(self, part: slice) -> Int[Tensor, "batch time"]:
         """Give the items before each event, the last `length` of them, padded on the right."""
@@ -177,3 +189,12 @@ class Events:
         grid = np.arange(seen.max(initial=1))[None, :]
         where = np.minimum((index - seen)[:, None] + grid, len(self.items) - 1)
         return torch.from_numpy(np.where(grid < seen[:, None], self.items[where], self.padding))
+
+
+def previous(items: Shaped[np.ndarray, " event"]) -> Shaped[np.ndarray, " event"]:
+    """Find where each item of a flat list stood last before it; -1 where it is new."""
+    order = np.argsort(items, kind="stable")
+    again = np.flatnonzero(items[order][1:] == items[order][:-1])
+    found = np.full(len(items), -1)
+    found[order[again + 1]] = order[again]
+    return found

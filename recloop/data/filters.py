@@ -1,4 +1,4 @@
-"""Filters by count, period and sample, in the order that a paper states."""
+"""Filters by count, period, sample and repetition, in the order that a paper states."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+
+from recloop.data import sessions
 
 
 class FilterError(ValueError):
@@ -22,6 +24,22 @@ def keep_frequent_items(events: pl.DataFrame, minimum: int) -> pl.DataFrame:
 def keep_long_sessions(events: pl.DataFrame, minimum: int) -> pl.DataFrame:
     """Drop the sessions with fewer events than `minimum`."""
     return _keep_frequent(events, "session", minimum)
+
+
+def keep_active_users(events: pl.DataFrame, minimum: int) -> pl.DataFrame:
+    """Drop the users with fewer sessions than `minimum`; a session lies in one piece."""
+    if events["user"].null_count():
+        raise FilterError("users needs the user of every event. Drop users from the order.")
+    session, user = events["session"].to_numpy(), events["user"].to_numpy()
+    first = np.flatnonzero(np.diff(session.astype(np.int64), prepend=-1))
+    active = np.bincount(user[first], minlength=user.max(initial=0) + 1) >= minimum
+    return events.filter(pl.Series(active[user]))
+
+
+def drop_repeats(events: pl.DataFrame, cut: dict[str, Any]) -> pl.DataFrame:
+    """Drop consecutive repeats and cut what is left into sessions anew."""
+    whole = sessions.drop_repeats(events, cut["by"])
+    return sessions.cut(whole, cut["by"], cut["gap_minutes"], cut["events"])
 
 
 def sample_sessions(events: pl.DataFrame, number: int, seed: int) -> pl.DataFrame:
@@ -53,16 +71,17 @@ def apply(
 
     Args:
         events: compact events with `session`.
-        order: steps out of sample, period, items, sessions.
-        settings: sample_sessions, period, min_item_events, min_session_events and repeat, which
-            is `once` or `until_stable` (items and sessions again until nothing changes).
+        order: steps out of sample, period, repeats, items, sessions, users.
+        settings: sample_sessions, period, sessions (how they are cut), min_item_events,
+            min_session_events, min_user_sessions and repeat, which is `once` or `until_stable`
+            (items, sessions and users again until nothing changes).
         seed: of the sample.
     """
     steps = _steps(settings, seed)
     left = [_count("read", events)]
     for name in order:
         events = _do(name, steps[name], events, left)
-    counted = [name for name in order if name in ("items", "sessions")]
+    counted = [name for name in order if name in ("items", "sessions", "users")]
     stable = settings["repeat"] == "once"
     while not stable:
         before = events.height
@@ -77,8 +96,10 @@ def _steps(settings: dict[str, Any], seed: int) -> dict[str, Callable[[pl.DataFr
     return {
         "sample": lambda e: sample_sessions(e, number, seed) if number is not None else e,
         "period": lambda e: keep_period(e, *period) if period is not None else e,
+        "repeats": lambda e: drop_repeats(e, settings["sessions"]),
         "items": lambda e: keep_frequent_items(e, settings["min_item_events"]),
         "sessions": lambda e: keep_long_sessions(e, settings["min_session_events"]),
+        "users": lambda e: keep_active_users(e, settings["min_user_sessions"]),
     }
 
 

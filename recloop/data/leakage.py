@@ -81,11 +81,16 @@ def _only_earlier_items(parts: Parts) -> None:
 
 
 def _no_later_training(parts: Parts) -> None:
-    """No training event of a user, where users are known, is later than a target of theirs."""
-    end = pl.col("time").list.max().max()
+    """No training event of a user, where users are known, is later than a target of theirs.
+
+    Without times, sessions are numbered in the order in which they happened.
+    """
+    timed = not any(rows["time"].null_count() for rows in parts.values())
+    end = pl.col("time").list.max().max() if timed else pl.col("session").max()
+    target = pl.col("time").list.get(1, null_on_oob=True) if timed else pl.col("session")
     for earlier, later in (("train", "valid"), ("train", "test"), ("valid", "test")):
         ends = parts[earlier].group_by("user").agg(end=end)
-        asked = parts[later].select("user", asked=pl.col("time").list.get(1, null_on_oob=True))
+        asked = parts[later].select("user", asked=target)
         both = ends.join(asked, on="user").filter(pl.col("end") > pl.col("asked"))
         wrong = both["user"].n_unique()
         _stop_if(wrong, f"{wrong} users have events in {earlier} later than a target of {later}")

@@ -17,10 +17,11 @@ from recloop.data.tables import EVENTS, ITEMS
 
 PREPARE: dict[str, Any] = {
     "events": list(EVENTS),
-    "sessions": {"by": "given", "gap_minutes": None, "last": None},
+    "sessions": {"by": "given", "gap_minutes": None, "events": None, "last": None},
     "order": [],
     "min_item_events": 1,
     "min_session_events": 1,
+    "min_user_sessions": 1,
     "repeat": "once",
     "sample_sessions": None,
     "period": None,
@@ -32,7 +33,9 @@ STEPS = {
     "period": "period",
     "items": "min_item_events",
     "sessions": "min_session_events",
+    "users": "min_user_sessions",
 }
+CUTS = {"gap_minutes": "gap", "events": "count"}
 
 
 class SettingError(ValueError):
@@ -60,7 +63,7 @@ def prepare(
     settings, way = check_settings(prepare, split)
     events, item_ids, users = encode(tables, settings["events"], settings["purchases"])
     cut = settings["sessions"]
-    events = sessions.cut(events, cut["by"], cut["gap_minutes"])
+    events = sessions.cut(events, cut["by"], cut["gap_minutes"], cut["events"])
     events, steps = filters.apply(events, settings["order"], settings, seed)
     if cut["last"] is not None:
         events = sessions.keep_last(events, cut["last"])
@@ -98,8 +101,8 @@ def check_settings(
         for value in settings[kind]:
             _one_of(f"prepare.{kind}", value, EVENTS)
     for step in settings["order"]:
-        _one_of("prepare.order", step, STEPS)
-    _one_of("prepare.sessions.by", settings["sessions"]["by"], ("given", "user", "gap"))
+        _one_of("prepare.order", step, (*STEPS, "repeats"))
+    _one_of("prepare.sessions.by", settings["sessions"]["by"], sessions.WAYS)
     _one_of("prepare.repeat", settings["repeat"], ("once", "until_stable"))
     _one_of("split.by", way["by"], splits.WAYS)
     for step, name in STEPS.items():
@@ -107,6 +110,12 @@ def check_settings(
             raise SettingError(
                 f"prepare.{name} is {settings[name]} but prepare.order has no step {step!r}: "
                 "it would do nothing. Add the step or drop the setting."
+            )
+    for name, by in CUTS.items():
+        if settings["sessions"][name] is not None and settings["sessions"]["by"] != by:
+            raise SettingError(
+                f"prepare.sessions.{name} does nothing where sessions are cut by "
+                f"{settings['sessions']['by']}. Cut by: {by}, or drop the setting."
             )
     return settings, way
 

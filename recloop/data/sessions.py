@@ -1,4 +1,4 @@
-"""Events cut into sessions: as the source gives them, by user, or by gaps in time.
+"""Events cut into sessions: as the source gives them, by user, by gaps in time, or by count.
 
 Events are a compact table, ordered as they happened: given and user (codes, null where unknown),
 item (code), time (milliseconds), purchase (0 or 1); cutting adds the column `session`.
@@ -19,14 +19,36 @@ class SessionError(ValueError):
     """The source lacks what this way of cutting needs."""
 
 
-def cut(events: pl.DataFrame, by: str, gap_minutes: int | float | None = None) -> pl.DataFrame:
-    """Cut events and number the sessions 0, 1, ... in the order in which they lie."""
+WAYS = ("given", "user", "gap", "count")
+
+
+def cut(
+    events: pl.DataFrame,
+    by: str,
+    gap_minutes: int | float | None = None,
+    each: int | None = None,
+) -> pl.DataFrame:
+    """Cut events and number the sessions 0, 1, ... in the order in which they lie.
+
+    Args:
+        events: compact events.
+        by: given, user (one session each), gap (longer than gap_minutes) or count.
+        gap_minutes: for gap, the longest pause inside a session.
+        each: for count, the events of a session; the last session of a user may have fewer.
+    """
     if by == "given":
         _need(events, "given", "sessions by: given", "user or gap")
         return _number(events, _changes(events["given"]))
     _need(events, "user", f"sessions by: {by}", "given")
     events = events.sort("user", "time", maintain_order=True)
     starts = _changes(events["user"])
+    if by == "count":
+        if each is None or each < 1:
+            raise SessionError(
+                f"sessions by: count has events: {each}, expected how many events make a session, "
+                "for example events: 4."
+            )
+        starts = _places(starts) % each == 0
     if by == "gap":
         _need(events, "time", "sessions by: gap", "given or user")
         if gap_minutes is None:
@@ -34,6 +56,12 @@ def cut(events: pl.DataFrame, by: str, gap_minutes: int | float | None = None) -
         times = events["time"].to_numpy()
         starts[1:] |= np.diff(times) > gap_minutes * MINUTE
     return _number(events, starts)
+
+
+def drop_repeats(events: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Keep the first of consecutive events on one item, within a user or, by given, a session."""
+    whose = "given" if by == "given" else "user"
+    return events.filter(pl.Series(_changes(events[whose]) | _changes(events["item"])))
 
 
 def keep_last(events: pl.DataFrame, number: int) -> pl.DataFrame:
@@ -75,6 +103,12 @@ def _changes(column: pl.Series) -> NDArray[Any]:
     starts = np.ones(len(values), dtype=bool)
     starts[1:] = values[1:] != values[:-1]
     return starts
+
+
+def _places(starts: NDArray[Any]) -> NDArray[Any]:
+    """Count from 0 on since the last start."""
+    first = np.flatnonzero(starts)
+    return np.arange(len(starts)) - np.repeat(first, np.diff(first, append=len(starts)))
 
 
 def _number(events: pl.DataFrame, starts: NDArray[Any]) -> pl.DataFrame:

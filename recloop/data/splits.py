@@ -29,7 +29,8 @@ def split(
     Args:
         sessions: one row per session, from `sessions.as_lists`.
         by: session (random shares), leave_one_out (last item tests, the one before validates),
-            last_session (of each user), time (shares by the start of sessions).
+            last_session (of each user; in the order of their numbers where no time is known), time
+            (shares by the start of sessions).
         shares: of training, validation and test, for session and time.
         seed: of the random shares.
     """
@@ -68,8 +69,9 @@ def _by_time(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
 def _by_last_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
     if sessions["user"].null_count():
         raise SplitError("split by last_session needs users. Split by session or time instead.")
-    _times(sessions, "last_session", pl.col("time").list.first())
     start = pl.col("time").list.first()
+    if sessions["time"].null_count() < sessions.height:
+        _times(sessions, "last_session", start)
     from_end = pl.struct(start, "session").rank("ordinal", descending=True).over("user")
     users_sessions = pl.len().over("user")
     part = (

@@ -12,6 +12,9 @@ Conventions, where the literature has several:
   1 - 1/items if one item takes every slot.
 - ILD is one minus the mean cosine over the pairs of different positions of a list (Ziegler et al. WWW 2005, without
   the ordering); a zero vector has cosine 0 with everything, a list of one item has ILD 0.
+- UP counts the listed items that the user has not met in earlier sessions (HDT, S5.4.3). The items of the present
+  session do not count as met, and of an event they may be listed again. Counts are averaged over the events of the
+  judged session, then over users; UP_event averages over all events at once. The chapter says neither.
 - Where the catalogue is smaller than k, the list holds all there is.
 """
 
@@ -60,6 +63,17 @@ def repetitions(lists: pl.DataFrame, k: int) -> np.ndarray:
     distinct = np.unique((codes[:, None].astype(np.int64) * width + top).ravel()) // width
     slots = np.bincount(codes, minlength=sessions) * top.shape[1]
     return (slots - np.bincount(distinct, minlength=sessions)).astype(float)
+
+
+def unmet(lists: pl.DataFrame, k: int) -> np.ndarray:
+    """Count the items of every list that its user has not met in earlier sessions."""
+    if "familiar" not in lists.columns:
+        raise ValueError(
+            "UP needs the column 'familiar', which these lists have not; rank the run anew with "
+            "training.users: true."
+        )
+    familiar = lists["familiar"].explode().to_numpy().reshape(len(lists), -1)[:, :k]
+    return (~familiar.astype(bool)).sum(axis=1).astype(float)
 
 
 def self_information(counts: np.ndarray) -> np.ndarray:

@@ -28,13 +28,26 @@ class Ranks:
     tied: Shaped[np.ndarray, " event"]
     top: Shaped[np.ndarray, "event k"]
 
+    def __len__(self) -> int:
+        return len(self.better)
+
+    @classmethod
+    def none(cls, top_k: int) -> "Ranks":
+        """Make the ranks of no events, with lists of the length they would have."""
+        return cls(*(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k))))
+
+    def take(self, rows: Shaped[np.ndarray, " kept"]) -> "Ranks":
+        """Pick the ranks of some events, in the order of `rows`."""
+        return Ranks(self.better[rows], self.tied[rows], self.top[rows])
+
 
 @torch.inference_mode()
 def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | str = "cpu") -> Ranks:
     """Score the whole catalogue for every event and place the target in it.
 
     Args:
-        model: anything with `score(session) -> batch item`; it is put into evaluation mode.
+        model: anything with `score(session) -> batch item`, or with `reads`, the names of what it is given (see `ask`);
+            it is put into evaluation mode.
         events: what to predict and from which items.
         top_k: how many best items to keep per event; 0 keeps none.
         device: where the model is.
@@ -47,7 +60,7 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
     better, tied, top, room = [], [], [], None
     for first in range(0, len(events), rows):
         part = slice(first, first + rows)
-        scores = model.score(events.prefixes(part).to(device))
+        scores = ask(model, events, part, device)
         targets = torch.from_numpy(events.target[part]).to(device)
         room = torch.empty_like(scores) if room is None else room[: len(scores)]
         above, equal = place(scores, targets, room)
@@ -55,10 +68,24 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         tied.append(equal)
         top.append(scores.topk(min(top_k, scores.shape[1])).indices.cpu())
     if not better:
-        return Ranks(*(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k))))
+        return Ranks.none(top_k)
     return Ranks(
         *(torch.cat(column).cpu().numpy().astype(np.int32) for column in (better, tied, top))
     )
+
+
+def ask(
+    model: nn.Module, events: Events, part: slice, device: torch.device | str
+) -> Float[Tensor, "event item"]:
+    """Let the model score what it `reads`: `session`, the items before each event, unless it says otherwise.
+
+    `position` is how many items of the session stand before the target, those beyond the model's length included.
+    """
+    told = {
+        "session": lambda: events.prefixes(part),
+        "position": lambda: torch.from_numpy(events.position[part]),
+    }
+    return model.score(*(told[name]().to(device) for name in getattr(model, "reads", ("session",))))
 
 
 def place(

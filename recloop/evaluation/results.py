@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from recloop.data.popularity import novel_items
-from recloop.evaluation import catalogue, metrics
+from recloop.evaluation import catalogue, metrics, rewards
 from recloop.evaluation.bootstrap import Draws, over_seeds
 from recloop.evaluation.halves import WORD, Halves
 
@@ -34,15 +34,25 @@ class Results:
         scores: paths of scores.parquet; lists.parquet lies beside each.
         counts: training events per item, by the hash of the split; needed for CV_nov and the size of the catalogue.
         novel_share: share of the items that count as novel.
+        earned: rewards of a click and of a purchase, of the study; needed for Reward and Yield.
+        splits: folder of every split by its hash, from which Yield counts purchases.
     """
 
     def __init__(
-        self, scores: Iterable[Path], counts: Mapping[str, np.ndarray], novel_share: float = 0.9
+        self,
+        scores: Iterable[Path],
+        counts: Mapping[str, np.ndarray],
+        novel_share: float = 0.9,
+        earned: rewards.Rewards | None = None,
+        splits: Mapping[str, Path] | None = None,
     ):
         self.frame = read_scores(scores)
         self.counts = counts
         self.novel_share = novel_share
+        self.earned = earned
+        self.splits = splits or {}
         self.lists = lru_cache(maxsize=8)(read_lists)
+        self.purchases = cache(rewards.training_purchases)
 
     @cached_property
     def folders(self) -> dict[tuple[str, str], dict[int, Path]]:
@@ -80,6 +90,12 @@ class Results:
         """Training events per item of a data set; None where its split was not given."""
         return self.counts.get(self.split.get(dataset))
 
+    def facts(self, dataset: str, metric: str) -> metrics.Facts:
+        """Gather what a metric needs beside the lists; purchases are counted only where they are asked for."""
+        split = self.splits.get(self.split.get(dataset)) if metric == "Yield" else None
+        purchases = self.purchases(split) if split else None
+        return metrics.Facts(self.item_counts(dataset), purchases, self.earned)
+
     def among(self, dataset: str, metric: str) -> np.ndarray:
         """Mark the items that a coverage metric is about."""
         counts = self.item_counts(dataset)
@@ -92,12 +108,12 @@ class Results:
         return np.ones(len(counts), dtype=bool)
 
     def per_event(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
-        """Score of every event (every session for Repetitiveness), averaged over seeds."""
+        """Score of every event that a metric is about (of every session for Repetitiveness and UP), mean over seeds."""
         dataset, model, metric, k = quantity
         one = metrics.per_session if metric in metrics.BY_SESSION else metrics.per_event
-        facts = {"counts": self.item_counts(dataset)} if metric == "Novelty" else {}
+        facts = self.facts(dataset, metric)
         runs = [self.folders[dataset, model][seed] for seed in seeds]
-        return np.mean([one(self.lists(run), metric, k, **facts) for run in runs], axis=0)
+        return np.mean([one(self.lists(run), metric, k, facts) for run in runs], axis=0)
 
 
 def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
@@ -144,6 +160,13 @@ def empty_scores() -> pl.DataFrame:
 def read_lists(run: Path) -> pl.DataFrame:
     """Read the lists of a run in the order of sessions and positions, so that models are paired row by row."""
     return pl.read_parquet(run / "lists.parquet").sort("session", "position")
+
+
+def mean_of(draws: Draws, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Divide totals by sizes in every draw; a draw without any event of a rare mark stays at what was observed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = draws.mean(totals, sizes)
+    return np.where(np.isfinite(values), values, totals.sum() / sizes.sum())
 
 
 class Sampling:
@@ -201,10 +224,11 @@ class Sampling:
             return draws.gini(*listing, len(among)) if by_gini else halves.coverage(*listing, among)
         if metric in metrics.BY_SESSION:
             return draws.mean(metrics.per_session(lists, metric, k))
-        facts = {"counts": self.results.item_counts(dataset)} if metric == "Novelty" else {}
-        scores = metrics.per_event(lists, metric, k, **facts)
-        totals = np.bincount(session, weights=scores, minlength=sessions)
-        return draws.mean(totals, np.bincount(session, minlength=sessions))
+        scores, weights = metrics.weighed(lists, metric, k, self.results.facts(dataset, metric))
+        totals = np.bincount(session, weights=scores * weights, minlength=sessions)
+        if metric in metrics.SUMS:
+            return draws.total(totals[None])[0]
+        return mean_of(draws, totals, np.bincount(session, weights=weights, minlength=sessions))
 
     def draws_of(self, dataset: str, sessions: int) -> tuple[Halves, Draws]:
         """One set of draws for all models of a data set (or of a group of its users)."""

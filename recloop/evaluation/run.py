@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 from safetensors.numpy import load_file
 
-from recloop.evaluation import dialogue, metrics
+from recloop.evaluation import dialogue, metrics, rewards
 
 SCHEMA = {
     "study": pl.String,
@@ -37,7 +37,8 @@ def score(
         lists: ranks and best items per test event; empty for a model that was not run, which has no metrics.
         split: folder of the split.
         identity: study, dataset, source, stand_in, tier, model and seed, which come with every number.
-        evaluation: `cutoffs` and `novel_share` of a study about sequences, `turns` of one about dialogues.
+        evaluation: `cutoffs`, `novel_share` and perhaps `marks`, `users` and `rewards` of a study about sequences,
+            `turns` of one about dialogues.
         into: parquet file.
         vectors: weights whose item table measures how alike the items of a list are; not for dialogues.
     """
@@ -45,15 +46,29 @@ def score(
     identity = identity | {"split": json.loads((split / "split.json").read_text())["hash"]}
     if rows.is_empty():
         return pl.DataFrame(schema=SCHEMA).write_parquet(into)
-    if vectors:
-        counts = pl.read_parquet(split / "items.parquet", columns=["count"])["count"].to_numpy()
-        table = load_file(vectors)["backbone.embedding.weight"][:-1]
-        values = metrics.evaluate(
-            rows, counts, table, evaluation["cutoffs"], evaluation["novel_share"]
-        )
-    else:
-        values = dialogue.evaluate(rows, evaluation["turns"])
+    turns = evaluation.get("turns")
+    values = (
+        dialogue.evaluate(rows, turns) if turns else of_sequences(rows, split, evaluation, vectors)
+    )
     return tidy(values, identity).write_parquet(into)
+
+
+def of_sequences(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path) -> pl.DataFrame:
+    """Compute every metric that a study about sequences asks for."""
+    counts = pl.read_parquet(split / "items.parquet", columns=["count"])["count"].to_numpy()
+    table = load_file(vectors)["backbone.embedding.weight"][:-1] if vectors else None
+    earned = evaluation.get("rewards")
+    return metrics.evaluate(
+        rows,
+        counts,
+        table,
+        evaluation["cutoffs"],
+        evaluation["novel_share"],
+        evaluation.get("marks", ()),
+        evaluation.get("users", False),
+        earned,
+        rewards.training_purchases(split) if earned else None,
+    )
 
 
 def tidy(values: pl.DataFrame, identity: dict) -> pl.DataFrame:

@@ -1,15 +1,34 @@
-"""Causal self-attention blocks shared by SASRec and the decision transformers.
+"""Self-attention blocks shared by SASRec and the decision transformers.
 
 Radford et al. Language Models are Unsupervised Multitask Learners. 2019 (`CausalBlocks`);
-Kang and McAuley. Self-Attentive Sequential Recommendation. ICDM 2018 (`SASRecBlock`).
+Kang and McAuley. Self-Attentive Sequential Recommendation. ICDM 2018 (`SASRecBlock`);
+Vaswani et al. Attention Is All You Need. NeurIPS 2017 (`MutualAttention`).
 
 Sessions are padded on the right and state t sees positions 0..t only. All of these are real
 wherever t is, so that causality is the only mask these blocks need.
 """
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+
+def attention(
+    query: Float[Tensor, "batch asker dim"],
+    key: Float[Tensor, "batch time dim"],
+    value: Float[Tensor, "batch time dim"],
+    heads: int,
+    dropout: float = 0.0,
+    sees: Bool[Tensor, "#batch asker time"] | None = None,
+    causal: bool = False,
+) -> Float[Tensor, "batch asker dim"]:
+    """Let every asker gather from the positions that it sees (all, unless told), once per head."""
+    split = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
+    mask = None if sees is None else sees[:, None]
+    gathered = scaled_dot_product_attention(
+        *split, attn_mask=mask, dropout_p=dropout, is_causal=causal
+    )
+    return gathered.transpose(1, 2).flatten(2)  # batch asker dim
 
 
 def causal_attention(
@@ -20,9 +39,7 @@ def causal_attention(
     dropout: float = 0.0,
 ) -> Float[Tensor, "batch time dim"]:
     """Let every position gather from itself and the positions before it, once per head."""
-    split = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
-    gathered = scaled_dot_product_attention(*split, dropout_p=dropout, is_causal=True)
-    return gathered.transpose(1, 2).flatten(2)  # batch time dim
+    return attention(query, key, value, heads, dropout, causal=True)
 
 
 class CausalBlock(nn.Module):
@@ -56,7 +73,7 @@ class CausalBlock(nn.Module):
         """Apply causal attention with its four projections."""
         rate = self.dropout.p if self.training else 0.0
         parts = self.query_key_value(states).chunk(3, dim=-1)
-        return self.project(causal_attention(*parts, heads=self.heads, dropout=rate))
+        return self.project(causal_attention(*parts, self.heads, rate))
 
 
 class CausalBlocks(nn.Module):
@@ -108,14 +125,46 @@ class SASRecBlock(nn.Module):
             nn.Dropout(dropout),
         )
 
-    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
-        """Mix each state with its past, then transform it by itself."""
+    def forward(
+        self,
+        states: Float[Tensor, "batch time dim"],
+        sees: Bool[Tensor, "batch time time"] | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        """Mix each state with its past, or with what it is said to see, then transform it by itself."""
         rate = self.dropout if self.training else 0.0
         query = self.query_norm(states)
         key, value = self.key_value(states).chunk(2, dim=-1)
-        mixed = query + causal_attention(self.query(query), key, value, self.heads, rate)
+        mixed = query + attention(
+            self.query(query), key, value, self.heads, rate, sees, causal=sees is None
+        )
         mixed = self.feed_forward_norm(mixed)
         return mixed + self.feed_forward(mixed)
+
+
+class MutualAttention(nn.Module):
+    """Self-attention without a mask, in which every token sees every other, with a shortcut and a norm.
+
+    Args:
+        dim: width of a token.
+        heads: how many attention heads share that width.
+        dropout: share of attention weights and of the branch dropped in training.
+    """
+
+    def __init__(self, dim: int, heads: int = 1, dropout: float = 0.1):
+        super().__init__()
+        check_heads(dim, heads)
+        self.heads = heads
+        self.query_key_value = nn.Linear(dim, 3 * dim)
+        self.project = nn.Linear(dim, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        """Mix the tokens of each row."""
+        rate = self.dropout.p if self.training else 0.0
+        parts = self.query_key_value(tokens).chunk(3, dim=-1)
+        mixed = self.project(attention(*parts, self.heads, rate))
+        return self.norm(tokens + self.dropout(mixed))
 
 
 def check_heads(dim: int, heads: int) -> None:

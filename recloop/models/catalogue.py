@@ -1,5 +1,7 @@
 """The output layer of every ranker: a score for each item of the catalogue, trained in bounded memory."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -25,15 +27,19 @@ class Catalogue(nn.Linear):
         states: Float[Tensor, "row dim"],
         targets: Int[Tensor, " row"],
         weights: Float[Tensor, " row"] | None = None,
+        correct: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> Float[Tensor, ""]:
         """Mean cross-entropy of the targets over the full catalogue, each row times its weight.
+
+        `correct` makes a second weight from the chances of some targets and the targets themselves, both of shape
+        (row,), for whom a weight depends on the chance that this pass finds; no gradient flows through it.
 
         Memory is one chunk of scores, whatever the number of rows: gradients are formed chunk by chunk in the forward
         pass, in the three matrix products that a plain implementation needs too.
         """
         weights = torch.ones_like(states[:, 0]) if weights is None else weights
         return _CrossEntropy.apply(
-            states, self.weight, self.bias, targets, weights / max(len(targets), 1)
+            states, self.weight, self.bias, targets, weights / max(len(targets), 1), correct
         )
 
     def at(
@@ -43,6 +49,12 @@ class Catalogue(nn.Linear):
         # Not weight[items]: its gradient is summed in the order that threads come by.
         weight, bias = embedding(items, self.weight), embedding(items, self.bias[:, None])
         return (states * weight).sum(-1) + bias.squeeze(-1)
+
+    def mean_square(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, ""]:
+        """Mean square of the scores of all items, without making them: s'(W'W)s + 2 s'(W'b) + b'b over the items."""
+        square, cross = self.weight.T @ self.weight, self.weight.T @ self.bias
+        found = ((states @ square + 2 * cross) * states).sum(1) + self.bias @ self.bias
+        return found.mean() / self.out_features
 
     @torch.no_grad()
     def best(self, states: Float[Tensor, "row dim"]) -> Int[Tensor, " row"]:
@@ -59,7 +71,7 @@ def best(
     """Find the item with the highest `W s + b` for each state, a chunk of states at a time."""
     if not len(states):
         return states.new_empty(0, dtype=torch.long)
-    chunks = states.split(_rows(states, weight))
+    chunks = states.split(rows_per_chunk(states, weight))
     return torch.cat([torch.addmm(bias, chunk, weight.T).argmax(1) for chunk in chunks])
 
 
@@ -67,16 +79,17 @@ class _CrossEntropy(torch.autograd.Function):
     """Cross-entropy whose gradients are made together with its value, while a chunk of scores is at hand."""
 
     @staticmethod
-    def forward(ctx, states, weight, bias, targets, weights):
+    def forward(ctx, states, weight, bias, targets, weights, correct=None):
         gradients = _Gradients(states, weight, bias) if any(ctx.needs_input_grad) else None
         loss = states.new_zeros(())
-        step = _rows(states, weight)
+        step = rows_per_chunk(states, weight)
         for first in range(0, len(states), step):
             part = slice(first, first + step)
             scores = torch.addmm(bias, states[part], weight.T)
             chances = torch.softmax(scores, 1, out=scores)
             index, share = targets[part, None].long(), weights[part]
             chosen = chances.gather(1, index).squeeze(1)
+            share = correct(chosen, index.squeeze(1)) * share if correct else share
             # Below the smallest normal float the value (not the gradient) saturates, at 87 nats.
             loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
             if gradients:
@@ -89,7 +102,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx, slope):
         states, weight, bias = ctx.saved_tensors
-        return states * slope, weight * slope, bias * slope, None, None
+        return states * slope, weight * slope, bias * slope, None, None, None
 
 
 class _Gradients:
@@ -106,6 +119,6 @@ class _Gradients:
         self.bias += errors.sum(0)
 
 
-def _rows(states: Tensor, weight: Tensor) -> int:
-    """How many rows of scores fit into one chunk."""
+def rows_per_chunk(states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"]) -> int:
+    """Say how many rows of scores over all items fit into one chunk."""
     return max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // len(weight))

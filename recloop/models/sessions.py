@@ -10,6 +10,11 @@ def lengths(session: Int[Tensor, "batch time"], padding: int) -> Int[Tensor, " b
     return (session != padding).sum(1)
 
 
+def trimmed(session: Int[Tensor, "batch time"], padding: int) -> Int[Tensor, "batch shorter"]:
+    """Leave out the positions at the end where every session is padded, but for the first one."""
+    return session[:, : max(int(lengths(session, padding).max()), 1)]
+
+
 def last(
     states: Float[Tensor, "batch time dim"], session: Int[Tensor, "batch time"], padding: int
 ) -> Float[Tensor, "batch dim"]:

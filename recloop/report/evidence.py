@@ -10,10 +10,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from recloop.evaluation import marks
 from recloop.evaluation.metrics import BY_SYSTEM
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.report import sweeps
 
+CURVE = {
+    **dict.fromkeys(["dataset", "model"], pl.String),
+    **dict.fromkeys(["seed", "update"], pl.Int64),
+    **dict.fromkeys(["epoch", "loss", "valid_ndcg10"], pl.Float64),
+}
 REPORTED = {"k": pl.Int64, "value": pl.Float64, "significant": pl.Boolean}
 
 
@@ -28,6 +34,7 @@ class Evidence:
         reported: the printed numbers, one row per cell.
         splits: split.json of each data set by its hash, with the counts of its items under `item_counts`.
         not_run: reasons by data set or by model, where something was left out on purpose.
+        runs: run.json of every training, with its curve.csv beside it.
     """
 
     study: Mapping
@@ -36,6 +43,7 @@ class Evidence:
     reported: pl.DataFrame
     splits: Mapping[str, Mapping]
     not_run: Mapping[str, str]
+    runs: tuple[Path, ...] = ()
 
     @classmethod
     def gather(
@@ -59,9 +67,12 @@ class Evidence:
         """
         by_hash = {split["hash"]: split for split in map(read_split, splits)}
         counts = {name: split["item_counts"] for name, split in by_hash.items()}
-        results = Results(scores, counts, study.get("evaluation", {}).get("novel_share", 0.9))
+        evaluation, runs = study.get("evaluation", {}), tuple(map(Path, runs))
+        folders = {name: split["folder"] for name, split in by_hash.items()}
+        share, earned = evaluation.get("novel_share", 0.9), evaluation.get("rewards")
+        results = Results(scores, counts, share, earned, folders)
         printed = read_reported(reported) if reported else pl.DataFrame()
-        return cls(study, tier, results, printed, by_hash, refusals(runs))
+        return cls(study, tier, results, printed, by_hash, refusals(runs), runs)
 
     @cached_property
     def sampling(self) -> Sampling:
@@ -76,6 +87,11 @@ class Evidence:
         )
         rows = cells.select("dataset", "model", "metric", "k", "value").iter_rows()
         return {Quantity(*cell): value for *cell, value in rows}
+
+    @cached_property
+    def curves(self) -> pl.DataFrame:
+        """Losses and validation scores of every training over its updates, columns as in `CURVE`."""
+        return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
 
     def data(self, dataset: str) -> Mapping:
         """Say what the tier uses for a data set; empty where it uses nothing."""
@@ -112,7 +128,7 @@ class Evidence:
         if not self.results.seeds(dataset, [model]):
             return self.why_model(dataset, model)
         if not len(self.results.values(quantity)):
-            return f"{metric}@{k} was not computed"
+            return marks.why_absent(metric) or f"{metric}@{k} was not computed"
         counted = self.results.item_counts(dataset) is not None
         uncounted = metric in (*BY_SYSTEM, "Novelty") and not counted
         return "its split.json was not given" if uncounted else None
@@ -144,6 +160,17 @@ def refusals(runs: Iterable[Path]) -> dict[str, str]:
     records = [json.loads(Path(run).read_text()) for run in runs]
     refused = [record for record in records if record.get("not_run")]
     return {f"{record['dataset']}/{record['model']}": record["not_run"] for record in refused}
+
+
+def read_curve(run: Path) -> pl.DataFrame:
+    """Read the curve.csv beside a run.json; no rows where a run has none."""
+    place = run.with_name("curve.csv")
+    if not place.exists():
+        return pl.DataFrame(schema=CURVE)
+    record = json.loads(run.read_text())
+    named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
+    rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
 
 
 def read_split(path: Path) -> dict:

@@ -9,6 +9,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -23,6 +24,10 @@ HEIGHTS = {"lines": 1.35, "bars": 1.4, "dots": 1.6, "curves": 1.75}
 LEGEND = 1.2  # beside curves
 EMPTY = 0.4  # a panel that was not run
 LETTER = 0.062  # width of a letter of a tick label
+GAIN = 0.25  # height of a row with gains
+AROUND = 0.95  # what stands above and below these rows
+LONG = 11  # letters of a metric that need a smaller label
+TICKS = 10  # places of curves that can all be named
 MARKERS = "os^D"
 CURVES = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]  # filled, as seaborn asks
 PALETTE = sns.color_palette("colorblind")
@@ -65,11 +70,17 @@ class Row:
     height: float
 
     def axes(
-        self, count: int, left: float, gap: float, below: float = 0.33, right: float = 0.07
+        self,
+        count: int,
+        left: float,
+        gap: float,
+        below: float = 0.33,
+        right: float = 0.07,
+        above: float = 0.22,
     ) -> list[Axes]:
         """Put axes side by side below the title, with room for labels at the left and below."""
         width = (WIDTH - left - right - gap * (count - 1)) / count
-        bounds = (self.bottom + below, width, self.height - below - 0.22)
+        bounds = (self.bottom + below, width, self.height - below - above)
         places = [(left + (width + gap) * number, *bounds) for number in range(count)]
         total = self.figure.get_figheight()
         scale = (WIDTH, total, WIDTH, total)
@@ -107,8 +118,10 @@ def draw(plot: Plot) -> Figure:
 
 def height(panel: Panel, plot: Plot) -> float:
     """Say how high a panel is, in inches; one that was not run needs a line only."""
-    values = plot.data.filter(panel=panel.letter)["value"]
-    return HEIGHTS[panel.kind] if values.drop_nulls().len() else EMPTY
+    data = plot.data.filter(panel=panel.letter).drop_nulls("value")
+    if data.is_empty():
+        return EMPTY
+    return HEIGHTS.get(panel.kind) or AROUND + GAIN * data["label"].n_unique()
 
 
 def wrapped(stamp: str, width: int = 92) -> list[str]:
@@ -133,7 +146,7 @@ def draw_panel(panel: Panel, plot: Plot, row: Row) -> None:
         )
         return
     kinds: dict[str, Callable] = {"lines": draw_lines, "bars": draw_bars, "dots": draw_dots}
-    kinds |= {"curves": draw_curves}
+    kinds |= {"curves": draw_curves, "gains": draw_gains}
     kinds[panel.kind](panel, data.to_pandas(), row)
 
 
@@ -142,10 +155,14 @@ def draw_lines(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     axes = row.axes(len(panel.metrics), left=0.52, gap=0.56)
     for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
         name, k = split(metric)
-        mine = data[(data["metric"] == name) & (data["k"] == k)]
+        mine = data[(data["metric"] == name) & (data["k"] == k)].dropna(subset=["value"])
         style = {"color": PALETTE[number], "marker": MARKERS[number % 4], "errorbar": "sd"}
-        sns.lineplot(mine, x="place", y="value", ax=ax, err_kws={"linewidth": 0}, **style)
+        if len(mine):
+            sns.lineplot(mine, x="place", y="value", ax=ax, err_kws={"linewidth": 0}, **style)
+        else:
+            ax.text(0.5, 0.5, "no such events", transform=ax.transAxes, ha="center", fontsize=7)
         ax.set(xlabel=panel.axis, ylabel=labels.formula(name, k))
+        ax.yaxis.label.set_size(8 if len(metric) < LONG else 6.5)
         ax.locator_params(axis="y", nbins=4)
         ax.xaxis.labelpad = 1
         sns.despine(ax=ax)
@@ -162,7 +179,11 @@ def draw_curves(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     style |= {"markersize": 3, "markeredgewidth": 0}
     sns.lineplot(data, x="place", y="value", hue="label", style="label", ax=ax, **style)
     ax.set(xlabel=panel.axis, ylabel=panel.measure)
-    ax.set_xticks(sorted(data["place"].unique()))
+    places = sorted(data["place"].unique())
+    if len(places) <= TICKS:
+        ax.set_xticks(places)
+    else:
+        ax.locator_params(axis="x", nbins=4)
     ax.locator_params(axis="y", nbins=5)
     ax.xaxis.labelpad = 1
     place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
@@ -206,3 +227,32 @@ def draw_dots(panel: Panel, data: pd.DataFrame, row: Row) -> None:
     if panel.baseline:
         style = {"color": PALETTE[3], "fontsize": 7, "ha": "right", "va": "top"}
         row.write(0.98, row.height - 0.05, f"– – {panel.baseline}", **style)
+
+
+def draw_gains(panel: Panel, data: pd.DataFrame, row: Row) -> None:
+    """Draw gains over the baseline, a row per label, in it a dot per series with its interval."""
+    names, kinds = (list(dict.fromkeys(data[column])) for column in ("label", "series"))
+    left = 0.1 + LETTER * max(map(len, names))
+    (ax,) = row.axes(1, left=left, gap=0.0, above=0.58)
+    for number, kind in enumerate(kinds):
+        mine = data[data["series"] == kind].dropna(subset=["value"])
+        offset = 0.7 * ((number + 0.5) / len(kinds) - 0.5)
+        rows = np.array([names.index(name) for name in mine["label"]]) + offset
+        reach = [mine["value"] - mine["low"], mine["high"] - mine["value"]]
+        style = {
+            "color": PALETTE[number],
+            "fmt": CURVES[number],
+            "markersize": 3,
+            "elinewidth": 0.8,
+        }
+        ax.errorbar(mine["value"], rows, xerr=reach, label=kind, linestyle="none", **style)
+    ax.axvline(0, color="0.3", linestyle="--", linewidth=0.8)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    text = f"change of {panel.measure} against {panel.baseline}"
+    ax.set_xlabel(text, fontsize=7, loc="right")
+    ax.locator_params(axis="x", nbins=5)
+    ax.xaxis.labelpad = 1
+    place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "fontsize": 6, "ncols": 3}
+    ax.legend(frameon=False, handletextpad=0.2, columnspacing=0.8, borderaxespad=0.2, **place)
+    sns.despine(ax=ax)

@@ -10,7 +10,7 @@ from recloop.report.evidence import Evidence
 OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
 SHORT = {"Repetitiveness": "R"}
 WHOLE = ("sequences", "items", "interactions", "vocabulary")
-DIGITS = {"Repetitiveness": 2, "Novelty": 2} | dict.fromkeys(WHOLE, 0)
+DIGITS = {"Repetitiveness": 2, "Novelty": 2, "Reward": 1} | dict.fromkeys(WHOLE, 0)
 OF_TURNS = re.compile(r"(SR|NDCG@\d+)(_\w+)?")  # metrics whose k is a turn
 
 
@@ -43,14 +43,21 @@ def metric(name: str, k: int | None = None) -> str:
 def count(name: str) -> str:
     """Write what is counted of a data set: #train users."""
     words = name.replace("_", " ")
+    if "_per_" in name:
+        return words
     return f"{words} sequence" if name in ("shortest", "longest") else f"#{words}"
 
 
 def formula(name: str, k: int) -> str:
-    """Write a metric for a figure, what follows its underscore as an index; of `gain (true)` what is in brackets."""
+    """Write a metric for a figure, what follows its underscores as an index; of `gain (true)` what is in brackets."""
     if bracket := re.search(r"\((.+)\)", name):
         return bracket[1]
-    return re.sub(r"_(\w+)@", r"$_\\mathrm{\1}$@", metric(name, k))
+    return re.sub(r"_(\w+)@", lambda found: f"$_\\mathrm{{{spaced(found[1])}}}$@", metric(name, k))
+
+
+def spaced(text: str) -> str:
+    """Part the words of an index: `purchase_new` is no index of an index."""
+    return text.replace("_", "\\ ")
 
 
 def digits(name: str) -> int:

@@ -13,11 +13,12 @@ from recloop.report.tables import split
 
 POINT = {
     **dict.fromkeys(["panel", "dataset", "source", "stand_in", "model", "label"], pl.String),
+    "series": pl.String,
     "place": pl.Float64,
     "metric": pl.String,
     "k": pl.Int64,
     "seed": pl.Int64,
-    "value": pl.Float64,
+    **dict.fromkeys(["value", "low", "high"], pl.Float64),
     "not_run": pl.String,
 }
 
@@ -27,7 +28,7 @@ class Panel:
     """One part of a figure.
 
     `lines` over a swept keyword, a panel per metric; `curves` of several runs over turns or a keyword; `bars` side by
-    side; `dots` one below the other.
+    side; `dots` one below the other; `gains` of several series over a baseline, with their intervals.
     """
 
     letter: str
@@ -114,21 +115,20 @@ def points(
     evidence: Evidence, letter: str, dataset: str, metrics: list[str], places: list[tuple]
 ) -> list[dict]:
     """Read the values of runs, one row per seed, or one that says why there is none."""
-    origin = {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
     rows = []
     for place, model, label in places:
         for metric, k in map(split, metrics):
-            found = {
-                "panel": letter,
-                "dataset": dataset,
-                **origin,
-                "model": model,
-                "label": label,
-                "place": place,
-            }
-            values = valued(evidence, Quantity(dataset, model, metric, k))
-            rows += [found | {"metric": metric, "k": k} | value for value in values]
+            quantity = Quantity(dataset, model, metric, k)
+            found = about(evidence, letter, quantity, label) | {"place": place}
+            rows += [found | value for value in valued(evidence, quantity)]
     return rows
+
+
+def about(evidence: Evidence, letter: str, quantity: Quantity, label: str | None) -> dict:
+    """Say where a point stands and on which data it was measured."""
+    source, stand_in = evidence.source(quantity.dataset), evidence.stand_in(quantity.dataset)
+    place = {"panel": letter, "source": source, "stand_in": stand_in, "label": label}
+    return place | quantity._asdict()
 
 
 def valued(evidence: Evidence, quantity: Quantity) -> list[dict]:

@@ -15,19 +15,8 @@ from recloop.evaluation import metrics, significance
 from recloop.evaluation.results import Quantity
 from recloop.report import labels
 from recloop.report.evidence import Evidence
+from recloop.report.sizes import size
 
-LEARNED = (
-    "train",
-    "valid",
-)  # the papers print no validation part; it comes out of what they train on
-PARTS = {
-    "train_users": ("sessions", LEARNED),
-    "test_users": ("sessions", ("test",)),
-    "train_images": ("pools", LEARNED),
-    "test_images": ("pools", ("test",)),
-    "train_triplets": ("captions", LEARNED),
-    "test_triplets": ("captions", ("test",)),
-}
 PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
 CELL = {
     **dict.fromkeys(
@@ -233,24 +222,8 @@ def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict
         "model": "",
         "column": labels.count(metric),
         "metric": metric,
-        "digits": 0,
+        "digits": 2 if "_per_" in metric else 0,
     }
     value = size(evidence.split(dataset), metric)
     ours = {"ours": value} if value is not None else {"not_run": evidence.why_dataset(dataset)}
     return found | ours | in_print(evidence, exhibit, Quantity(dataset, "", metric, None))
-
-
-def size(split: Mapping | None, metric: str) -> float | None:
-    """Read a count of the whole data set off its split."""
-    if split is None:
-        return None
-    if metric == "items":
-        return float(split.get("items", len(split["item_counts"])))
-    if metric in ("shortest", "longest"):
-        ends = split.get("lengths")
-        return float(ends[metric == "longest"]) if ends else None
-    if metric in PARTS:
-        counted, parts = PARTS[metric]
-        return float(sum(split[counted].get(part, 0) for part in parts))
-    name = {"sequences": "sessions"}.get(metric, metric)
-    return float(sum(split["counts"][part][name] for part in ("train", "valid", "test")))

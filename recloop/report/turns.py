@@ -5,6 +5,7 @@ An entry has `panels`, each with `models` and perhaps a `title` and a `reference
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from string import ascii_lowercase
 
@@ -42,7 +43,8 @@ def group(
         for measure in measures
     ]
     reference = panel.get("reference")
-    rows = tables.marked(evidence, rows, reference) if reference else rows
+    tested = reference and entry.get("tested", True)
+    rows = tables.marked(evidence, rows, reference) if tested else rows
     below = measures if reference in panel["models"] and entry.get("improvement") else []
     return rows + [improved(evidence, name, panel, dataset, *measure) for measure in below]
 
@@ -64,14 +66,18 @@ def improved(
 
 
 def changes(evidence: Evidence, entry: Mapping, name: str) -> Table:
-    """Set variants beside their reference, with the paired change of each metric in a column of its own."""
+    """Set variants beside their reference, with the paired change of each metric in a column of its own.
+
+    `tested: false` in the entry says that variants were judged on other events, so that none can be paired.
+    """
     table = grouped(evidence, entry, name)
     references = {panel["title"]: panel["reference"] for panel in entry["panels"]}
     moved = [
         change(evidence, row, references[row["group"]]) for row in table.cells.iter_rows(named=True)
     ]
     cells = pl.concat([table.cells, pl.DataFrame(moved, schema=CELL)])
-    return tables.table(evidence, entry, name, cells)
+    table = tables.table(evidence, entry, name, cells)
+    return table if entry.get("tested", True) else replace(table, reference=None)
 
 
 def change(evidence: Evidence, row: Mapping, reference: str) -> dict:

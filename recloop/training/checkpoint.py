@@ -39,11 +39,18 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def pack(
-    model: nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    extra: dict[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Name every tensor that decides how training goes on: weights, optimiser, best weights, random state."""
+    """Name every tensor that decides how training goes on: weights, optimiser, best weights, random state.
+
+    What a loop carries besides is `extra`; it is found again `below(tensors, "extra")`.
+    """
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    tensors |= {f"extra/{name}": tensor for name, tensor in (extra or {}).items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {
             f"optimiser/{index}/{name}": torch.as_tensor(value) for name, value in state.items()

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from recloop.data.batches import Events, Sessions
+from recloop.data.users import Past, joined
+from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.models import build
 from recloop.training import checkpoint
@@ -24,11 +25,10 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
         device: cpu or cuda.
     """
     facts = data_facts(data["sessions"], settings, needs)
+    users = settings["training"].get("users", False)
     return {
         "make": maker(settings, facts),
-        "parts": {
-            part: Sessions.read(data["sessions"] / f"{part}.parquet") for part in ("train", "valid")
-        },
+        "parts": {part: read_part(data["sessions"], part, users) for part in ("train", "valid")},
         "items": facts["items"],
     }
 
@@ -42,7 +42,7 @@ def rank(
     top_k: int,
     device: str = "cpu",
 ) -> None:
-    """Rank the whole catalogue for every test event and keep ranks and lists.
+    """Rank the whole catalogue for every test event (or validation event, see `judged_on`) and keep ranks and lists.
 
     Args:
         data, settings, needs, device: as for `prepare`, perhaps with another `inference`.
@@ -50,40 +50,74 @@ def rank(
         into: parquet file, one row per test event.
         top_k: length of the lists.
     """
-    facts = data_facts(data["sessions"], settings, needs)
-    length = settings["training"]["length"]
-    events = Events.of(Sessions.read(data["sessions"] / "test.parquet"), length, facts["items"])
+    facts, training = data_facts(data["sessions"], settings, needs), settings["training"]
+    users = training.get("users", False)
+    sessions = read_part(data["sessions"], judged_on(settings), users)
+    events = Events.of(sessions, training["length"], facts["items"])
+    past = Past.of(sessions) if users else None
     if not tensors:
-        return write_lists(
-            into, events, *(np.empty(shape, np.int32) for shape in (0, 0, (0, top_k)))
-        )
+        return write_lists(into, events, Ranks.none(top_k), past)
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
-    found = rank_events(model.to(device), events, top_k, device)
-    return write_lists(into, events, found.better, found.tied, found.top)
+    return write_lists(into, events, rank_events(model.to(device), events, top_k, device), past)
 
 
-def write_lists(
-    into: Path, events: Events, better: np.ndarray, tied: np.ndarray, top: np.ndarray
-) -> None:
-    """Write one row per event, or an empty table with the same columns."""
-    rows = slice(0, len(better))
-    into.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(
+def judged_on(settings: dict) -> str:
+    """Name the part whose events are ranked for the tables: `test`, or `valid` in a twin that reports what it chose on.
+
+    Raises:
+        ValueError: another part.
+    """
+    part = settings["inference"].get("judged_on", "test")
+    if part not in ("test", "valid"):
+        raise ValueError(f"inference.judged_on={part!r}: expected test or valid")
+    return part
+
+
+def read_part(folder: Path, part: str, users: bool) -> Sessions:
+    """Read a part of a split, session by session or, for `users`, with a user's earlier sessions before it."""
+    return joined(folder, part) if users else Sessions.read(folder / f"{part}.parquet")
+
+
+def write_lists(into: Path, events: Events, ranks: Ranks, past: Past | None = None) -> None:
+    """Write one row per event in the order of session and position, or an empty table with the same columns.
+
+    Args:
+        into: parquet file.
+        events: what was asked.
+        ranks: of all events, or of none for a model that was not run.
+        past: what users had met in earlier sessions; with it come the columns `past` and `familiar`.
+    """
+    order = events.canonical()[: len(ranks)]
+    top_k, rows = ranks.top.shape[1], events.take(order)
+    ranks = ranks.take(order)
+    table = pl.DataFrame(
         {
-            "session": pl.Series(events.session[rows], dtype=pl.Int64),
-            "position": pl.Series(events.position[rows], dtype=pl.Int32),
-            "target": pl.Series(events.target[rows], dtype=pl.Int32),
-            "better": pl.Series(better, dtype=pl.Int32),
-            "tied": pl.Series(tied, dtype=pl.Int32),
-            "top": pl.Series(top, dtype=pl.Array(pl.Int32, top.shape[1])),
+            "session": pl.Series(rows.session, dtype=pl.Int64),
+            "position": pl.Series(rows.position, dtype=pl.Int32),
+            "target": pl.Series(rows.target, dtype=pl.Int32),
+            "better": pl.Series(ranks.better, dtype=pl.Int32),
+            "tied": pl.Series(ranks.tied, dtype=pl.Int32),
+            "top": pl.Series(ranks.top, dtype=pl.Array(pl.Int32, top_k)),
+            "purchase": pl.Series(rows.purchase > 0, dtype=pl.Boolean),
+            "repeated": pl.Series(rows.repeated(), dtype=pl.Boolean),
         }
-    ).write_parquet(into)
+    )
+    if past:
+        table = table.with_columns(
+            pl.Series("past", past.known(rows), dtype=pl.Boolean),
+            pl.Series(
+                "familiar", past.familiar(rows, ranks.top), dtype=pl.Array(pl.Boolean, top_k)
+            ),
+        )
+    into.parent.mkdir(parents=True, exist_ok=True)
+    table.write_parquet(into)
 
 
 def maker(settings: dict, facts: dict) -> Callable[[], nn.Module]:
-    """Give a function that makes the model; what it is asked with belongs to its keywords."""
-    return lambda: build(settings["model"] | settings["inference"], **facts)
+    """Give a function that makes the model; what it is asked with belongs to its keywords, but not on which part."""
+    asked = {name: value for name, value in settings["inference"].items() if name != "judged_on"}
+    return lambda: build(settings["model"] | asked, **facts)
 
 
 def data_facts(sessions: Path, settings: dict, needs: dict[str, Path]) -> dict:

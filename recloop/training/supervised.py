@@ -5,17 +5,20 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from recloop.data.batches import Batch, Events, Sessions, cut
-from recloop.evaluation.ranker import Diverged
+from recloop.evaluation.ranker import Diverged, Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.evaluation.ranking import GAINS, expected_gain
 from recloop.training import checkpoint
+from recloop.training.schedule import Progress, Schedule
 from recloop.training.sequences import prepare, rank
 
 __all__ = ["Trainer", "prepare", "rank", "train"]
@@ -23,52 +26,12 @@ __all__ = ["Trainer", "prepare", "rank", "train"]
 SELECTION_CUTOFF = 10  # models are selected by NDCG@10 on the validation part, all of them
 
 
-@dataclass
-class Progress:
-    """How far a training is: what its checkpoint says besides tensors.
-
-    Attributes:
-        update: optimiser steps done.
-        best: highest validation NDCG@10 so far, and `best_update`, when it was.
-        stale: validations since then.
-        curve: one row per validation.
-        loss: sum of the losses since the last validation, over `counted` updates.
-        seconds: time spent, over all resumptions.
-    """
-
-    update: int = 0
-    best: float = -1.0
-    best_update: int = 0
-    stale: int = 0
-    curve: list[dict] = field(default_factory=list)
-    loss: float = 0.0
-    counted: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Settings of the loop.
-
-    Attributes:
-        learning_rate: of Adam.
-        batch_size: targets per update, on average; whole pieces of sessions make a batch.
-        epochs: most passes over the training part.
-        patience: validations without a better NDCG@10 before it stops.
-        validate_every: updates between validations; None for once per epoch.
-        clip_norm: largest norm of the gradient; None for no limit.
-    """
-
-    learning_rate: float
-    batch_size: int
-    epochs: int
-    patience: int
-    validate_every: int | None
-    clip_norm: float | None
-
-
 class Trainer:
     """One training: a model, its data, its schedule and the place of its checkpoint.
+
+    A loop over something else than pieces of sessions has its own `count`, `batches`, `loss_of` and `ranks`; what it
+    carries from one update to the next goes through `tensors` and `restore`. It sets what these need before it calls
+    this constructor, which may resume.
 
     Args:
         model: has `loss(batch)` and `score(session)`.
@@ -96,11 +59,15 @@ class Trainer:
         self.seed, self.path, self.tell, self.device = seed, path, tell, device
         self.optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate, fused=True)
         self.progress, self.best, self.stopping = Progress(), {}, False
-        self.targets = int((pieces.following != events.padding).sum())
-        self.rows = max(1, round(schedule.batch_size * len(pieces) / self.targets))
-        self.epoch_updates = -(-len(pieces) // self.rows)
+        self.count()
         if path and path.exists():
             self.resume()
+
+    def count(self) -> None:
+        """Set `targets`, the targets of an epoch, and `epoch_updates`, its updates."""
+        self.targets = int((self.pieces.following != self.events.padding).sum())
+        self.rows = max(1, round(self.schedule.batch_size * len(self.pieces) / self.targets))
+        self.epoch_updates = -(-len(self.pieces) // self.rows)
 
     def fit(self) -> dict[str, Tensor]:
         """Train until the best validation score is old or the epochs are over; give the best weights."""
@@ -121,20 +88,51 @@ class Trainer:
         return self.best
 
     def batches(self) -> Iterator[Tensor]:
-        """Give the rows of each batch, in an order that depends only on seed and epoch."""
+        """Give the rows of each batch from this update on; they depend only on the seed and on epoch or update."""
+        if self.schedule.draws == "independent":
+            return self.independent_batches()
+        return self.shuffled_batches()
+
+    def shuffled_batches(self) -> Iterator[Tensor]:
+        """Give each piece once per epoch, in an order that depends only on seed and epoch."""
         done, skip = divmod(self.progress.update, self.epoch_updates)
         for epoch in range(done, self.schedule.epochs):
-            order = torch.randperm(
-                len(self.pieces),
-                generator=torch.Generator().manual_seed(self.seed * 1_000_003 + epoch),
-            )
+            order = torch.randperm(len(self.pieces), generator=self.chance(epoch))
             yield from order.split(self.rows)[skip if epoch == done else 0 :]
 
-    def learn(self, rows: Tensor) -> None:
+    def independent_batches(self) -> Iterator[Tensor]:
+        """Draw each batch from all pieces, whatever was drawn before."""
+        for update in range(self.progress.update, self.last_update):
+            yield torch.randint(len(self.pieces), (self.rows,), generator=self.chance(update))
+
+    def chance(self, number: int) -> torch.Generator:
+        """Seed a generator with the run's seed and a number, so that a resumed training meets the same."""
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+
+    def loss_of(self, rows: Any) -> Float[Tensor, ""]:
+        """Compute the loss of one of the `batches`."""
+        return self.model.loss(self.pieces.take(rows, self.device))
+
+    def ranks(self) -> Ranks:
+        """Rank the validation events."""
+        return rank_events(self.model, self.events, 0, self.device)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name what the checkpoint holds beside the model, its optimiser and the state of chance."""
+        return {}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put `tensors`, which come on the CPU, back to their places."""
+
+    def learn(self, rows: Any) -> None:
         """Make one update."""
+        if self.switches and self.progress.update == self.model.warm_up:
+            self.optimiser = torch.optim.Adam(
+                self.model.parameters(), lr=self.schedule.second_rate, fused=True
+            )
         self.model.train()
         self.optimiser.zero_grad()
-        loss = self.model.loss(self.pieces.take(rows, self.device))
+        loss = self.loss_of(rows)
         loss.backward()
         if self.schedule.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip_norm)
@@ -142,6 +140,11 @@ class Trainer:
         self.progress.loss += loss.item()
         self.progress.counted += 1
         self.progress.update += 1
+
+    @property
+    def switches(self) -> bool:
+        """Say whether a second optimiser takes over after the warm-up."""
+        return self.schedule.second_rate is not None and hasattr(self.model, "warm_up")
 
     def due(self) -> bool:
         """Say whether this update is followed by a validation."""
@@ -155,7 +158,7 @@ class Trainer:
     def validate(self) -> None:
         """Rank the validation events, keep the weights if they are the best, write the checkpoint."""
         done = self.progress
-        ranks = rank_events(self.model, self.events, 0, self.device)
+        ranks = self.ranks()
         score = (
             expected_gain(ranks.better, ranks.tied, SELECTION_CUTOFF, GAINS["NDCG"]).mean().item()
         )
@@ -190,7 +193,7 @@ class Trainer:
     def keep(self) -> None:
         """Write the checkpoint."""
         if self.path:
-            tensors = checkpoint.pack(self.model, self.optimiser, self.best)
+            tensors = checkpoint.pack(self.model, self.optimiser, self.best, self.tensors())
             checkpoint.save(self.path, tensors, asdict(self.progress))
 
     def resume(self) -> None:
@@ -198,6 +201,10 @@ class Trainer:
         tensors, facts = checkpoint.load(self.path)
         self.best = checkpoint.unpack(tensors, self.model, self.optimiser)
         self.progress = Progress(**facts)
+        self.restore(checkpoint.below(tensors, "extra"))
+        if self.switches and self.progress.update > self.model.warm_up:
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.schedule.second_rate
         self.tell(f"goes on after update {self.progress.update}")
 
 
@@ -252,15 +259,28 @@ def train(
 
     def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
         torch.manual_seed(seed)
-        schedule = Schedule(rate, epochs=epochs, **{name: training[name] for name in SCHEDULE})
+        schedule = Schedule.of(training, rate, epochs)
         return Trainer(make().to(device), pieces, events, schedule, seed, path, tell, device)
 
-    rates = training["learning_rate"]
-    tried = (
-        tune(trainer, rates, training["tuning_epochs"], side / "tuning.json")
-        if len(rates) > 1
-        else []
-    )
+    return fit_tuned(trainer, training, side)
+
+
+def fit_tuned(
+    trainer: Callable[[float, int, Path | None], Trainer], training: dict, side: Path
+) -> tuple[dict[str, Tensor], dict]:
+    """Try the learning rates if there are several, then train with the best.
+
+    Args:
+        trainer: makes a training from a rate, a number of epochs and the place of its checkpoint.
+        training: `learning_rate`, `tuning_epochs` and `epochs`.
+        side: folder for checkpoints.
+
+    Returns:
+        The best weights and the facts for the record.
+    """
+    rates, tried = training["learning_rate"], []
+    if len(rates) > 1:
+        tried = tune(trainer, rates, training["tuning_epochs"], side / "tuning.json")
     rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
     chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
     weights, done = chosen.fit(), chosen.progress
@@ -274,9 +294,6 @@ def train(
         "targets_per_second": done.update / chosen.epoch_updates * chosen.targets / done.seconds,
         "not_run": None,
     }
-
-
-SCHEDULE = ("batch_size", "patience", "validate_every", "clip_norm")
 
 
 def tune(trainer: Callable, rates: list[float], epochs: int, path: Path) -> list[dict]:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloop.data.batches import Events, Sessions, cut
+from recloop.data.batches import Events, Sessions, cut, previous
 
 PADDING = 50
 stories = st.lists(st.lists(st.integers(0, PADDING - 1), max_size=13), min_size=1, max_size=6)
@@ -111,3 +111,34 @@ def test_a_sample_is_the_same_for_a_seed_and_keeps_the_order(sessions):
 def test_a_sample_of_all_is_all(sessions, number):
     events = Events.of(sessions(*[list(range(9))] * 9), 5, PADDING)
     assert events.sample(number, seed=1) is events
+
+
+@hypothesis
+@given(items=st.lists(st.integers(0, 5), max_size=20))
+def test_previous_place_of_each_item(items):
+    found = previous(np.array(items, int))
+    for at, item in enumerate(items):
+        before = [place for place in range(at) if items[place] == item]
+        assert found[at] == (before[-1] if before else -1)
+
+
+@hypothesis
+@given(rows=filled, earlier=st.integers(0, 4))
+def test_a_target_is_repeated_if_its_own_session_has_it_already(sessions, rows, earlier):
+    """The first items of each row belong to earlier sessions of the same user."""
+    told = sessions(*[[item % 4 for item in row] for row in rows])
+    told.before[:] = np.minimum(earlier, np.diff(told.offsets))
+    told.first_target[:] = told.before + 1
+    events = Events.of(told, 3, PADDING)
+    for at, again in enumerate(events.repeated()):
+        index, position = events.index[at], events.position[at]
+        assert again == (told.items[index] in told.items[index - position : index])
+
+
+def test_events_of_any_loop_have_one_order(sessions):
+    events = Events.of(sessions([1, 2, 3], [4, 5], [6, 7, 8]), 5, PADDING)
+    mixed = events.take(np.array([4, 1, 3, 0, 2]))
+    ordered = mixed.take(mixed.canonical())
+    for name in ("session", "position", "target", "index"):
+        assert np.array_equal(getattr(ordered, name), getattr(events, name))
+    assert torch.equal(ordered.prefixes(slice(None)), events.prefixes(slice(None)))

@@ -1,4 +1,4 @@
-"""Filters by count, sample and period, once and until nothing changes."""
+"""Filters by count, sample, period and repetition, once and until nothing changes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recloop.data.filters import FilterError, apply
+from recloop.data.sessions import cut
 
 DEFAULTS = {
     "sample_sessions": None,
     "period": None,
     "min_item_events": 1,
     "min_session_events": 1,
+    "min_user_sessions": 1,
+    "sessions": {"by": "user", "gap_minutes": None, "events": None},
     "repeat": "once",
 }
 DAY = 86_400_000
@@ -77,6 +80,33 @@ def test_a_sample_larger_than_the_data_is_the_data():
     assert _filter(_events("ab", "c"), "sample", sample_sessions=9) == ["ab", "c"]
 
 
+def _of_users(*users: str, each: int) -> pl.DataFrame:
+    """Make one user per text, one item per letter, cut after every `each` events."""
+    events = _events(*users).with_columns(pl.col("session").alias("user"), given=None)
+    return cut(events, "count", each=each)
+
+
+def test_users_with_few_sessions_go():
+    events = _of_users("abcd", "ab", "abcde", each=2)
+    assert _filter(events, "users", min_user_sessions=2) == ["ab", "cd", "ab", "cd", "e"]
+    with pytest.raises(FilterError, match=r"sessions \(10 events\) -> users \(0 events\)"):
+        _filter(events, "sessions", "users", min_session_events=2, min_user_sessions=3)
+
+
+def test_users_lose_sessions_until_nothing_changes():
+    events = _of_users("abab", "abab", "abxx", "xcca", each=2)
+    order = ("items", "sessions", "users")
+    minima = {**MINIMA, "min_item_events": 3, "min_user_sessions": 2}
+    assert _filter(events, *order, **minima) == ["ab"] * 5 + ["xx"]
+    assert _filter(events, *order, **minima, repeat="until_stable") == ["ab"] * 4
+
+
+def test_repeats_go_before_sessions_are_cut():
+    events = _of_users("aabbca", "aab", each=2)
+    by_count = {"by": "count", "gap_minutes": None, "events": 2}
+    assert _filter(events, "repeats", sessions=by_count) == ["ab", "ca", "ab"]
+
+
 def test_a_period_ends_before_its_last_day():
     events = _events("abcd", days=[0, 1, 2, 3])
     assert _filter(events, "period", period=["1970-01-02", "1970-01-04"]) == ["bc"]
@@ -85,6 +115,9 @@ def test_a_period_ends_before_its_last_day():
 def test_faults_are_told():
     with pytest.raises(FilterError, match=r"read \(3 events\) -> items \(0 events\)"):
         _filter(_events("abc"), "items", min_item_events=2)
+    nobody = _events("ab").with_columns(user=pl.lit(None, pl.UInt32))
+    with pytest.raises(FilterError, match="users needs the user of every event"):
+        _filter(nobody, "users", min_user_sessions=2)
     with pytest.raises(FilterError, match="needs the time"):
         _filter(_events("ab"), "period", period=["2012-06-01", "2012-06-08"])
     with pytest.raises(FilterError, match="earlier date first"):

@@ -94,6 +94,26 @@ def test_the_last_events_of_whole_histories_are_kept(tables):
     assert pl.read_parquet(into / "test.parquet")["item"].to_list() == [[1, 0]] * 2
 
 
+def test_sequences_without_times_become_sessions_of_users(tmp_path):
+    sequences = {"ann": "aabcdabcdabce", "bob": "abcd"}
+    rows = [(user, letter) for user, text in sequences.items() for letter in text]
+    events = pl.LazyFrame(rows, schema=["user", "item"], orient="row").with_columns(
+        position=pl.int_range(pl.len()), event=pl.lit("play")
+    )
+    items = as_items(pl.DataFrame({"item": list("abcde")}))
+    write_tables(Reading(events, items), tmp_path / "tables")
+    settings = {
+        "sessions": {"by": "count", "events": 4},
+        "order": ["repeats", "users"],
+        "min_user_sessions": 3,
+    }
+    split = {"by": "last_session"}
+    record = prepare(tmp_path / "tables", tmp_path / "out", settings, split, 1, {})
+    parts = [pl.read_parquet(tmp_path / "out" / f"{part}.parquet") for part in record["counts"]]
+    assert [part["item"].to_list() for part in parts] == [[[0, 1, 2, 3]]] * 2 + [[[0, 1, 2, 4]]]
+    assert [step["sessions"] for step in record["steps"]] == [5, 4, 3]
+
+
 def test_kinds_that_the_source_lacks_stop(tables):
     with pytest.raises(SettingError, match="of which the source has none"):
         _prepare(tables, {"events": ["play"]})
@@ -109,6 +129,10 @@ def test_kinds_that_the_source_lacks_stop(tables):
         ({"sessions": {"by": "users"}}, SPLIT, r"Did you mean 'user'\?"),
         ({"repeat": "twice"}, SPLIT, "Known: once, until_stable"),
         ({"min_item_events": 3}, SPLIT, "order has no step 'items'"),
+        ({"min_user_sessions": 3}, SPLIT, "order has no step 'users'"),
+        ({"order": ["repeat"]}, SPLIT, r"Did you mean 'repeats'\?"),
+        ({"sessions": {"by": "count", "gap_minutes": 60}}, SPLIT, r"Cut by: gap, or drop"),
+        ({"sessions": {"events": 4}}, SPLIT, r"events does nothing .* cut by given. Cut by: count"),
         ({}, {"by": "sessions"}, r"Did you mean 'session'\?"),
         ({}, {"buy": "session"}, r"Did you mean 'by'\?"),
     ],

@@ -151,6 +151,68 @@ def test_lfm1b_takes_tracks_for_items_and_seconds_for_times(tmp_path):
     assert _bad(reading) == [("LFM-1b_LEs.txt", 3, "does not have 5 fields")]
 
 
+@pytest.mark.parametrize(
+    ("reader", "items"),
+    [("lfm1b_albums", [("7", "2"), ("8", "3")]), ("lfm1b_artists", [("2", None), ("3", None)])],
+)
+def test_lfm1b_takes_albums_or_artists_for_items(tmp_path, reader, items):
+    text = "5\t2\t7\t4\t11\n5\t3\t8\t5\t12\n5\t2\t7\t\t13\n5\t\t\t6\t14\n"
+    events, reading = _read(reader, tmp_path / "raw", {"LFM-1b_LEs.txt": text}, max_malformed=0.5)
+    first, second = (item for item, _ in items)
+    assert _rows(events, "item", "time") == [(first, 11_000), (second, 12_000), (first, 13_000)]
+    assert reading.items.select("item", "brand").rows() == items
+    kind = reader.removeprefix("lfm1b_").removesuffix("s")
+    assert _bad(reading) == [("LFM-1b_LEs.txt", 4, f"has no {kind}")]
+
+
+def test_reddit_log_reads_comments_with_times(tmp_path):
+    text = (
+        "username,subreddit,utc\n"
+        "ann,nfl,1482748113.0\nann,aww,1482748000\n"
+        ",nfl,1482748113.0\nbob,nfl,today\nbob,,1\nbob,nfl,-1.0\nbob,nfl\n"
+    )
+    files = {"reddit_data.csv": text}
+    events, reading = _read("reddit_log", tmp_path / "raw", files, max_malformed=0.9)
+    assert _rows(events, "user", "item", "time", "event") == [
+        ("ann", "aww", 1_482_748_000_000, "comment"),
+        ("ann", "nfl", 1_482_748_113_000, "comment"),
+    ]
+    assert reading.items.select("item", "title").rows() == [("aww", "aww"), ("nfl", "nfl")]
+    assert [line for _, line, _ in _bad(reading)] == [4, 5, 6, 7, 8]
+
+
+PIECES = (
+    "row,seq_length,next_id,seq_ids\r\n"
+    "0,14,99,1 50 1 50 1 50 1 50 1 50 1 50 1 50\r\n"  # no gap tells where 99 was
+    "1,5,51,1 1 50 1 1\r\n"  # too short for 15: the last piece of this user
+    "2,0,52,\r\n"  # 52 alone
+    "3,13,53,1 60 1 60 1 60 1 60 1 60 1 60 60\r\n"
+    "4,8,54,70 1 70 1 70 1 70 1\r\n"  # shares nothing but the common 1
+    "5,2,55,1 70\r\n"
+    "6,3,55,1 70\r\nx,1,55,1\r\n6,1,y,1\r\n6,2,55,1 b\r\n"
+)
+
+
+def test_reddit_sequences_puts_back_what_it_can_and_parts_users(tmp_path, monkeypatch):
+    from recloop.data.readers import reddit_sequences
+
+    monkeypatch.setattr(reddit_sequences, "COMMON", 1)
+    files = {"sequences.csv.gz": PIECES}
+    events, reading = _read("reddit_sequences", tmp_path / "raw", files, max_malformed=0.9)
+    pieces = events.group_by("user", "session", maintain_order=True).agg("item")
+    assert [" ".join(items) for items in pieces["item"]] == [
+        "1 50 1 50 1 50 1 50 1 50 1 50 1 50",
+        "1 51 1 50 1 51 1",
+        "52",
+        "1 60 1 60 1 60 1 60 1 60 1 60 53 60",
+        "70 1 70 1 70 1 70 1",
+        "1 70",
+    ]
+    assert [int(user[-1]) for user in pieces["user"]] == [1, 1, 2, 3, 4, 4]
+    assert events["time"].null_count() == events.height
+    assert [line for _, line, _ in _bad(reading)] == [8, 9, 10, 11]
+
+
 def test_amazon_scientific_joins_brand_by_title(tmp_path):
     texts = {
         "0": {"title": "Nut & bolt", "description": "['Strong.', 'Cheap.']", "brand": "Acme"},

@@ -1,4 +1,4 @@
-"""Cutting by given id, by user and by gap, on cases small enough to count by hand."""
+"""Cutting by given id, by user, by gap and by count, on cases small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloop.data.sessions import MINUTE, SessionError, as_lists, cut, keep_last
+from recloop.data.sessions import MINUTE, SessionError, as_lists, cut, drop_repeats, keep_last
 
 SCHEMA = {
     "given": pl.UInt32,
@@ -56,6 +56,19 @@ def test_a_gap_cuts_when_it_is_longer():
     assert _sessions(cut(events, "gap", gap_minutes=60)) == [[0, 1], [2], [3, 4]]
 
 
+def test_a_count_cuts_each_user_alone_and_needs_no_times():
+    events = _events(user=[0, 1, 0, 0, 1, 0, 0])
+    assert _sessions(cut(events, "count", each=2)) == [[0, 2], [3, 5], [6], [1, 4]]
+    assert _sessions(cut(events, "count", each=1)) == [[0], [2], [3], [5], [6], [1], [4]]
+
+
+def test_the_first_of_repeated_events_is_kept():
+    events = _events(given=[0, 0, 1, 1], user=[0, 0, 0, 1], minutes=[0, 1, 2, 3], items=[7] * 4)
+    by_user = drop_repeats(events, "user")
+    assert by_user.select("user", pl.col("time") // MINUTE).rows() == [(0, 0), (1, 3)]
+    assert drop_repeats(events, "given")["given"].to_list() == [0, 1]
+
+
 def test_the_last_events_are_kept():
     events = cut(_events(given=[0, 0, 0, 1, 2, 2]), "given")
     assert _sessions(keep_last(events, 2)) == [[1, 2], [3], [4, 5]]
@@ -91,6 +104,12 @@ def test_a_gap_needs_times_and_minutes():
         cut(_events(user=[0, 0]), "gap", gap_minutes=1)
     with pytest.raises(SessionError, match="gap_minutes: 60"):
         cut(_events(user=[0, 0], minutes=[1, 2]), "gap")
+
+
+@pytest.mark.parametrize("each", [None, 0])
+def test_a_count_needs_a_number(each):
+    with pytest.raises(SessionError, match="events: 4"):
+        cut(_events(user=[0, 0]), "count", each=each)
 
 
 @settings(max_examples=25, deadline=None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recloop.data.leakage import check
+from recloop.data.leakage import LeakageError, check
 from recloop.data.splits import WAYS, SplitError, split
 
 SHARES = [0.8, 0.1, 0.1]
@@ -67,6 +67,23 @@ def test_the_last_session_of_a_user_tests():
     assert _ids(parts) == [[1, 4, 5], [0], [2, 3]]
 
 
+def test_without_times_the_last_session_is_the_last_in_order():
+    users = ["a", "a", "b", "a", "b", "a", "c"]
+    sessions = _sessions([(user, [1, number], None) for number, user in enumerate(users)])
+    parts = split(sessions, "last_session")
+    assert _ids(parts) == [[0, 1, 2, 6], [3], [4, 5]]
+    check(parts, "last_session")
+    parts["train"], parts["valid"] = parts["valid"], parts["train"]
+    with pytest.raises(LeakageError, match="1 users have events in train later than a target of v"):
+        check(parts, "last_session")
+
+
+def test_times_of_some_sessions_only_are_no_order():
+    sessions = _sessions([("a", [1, 2], None), ("a", [1, 2], 5), ("a", [1, 2], 9)])
+    with pytest.raises(SplitError, match="last_session needs times"):
+        split(sessions, "last_session")
+
+
 def test_time_parts_by_the_start():
     starts = [90, 10, 20, 30, 40, 50, 60, 70, 80, 100]
     parts = split(_sessions([(None, [1, 2], start) for start in starts]), "time", SHARES)
@@ -91,7 +108,6 @@ def test_odd_shares_stop(shares):
     [
         ("time", "a", None, "needs times"),
         ("last_session", None, 1, "needs users"),
-        ("last_session", "a", None, "needs times"),
         ("session", None, 1, "leaves valid and test empty"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from recloop.evaluation import catalogue, evaluate, per_session
+from recloop.evaluation.metrics import Facts
 
 LISTS = pl.DataFrame(
     {
@@ -132,7 +133,7 @@ def test_ragged_and_empty_lists_are_refused():
 
 
 def test_novelty_of_an_event_needs_counts():
-    assert per_session(LISTS, "Novelty", 1, counts=COUNTS) == pytest.approx(
+    assert per_session(LISTS, "Novelty", 1, Facts(counts=COUNTS)) == pytest.approx(
         [-log2(0.9), (-log2(0.9) - log2(0.04)) / 2]
     )
     with pytest.raises(ValueError, match="needs counts"):

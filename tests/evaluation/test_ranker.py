@@ -95,3 +95,26 @@ def test_says_that_a_model_has_diverged(events):
         Diverged, match="NaN as a score: training has diverged; lower learning_rate"
     ):
         rank(Table(torch.full((ITEMS, ITEMS), torch.nan)), events, 5)
+
+
+class Far(nn.Module):
+    """Scores by how far into its session it is asked."""
+
+    reads = ("session", "position")
+
+    def score(self, session, position):
+        return position[:, None].float() * torch.arange(ITEMS)
+
+
+def test_a_model_may_read_the_true_position(sessions):
+    told = sessions(list(range(9)), [5, 6])
+    told.before[0] = 2  # two items of an earlier session
+    told.first_target[0] = 3
+    events = Events.of(told, 3, ITEMS)
+    model, asked = Far(), []
+    score = model.score
+    model.score = lambda session, position: (
+        asked.append((session.shape[1], position.tolist())) or (score(session, position))
+    )
+    rank(model, events, 0)
+    assert asked == [(3, [1, 2, 3, 4, 5, 6, 1])]

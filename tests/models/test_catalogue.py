@@ -41,6 +41,28 @@ def test_loss_and_gradients_are_those_of_torch_at_every_chunk_size(
         torch.testing.assert_close(found, expected)
 
 
+def test_a_second_weight_may_hang_on_the_chance_of_the_target(world, monkeypatch):
+    monkeypatch.setitem(catalogue.CHUNK, "cpu", 4 * ITEMS)
+    layer, states, targets, weights = world
+    with torch.no_grad():
+        chances = layer(states).softmax(1).gather(1, targets[:, None]).squeeze(1)
+    whole = layer.loss(states, targets, weights * chances * targets)
+    found = layer.loss(states, targets, weights, lambda chance, items: chance * items)
+    torch.testing.assert_close(found, whole)
+    pairs = zip(gradients(found, layer, states), gradients(whole, layer, states), strict=True)
+    for ours, expected in pairs:
+        torch.testing.assert_close(ours, expected)
+
+
+def test_mean_square_is_that_of_all_scores(world):
+    layer, states, _, _ = world
+    plain, ours = layer(states).square().mean(), layer.mean_square(states)
+    torch.testing.assert_close(ours, plain)
+    pairs = zip(gradients(ours, layer, states), gradients(plain, layer, states), strict=True)
+    for found, expected in pairs:
+        torch.testing.assert_close(found, expected)
+
+
 def test_gradients_agree_with_finite_differences(world):
     layer, states, targets, weights = world
 

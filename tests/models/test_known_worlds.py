@@ -1,8 +1,11 @@
 """Ring world: item i is always followed by item i + 1. Whoever learns the next item has to learn that."""
 
+from dataclasses import replace
+
 import torch
 
 from recloop.data.batches import Events, cut
+from recloop.evaluation.ranker import rank
 from recloop.models.counted.popularity import Popularity
 from recloop.training.supervised import Schedule, Trainer
 
@@ -20,10 +23,11 @@ def test_learns_the_ring(trained_main_model, make, ring, facts):
     model = make(trained_main_model)
     events = Events.of(ring, facts["length"], facts["items"])
     pieces = cut(ring, facts["length"], facts["items"])
-    Trainer(model, pieces, events, SCHEDULE, seed=1, tell=lambda line: None).fit()
-    with torch.inference_mode():
-        chosen = model.eval().score(events.prefixes(slice(None))).argmax(1).numpy()
-    right = chosen == events.target
+    imitates = trained_main_model["model"]["class"] != "sequential.dqn_ns.DQN_NS"
+    # Values alone see ten wrong items at a time and not all of them.
+    schedule = SCHEDULE if imitates else replace(SCHEDULE, epochs=200)
+    Trainer(model, pieces, events, schedule, seed=1, tell=lambda line: None).fit()
+    right = rank(model, events, 1).top[:, 0] == events.target
     if trained_main_model["model"].get("state") in ("item", "position"):
         # Without UserTrans the first action hangs on returns, and Algorithm 2 asks there for R_div = 1, where the
         # log always has 2; implicit states do not even hold x_1.

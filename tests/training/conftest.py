@@ -30,20 +30,28 @@ IDENTITY = {
 }
 
 
-def write_split(folder, sessions, name="a"):
-    """Write one world as all three parts."""
+EACH = 6  # sessions of a user
+
+
+def write_split(folder, sessions, name="a", by_user=False):
+    """Write one world as all three parts, or part it by the last sessions of its users."""
     sizes = torch.from_numpy(sessions.offsets).diff().tolist()
+    number = pl.int_range(len(sizes))
     table = pl.DataFrame(
         {
             "session": sessions.ids,
             "item": pl.Series(_pieces(sessions.items, sizes), dtype=pl.List(pl.Int32)),
             "event": pl.Series(_pieces(sessions.events, sizes), dtype=pl.List(pl.UInt8)),
+            "time": pl.Series([None] * len(sizes), dtype=pl.List(pl.Int64)),
             "first_target": sessions.first_target,
         }
-    )
+    ).with_columns(user=pl.format("u{}", number // EACH))
     folder.mkdir()
-    for part in ("train", "valid", "test"):
-        table.write_parquet(folder / f"{part}.parquet")
+    kept = {"train": number % EACH < EACH - 2, "valid": number % EACH == EACH - 2}
+    kept["test"] = number % EACH == EACH - 1
+    for part, chosen in kept.items():
+        rows = table.filter(chosen) if by_user else table
+        rows.write_parquet(folder / f"{part}.parquet")
     counts = pl.Series("item", sessions.items).value_counts().sort("item")
     described = counts.with_columns(
         pl.col("count").cast(pl.Int64), id=pl.col("item").cast(pl.String)
@@ -67,6 +75,12 @@ def other_split(ring, tmp_path_factory):
     return write_split(tmp_path_factory.mktemp("data") / "ring", ring, name="b")
 
 
+@pytest.fixture(scope="session")
+def user_split(ring, tmp_path_factory):
+    """Twenty users, one per first item: four training sessions, one for validation and one for the test."""
+    return write_split(tmp_path_factory.mktemp("data") / "ring", ring, by_user=True)
+
+
 @pytest.fixture
 def settings_of():
     """Give a function: a small model's settings for `recloop.training.run.train`."""
@@ -74,12 +88,14 @@ def settings_of():
     models = {
         "sasrec": {"class": "sequential.next_item.NextItem", "backbone": backbone},
         "smonac": {"class": "sequential.smonac.SMONAC", "backbone": backbone, "warm_up": 5},
+        "prl": {"class": "sequential.prl.PRL", "backbone": backbone},
         "modt4r": {"class": "decision.modt4r.MODT4R", "dim": 8, "layers": 1, "dropout": 0.2},
         "gru4rec": {
             "class": "sequential.next_item.NextItem",
             "backbone": {"class": "backbones.gru4rec.GRU4Rec", "dim": 8},
         },
         "ease": {"class": "counted.ease.EASE"},
+        "popularity": {"class": "counted.popularity.Popularity"},
     }
 
     def settings_of(model, training=None, **changes):

@@ -51,11 +51,20 @@ def test_the_seed_reaches_everything_random(run, model):
     assert not same(one, other)
 
 
-# Dropout is on in all; SMONAC also tosses coins and draws negatives. Update 7 is in the middle of an epoch.
-@pytest.mark.parametrize("model", ["sasrec", "smonac", "modt4r"])
-@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_stopped_training_goes_on_exactly(run, model, asked, tmp_path, monkeypatch):
-    whole, record = run(model, "whole")
+# Dropout is on in all; SMONAC also tosses coins, draws negatives and has a second optimiser from update 5 on; PRL
+# counts returns. Update 7 is in the middle of an epoch.
+@pytest.mark.parametrize(
+    ("model", "asked", "changes"),
+    [
+        ("sasrec", signal.SIGTERM, {}),
+        ("sasrec", signal.SIGUSR1, {"draws": "independent"}),
+        ("smonac", signal.SIGUSR1, {"second_rate": 0.005}),
+        ("modt4r", signal.SIGTERM, {}),
+        ("prl", signal.SIGTERM, {"draws": "independent"}),
+    ],
+)
+def test_a_stopped_training_goes_on_exactly(run, model, asked, changes, tmp_path, monkeypatch):
+    whole, record = run(model, "whole", **changes)
     learn = Trainer.learn
 
     def stop(self, rows):
@@ -66,10 +75,10 @@ def test_a_stopped_training_goes_on_exactly(run, model, asked, tmp_path, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "learn", stop)
         with pytest.raises(SystemExit, match="told to stop after update 7; run again to go on"):
-            run(model, "cut")
+            run(model, "cut", **changes)
     assert not (tmp_path / "cut").exists()
     torch.manual_seed(12345)
-    resumed, again = run(model, "cut")
+    resumed, again = run(model, "cut", **changes)
     assert same(whole, resumed)
     for name in ("epochs_run", "best_epoch", "valid_ndcg10"):
         assert record[name] == again[name]

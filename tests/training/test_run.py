@@ -63,11 +63,68 @@ def test_ranks_every_test_event(trained, split, tmp_path):
         "better": pl.Int32,
         "tied": pl.Int32,
         "top": pl.Array(pl.Int32, 7),
+        "purchase": pl.Boolean,
+        "repeated": pl.Boolean,
     }
+    assert rows.equals(rows.sort("session", "position"))
+    assert rows["purchase"].equals(rows["target"] % 2 == 1, check_names=False)
+    assert not rows["repeated"].any()  # no session goes round the ring
     assert (rows["position"] >= 1).all()
     assert (rows["tied"] >= 1).all()
     first = rows.filter(better=0, tied=1)
     assert (first["top"].arr.first() == first["target"]).all()
+
+
+@pytest.mark.parametrize(("model", "loop"), [("sasrec", "supervised"), ("popularity", "counted")])
+def test_joins_the_sessions_of_a_user_and_says_what_the_past_holds(
+    user_split, settings_of, identity, tmp_path, model, loop
+):
+    settings = settings_of(model, {"loop": loop, "users": True, "length": 5})
+    train({"sessions": user_split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    weights, lists = tmp_path / "run" / "weights.safetensors", tmp_path / "lists.parquet"
+    rank_test({"sessions": user_split}, weights, settings, lists, top_k=8)
+    rows = pl.read_parquet(lists)
+    assert rows.schema["past"] == pl.Boolean
+    assert rows.schema["familiar"] == pl.Array(pl.Boolean, 8)
+    assert rows["session"].n_unique() == 20
+    assert rows["position"].to_list() == [1, 2, 3, 4, 5, 6] * 20  # of the last session alone
+    # A user who starts at item i has met i … i + 5 before the last session, which goes on to i + 6.
+    assert rows["past"].to_list() == [True, True, True, True, True, False] * 20
+    first = pl.Series(range(20)).repeat_by(6).explode()
+    listed = ((rows["top"].explode() - first.repeat_by(8).explode()) % 20 < 6).to_list()
+    assert rows["familiar"].explode().to_list() == listed
+    settings["inference"] = {"judged_on": "valid"}
+    rank_test({"sessions": user_split}, weights, settings, lists, top_k=8)
+    assert pl.read_parquet(lists)["past"].to_list() == [True, True, True, True, False] * 20
+
+
+def test_a_twin_may_be_judged_on_what_it_was_chosen_on(trained, user_split, split, tmp_path):
+    settings, folder = trained
+    told = {}
+    for part in ("test", "valid"):
+        asked = settings | {"inference": {"judged_on": part}}
+        told[part] = tmp_path / f"{part}.parquet"
+        rank_test({"sessions": user_split}, folder / "weights.safetensors", asked, told[part], 5)
+    rows = {part: pl.read_parquet(path) for part, path in told.items()}
+    for part, found in rows.items():
+        there = pl.read_parquet(user_split / f"{part}.parquet")["session"].to_list()
+        assert sorted(set(found["session"])) == there
+    asked = settings | {"inference": {"judged_on": "train"}}
+    with pytest.raises(ValueError, match="judged_on='train': expected test or valid"):
+        rank_test({"sessions": split}, folder / "weights.safetensors", asked, told["test"], 5)
+
+
+def test_asking_for_more_needs_no_new_weights(split, settings_of, identity, tmp_path):
+    settings = settings_of("prl", {"epochs": 2})
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    lists = []
+    for ask in (0.5, 20.0):
+        asked = settings | {"inference": {"ask": ask}}
+        lists.append(tmp_path / f"{ask}.parquet")
+        weights = tmp_path / "run" / "weights.safetensors"
+        rank_test({"sessions": split}, weights, asked, lists[-1], 5)
+    one, other = (pl.read_parquet(path) for path in lists)
+    assert not one.equals(other)
 
 
 def test_refuses_weights_of_another_split(trained, other_split, tmp_path):

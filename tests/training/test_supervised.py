@@ -74,6 +74,103 @@ def test_order_goes_on_in_the_middle_of_an_epoch(trainer):
     assert order(resumed) == whole[7:]
 
 
+def test_independent_batches_are_drawn_anew_from_seed_and_update(trainer):
+    it = trainer(draws="independent")
+    batches = order(it)
+    assert len(batches) == it.last_update
+    assert {len(rows) for rows in batches} == {it.rows}
+    assert len(set(batches)) == len(batches)
+    epoch = sum(batches[: it.epoch_updates], ())
+    assert 0 <= min(epoch) <= max(epoch) < len(it.pieces)
+    assert len(set(epoch)) < len(it.pieces)  # some twice, some not at all
+    resumed = trainer(draws="independent")
+    resumed.progress.update = 7
+    assert order(resumed) == batches[7:]
+    assert order(trainer(draws="independent", seed=2)) != batches
+
+
+def test_refuses_another_way_to_draw(trainer):
+    with pytest.raises(ValueError, match="draws='coins': expected one of passes, independent"):
+        trainer(draws="coins")
+
+
+class Warming(Bias):
+    """A model whose second stage starts at update 3."""
+
+    warm_up = 3
+
+
+def test_a_second_optimiser_starts_after_the_warm_up(trainer):
+    it, rates = trainer(Warming(), second_rate=0.01), []
+    for rows in list(it.batches())[:5]:
+        it.learn(rows)
+        (state,) = it.optimiser.state.values()
+        rates.append((it.optimiser.param_groups[0]["lr"], int(state["step"])))
+    assert rates == [(0.1, 1), (0.1, 2), (0.1, 3), (0.01, 1), (0.01, 2)]
+
+
+@pytest.mark.parametrize(("model", "second_rate"), [(Warming, None), (Bias, 0.01)])
+def test_without_warm_up_or_second_rate_there_is_one_optimiser(trainer, model, second_rate):
+    it = trainer(model(), second_rate=second_rate)
+    first = it.optimiser
+    for rows in list(it.batches())[:5]:
+        it.learn(rows)
+    assert it.optimiser is first
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4])
+def test_a_resumed_training_has_the_optimiser_of_its_stage(trainer, stop, tmp_path):
+    def learn(it, number):
+        for rows in list(it.batches())[:number]:
+            it.learn(rows)
+
+    def new(path=None):
+        return trainer(Warming(), second_rate=0.01, path=path)
+
+    whole, cut = new(), new(tmp_path / "checkpoint.safetensors")
+    learn(whole, 6)
+    learn(cut, stop)
+    cut.keep()
+    resumed = new(cut.path)
+    learn(resumed, 6 - stop)
+    assert torch.equal(whole.model.weight, resumed.model.weight)
+
+
+class Carrying(Trainer):
+    """Carries a sum of losses from update to update."""
+
+    def __init__(self, *given):
+        self.sum = torch.zeros(())
+        super().__init__(*given)
+
+    def loss_of(self, rows):
+        loss = super().loss_of(rows)
+        self.sum = self.sum + loss.detach()
+        return loss
+
+    def tensors(self):
+        return {"sum": self.sum}
+
+    def restore(self, tensors):
+        self.sum = tensors["sum"]
+
+
+def test_what_a_loop_carries_is_in_its_checkpoint(ring, tmp_path):
+    def new():
+        events = Events.of(ring, LENGTH, ITEMS)
+        schedule = Schedule(0.1, 100, 5, 9, None, None)
+        path = tmp_path / "checkpoint.safetensors"
+        pieces = cut(ring, LENGTH, ITEMS)
+        return Carrying(Bias(), pieces, events, schedule, 1, path, lambda line: None)
+
+    it = new()
+    for rows in list(it.batches())[:3]:
+        it.learn(rows)
+    it.keep()
+    assert it.sum > 0
+    assert new().sum == it.sum
+
+
 @pytest.fixture
 def scripted(monkeypatch):
     """Let validation say what we want to hear."""

@@ -55,6 +55,12 @@ class Shelves:
         """Choose in a category: by popularity, or any item alike in the mood for the novel."""
         return np.where(novel, self.anywhere(cluster, draw), self.popular(cluster, draw))
 
+    def browsing(self, cluster: int, appetite: float) -> NDArray[Any]:
+        """Give the chance of every item to be chosen in a category."""
+        inside = self.cluster == cluster
+        weight = self.weight * inside
+        return appetite * inside / inside.sum() + (1 - appetite) * weight / weight.sum()
+
     def follow(self, last: NDArray[Any], novel: NDArray[Any], draw: NDArray[Any]) -> NDArray[Any]:
         """Choose one of the items that follow the last one."""
         choice = np.searchsorted(np.cumsum(self.next_share)[:-1], draw, side="right")
@@ -97,8 +103,17 @@ class Shelves:
         return f"{self.brand_name(item)} {adjective} {self.category_name(item)} {item:04d}"
 
 
-def stock(items: int, clusters: int, random: np.random.Generator) -> Shelves:
-    """Fill the shelves."""
+def stock(
+    items: int, clusters: int, random: np.random.Generator, per_brand: int | None = None
+) -> Shelves:
+    """Fill the shelves.
+
+    Args:
+        items: how many there are.
+        clusters: how many categories they are shared out to.
+        random: source of chance.
+        per_brand: items of each brand, at most; None draws one of four brands per category.
+    """
     if items < 2 * clusters:
         raise ValueError(f"{items} items in {clusters} clusters: take at least two per cluster.")
     rank = random.permutation(items)
@@ -107,7 +122,11 @@ def stock(items: int, clusters: int, random: np.random.Generator) -> Shelves:
     order = np.lexsort((rank, cluster))
     size = np.bincount(cluster, minlength=clusters)
     first = np.cumsum(size) - size
-    brand = cluster * BRANDS_PER_CLUSTER + random.integers(0, BRANDS_PER_CLUSTER, items)
+    if per_brand is None:
+        brand = cluster * BRANDS_PER_CLUSTER + random.integers(0, BRANDS_PER_CLUSTER, items)
+    else:  # every brand has its popular and its obscure items
+        brands = -(-int(size.max()) // per_brand)
+        brand = cluster * brands + rank // clusters % brands
     popular_next, novel_next = _followers(cluster, order, first, size, random)
     return Shelves(cluster, brand, weight, popular_next, novel_next, NEXT_SHARE, order, first, size)
 

@@ -3,8 +3,9 @@
 The truth: every item belongs to a category and is followed by a few items of that category, by
 popular ones when the customer is in the mood for the popular, by obscure ones otherwise. Customers
 differ in how often they are in which mood (their appetite for the novel), and their taste drifts
-from category to category between sessions. Only additions, products and table look-ups of random
-numbers are used, no exp or log, so that every machine writes the same bytes.
+from category to category between sessions. With the size `conversion`, items differ in how often
+they are bought, and some customers lean to what is. Only additions, products and table look-ups of
+random numbers are used, no exp or log, so that every machine writes the same bytes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recloop.data.worlds.conversion import Conversion, convert
 from recloop.data.worlds.shelves import Shelves, stock
-from recloop.data.worlds.writing import WRITERS, Log, write_catalogue, write_truth
+from recloop.data.worlds.visits import tastes, times
+from recloop.data.worlds.writing import FIRST_ID, WRITERS, Log, write_catalogue, write_truth
 
 SIZES = {
     "items": 1200,
@@ -27,13 +30,13 @@ SIZES = {
     "clusters": 30,
     "days": 60,
     "repeats": 0.05,
+    "conversion": 0,  # what an item's own chance of a cart is multiplied by; 0: CART for all alike
 }
 # Share of next items that follow the last one, come from the taste, come from the whole shop; what
 # `repeats` takes away comes off all three alike.
 FOLLOW, BROWSE, WANDER = 0.7, 0.2, 0.1
 APPETITES = (0.05, 0.3, 0.8)  # chance of the mood for the novel, a third of the customers each
 DRIFT = 0.3  # chance that the taste moves to the next category between two sessions
-SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000  # milliseconds
 START = {"yoochoose": 16_161, "retailrocket": 16_558, "lfm1b": 15_492}  # days since 1970
 CART, PURCHASE = 0.10, 0.5  # chance of a cart after a click, of a purchase after a cart
 
@@ -50,56 +53,66 @@ def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float
     log = visit(shelves, START[writes], sizes, random)
     into.mkdir(parents=True, exist_ok=True)
     files = WRITERS[writes](into, shelves, log, random)
-    return [*files, write_catalogue(into, shelves), *write_truth(into, shelves, log, sizes)]
+    arrays = vars(shelves) | {"id": shelves.ids(FIRST_ID)}
+    arrays |= {name: getattr(log, name) for name in ("user", "taste", "appetite")}
+    arrays |= vars(log.conversion) if log.conversion else {}
+    return [*files, write_catalogue(into, shelves), *write_truth(into, arrays, sizes)]
 
 
 def visit(
     shelves: Shelves, start_day: int, sizes: Mapping[str, int | float], random: np.random.Generator
 ) -> Log:
     """Let every user come, look around and buy."""
-    user = _users(int(sizes["users"]), int(sizes["sessions"]), random)
-    taste = _tastes(user, int(sizes["clusters"]), random)
-    appetite = np.array(APPETITES)[random.integers(0, len(APPETITES), int(sizes["users"]))]
+    users = int(sizes["users"])
+    user = _users(users, int(sizes["sessions"]), random)
+    taste = tastes(user, int(sizes["clusters"]), DRIFT, random)
+    appetite = np.array(APPETITES)[random.integers(0, len(APPETITES), users)]
+    strength = float(sizes["conversion"])
+    conversion = convert(shelves, users, strength, random) if strength else None
     length = _lengths(float(sizes["mean_length"]), len(user), random)
-    items = _walk(shelves, taste, appetite[user], length, float(sizes["repeats"]), random)
-    time = _times(user, length, start_day, int(sizes["days"]), random)
-    seen = np.arange(items.shape[1]) < length[:, None]
-    carted = random.random(seen.sum()) < CART
-    bought = carted * (1 + (random.random(len(carted)) < PURCHASE))
+    walked = _walk(
+        shelves, user, taste, appetite, length, float(sizes["repeats"]), conversion, random
+    )
+    time = times(user, length, start_day, int(sizes["days"]), random)
     session = np.repeat(np.arange(len(user)), length)
-    return Log(user, taste, appetite, session, items[seen], time, bought.astype(np.int64))
+    item = walked[np.arange(walked.shape[1]) < length[:, None]]
+    bought = _buy(conversion.cart[item] if conversion else np.full(len(item), CART), random)
+    return Log(user, taste, appetite, session, item, time, bought, conversion)
 
 
 def next_item_probabilities(
-    shelves: Shelves, history: NDArray[Any], taste: int, appetite: float, repeats: float
+    shelves: Shelves,
+    history: NDArray[Any],
+    taste: int,
+    appetite: float,
+    repeats: float,
+    conversion: Conversion | None = None,
 ) -> NDArray[Any]:
-    """Give the true chance of every item to follow `history`, the user being known."""
+    """Give the true chance of every item to follow `history`, the user being known.
+
+    Args:
+        shelves: what is sold.
+        history: items of the session so far, at least one.
+        taste: category in mind.
+        appetite: chance of the mood for the novel.
+        repeats: share of items of the same session.
+        conversion: how items sell, for a purposeful customer; None for others.
+    """
     chance = np.zeros(len(shelves.cluster))
     last = history[-1]
     np.add.at(chance, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
     np.add.at(chance, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
-    category = shelves.cluster == taste
-    weight = shelves.weight * category
-    chance += BROWSE * (
-        appetite * category / category.sum() + (1 - appetite) * weight / weight.sum()
-    )
+    chance += BROWSE * shelves.browsing(taste, appetite)
     chance += WANDER * shelves.weight / shelves.weight.sum()
     chance *= 1 - repeats
     np.add.at(chance, history, repeats / len(history))
-    return chance
+    return chance if conversion is None else conversion.leaning(chance)
 
 
 def _users(users: int, sessions: int, random: np.random.Generator) -> NDArray[Any]:
     """Give every user a session as long as there are enough, and share out the rest."""
     first = np.arange(min(users, sessions))
     return np.sort(np.concatenate([first, random.integers(0, users, sessions - len(first))]))
-
-
-def _tastes(user: NDArray[Any], clusters: int, random: np.random.Generator) -> NDArray[Any]:
-    home = random.integers(0, clusters, user.max() + 1)
-    moves = np.cumsum(random.random(len(user)) < DRIFT)
-    before = moves[np.searchsorted(user, user)]  # as the user came for the first time
-    return (home[user] + moves - before) % clusters
 
 
 def _lengths(mean: float, sessions: int, random: np.random.Generator) -> NDArray[Any]:
@@ -111,49 +124,51 @@ def _lengths(mean: float, sessions: int, random: np.random.Generator) -> NDArray
 
 def _walk(
     shelves: Shelves,
+    user: NDArray[Any],
     taste: NDArray[Any],
     appetite: NDArray[Any],
     length: NDArray[Any],
     repeats: float,
+    conversion: Conversion | None,
     random: np.random.Generator,
 ) -> NDArray[Any]:
     """Choose all items, one step of all sessions at a time."""
-    items = np.zeros((len(taste), length.max()), dtype=np.int64)
-    bounds = (1 - repeats) * np.array([FOLLOW, FOLLOW + BROWSE, FOLLOW + BROWSE + WANDER])
+    items = np.zeros((len(user), length.max()), dtype=np.int64)
     for step in range(items.shape[1]):
         active = np.flatnonzero(length > step)
-        draw = random.random((6, len(active)))
-        novel = draw[0] < appetite[active]
-        browsed = shelves.browse(taste[active], novel, draw[1])
-        if step == 0:
-            items[active, 0] = browsed
-            continue
-        followed = shelves.follow(items[active, step - 1], novel, draw[2])
-        wandered = shelves.wander(draw[3])
-        repeated = items[active, (draw[4] * step).astype(np.int64)]
-        choice = np.searchsorted(bounds, draw[5], side="right")
-        items[active, step] = np.choose(choice, [followed, browsed, wandered, repeated])
+        known = items[active, :step], taste[active], appetite[user[active]]
+        chosen = _choose(shelves, *known, repeats, random)
+        if conversion:
+            other = _choose(shelves, *known, repeats, random)
+            chosen = conversion.prefer(user[active], chosen, other)
+        items[active, step] = chosen
     return items
 
 
-def _times(
-    user: NDArray[Any],
-    length: NDArray[Any],
-    start_day: int,
-    days: int,
+def _choose(
+    shelves: Shelves,
+    before: NDArray[Any],
+    taste: NDArray[Any],
+    appetite: NDArray[Any],
+    repeats: float,
     random: np.random.Generator,
 ) -> NDArray[Any]:
-    """Give times so that the sessions of a user neither overlap nor touch."""
-    session = np.repeat(np.arange(len(user)), length)
-    pause = random.integers(5 * SECOND, 300 * SECOND, len(session))
-    first = np.cumsum(length) - length
-    pause[first] = 0
-    elapsed = np.cumsum(pause)
-    elapsed -= elapsed[first][session]
-    begin = random.integers(0, days * DAY, len(user))
-    begin = begin[np.lexsort((begin, user))]
-    # Everything the user did before, and two hours after each session, is added to the start.
-    busy = elapsed[first + length - 1] + 2 * HOUR
-    before = np.cumsum(busy) - busy
-    begin += before - before[np.searchsorted(user, user)]
-    return start_day * DAY + begin[session] + elapsed
+    """Choose what follows the items `before`, for each session; the first one is browsed for."""
+    rows, step = before.shape
+    draw = random.random((6, rows))
+    novel = draw[0] < appetite
+    browsed = shelves.browse(taste, novel, draw[1])
+    if not step:
+        return browsed
+    followed = shelves.follow(before[:, -1], novel, draw[2])
+    wandered = shelves.wander(draw[3])
+    repeated = before[np.arange(rows), (draw[4] * step).astype(np.int64)]
+    bounds = (1 - repeats) * np.array([FOLLOW, FOLLOW + BROWSE, FOLLOW + BROWSE + WANDER])
+    choice = np.searchsorted(bounds, draw[5], side="right")
+    return np.choose(choice, [followed, browsed, wandered, repeated])
+
+
+def _buy(chance: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    """Draw carts, and purchases of what is in them."""
+    carted = random.random(len(chance)) < chance
+    return (carted * (1 + (random.random(len(chance)) < PURCHASE))).astype(np.int64)

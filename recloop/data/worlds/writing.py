@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recloop.data.catalogue import CATALOGUE
+from recloop.data.worlds.conversion import Conversion
 from recloop.data.worlds.shelves import Shelves
 
 SECOND = 1_000
@@ -33,6 +34,7 @@ class Log:
         item: item of each event.
         time: milliseconds since 1970 of each event.
         bought: 0 nothing, 1 put into the cart, 2 bought, for each event.
+        conversion: how items sell; None where all sell alike.
     """
 
     user: NDArray[Any]
@@ -42,6 +44,7 @@ class Log:
     item: NDArray[Any]
     time: NDArray[Any]
     bought: NDArray[Any]
+    conversion: Conversion | None = None
 
 
 def write_yoochoose(
@@ -61,8 +64,8 @@ def write_yoochoose(
     ).filter(pl.col("bought") == BOUGHT)
     bought = buys.select("session", "time", "item", "price", "quantity")
     return [
-        _csv(clicks, into / "yoochoose-clicks.dat", header=False),
-        _csv(bought, into / "yoochoose-buys.dat", header=False),
+        write_csv(clicks, into / "yoochoose-clicks.dat", header=False),
+        write_csv(bought, into / "yoochoose-buys.dat", header=False),
     ]
 
 
@@ -88,7 +91,7 @@ def write_retailrocket(
     columns = events.select(
         timestamp="time", visitorid="user", event="event", itemid="item", transactionid="number"
     )
-    return [_csv(columns, into / "events.csv", header=True)]
+    return [write_csv(columns, into / "events.csv", header=True)]
 
 
 def write_lfm1b(into: Path, shelves: Shelves, log: Log, random: np.random.Generator) -> list[Path]:
@@ -97,7 +100,7 @@ def write_lfm1b(into: Path, shelves: Shelves, log: Log, random: np.random.Genera
     artist = pl.Series("artist", shelves.brand).gather(log.item)
     events = _events(shelves, log).with_columns(album.alias("album"), artist.alias("artist"))
     columns = events.select("user", "artist", "album", "item", pl.col("time") // SECOND)
-    return [_csv(columns, into / "LFM-1b_LEs.txt", header=False, separator="\t")]
+    return [write_csv(columns, into / "LFM-1b_LEs.txt", header=False, separator="\t")]
 
 
 WRITERS: dict[str, Callable[[Path, Shelves, Log, np.random.Generator], list[Path]]] = {
@@ -122,15 +125,13 @@ def write_catalogue(into: Path, shelves: Shelves) -> Path:
             "description": [f"A {c} made by {b}." for c, b in zip(category, brand, strict=True)],
         }
     )
-    return _csv(catalogue, into / CATALOGUE, header=True)
+    return write_csv(catalogue, into / CATALOGUE, header=True)
 
 
 def write_truth(
-    into: Path, shelves: Shelves, log: Log, sizes: Mapping[str, int | float]
+    into: Path, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int | float]
 ) -> tuple[Path, Path]:
     """Write what no model is told: shelves, tastes and appetites, numbers first."""
-    arrays = {**vars(shelves), "id": shelves.ids(FIRST_ID)}
-    arrays |= {name: getattr(log, name) for name in ("user", "taste", "appetite")}
     np.savez(into / "truth.npz", **arrays)
     told = {"sizes": sizes, "arrays": {name: list(array.shape) for name, array in arrays.items()}}
     (into / "truth.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
@@ -151,6 +152,6 @@ def _events(shelves: Shelves, log: Log) -> pl.DataFrame:
     )
 
 
-def _csv(rows: pl.DataFrame, path: Path, header: bool, separator: str = ",") -> Path:
+def write_csv(rows: pl.DataFrame, path: Path, header: bool, separator: str = ",") -> Path:
     rows.write_csv(path, include_header=header, separator=separator)
     return path

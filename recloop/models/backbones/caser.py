@@ -7,14 +7,14 @@ WSDM 2018; in the smaller form of Xin et al. SIGIR 2020, without a user embeddin
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool1d, pad
 
-from recloop.models.backbones.embedding import item_embedding
+from recloop.models.backbones.embedding import Encoder
 
 
-class Caser(nn.Module):
+class Caser(Encoder):
     """Filters over a window of `length` items, horizontal ones across time, vertical ones along it.
 
     Args:
@@ -38,12 +38,10 @@ class Caser(nn.Module):
         vertical_filters: int = 1,
         dropout: float = 0.1,
     ):
-        super().__init__()
         if max(heights) > length:
             raise ValueError(f"heights={list(heights)} do not fit in a window of length={length}")
+        super().__init__(items, dim, length)
         self.dim = len(heights) * filters + vertical_filters * dim
-        self.length = length
-        self.embedding = item_embedding(items, dim)
         self.horizontal = nn.ModuleList(nn.Conv1d(dim, filters, height) for height in heights)
         self.vertical = nn.Linear(length, vertical_filters)
         self.dropout = nn.Dropout(dropout)
@@ -51,12 +49,14 @@ class Caser(nn.Module):
             nn.init.trunc_normal_(part.weight, std=0.1, a=-0.2, b=0.2)  # authors' code
             nn.init.constant_(part.bias, 0.1)
 
-    def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time state"]:
-        """Encode the session up to each of its steps."""
+    def encode(
+        self, embedded: Float[Tensor, "batch time dim"]
+    ) -> Float[Tensor, "batch time state"]:
+        """Turn embedded items into states."""
         # ours: one window per step, ending there and filled with zeros on the left. The authors
         # encode one window per session, filled on the right, where filter row 0 is the oldest item;
         # here the last row is always the newest one, however short the session.
-        filled = pad(self.embedding(session), (0, 0, self.length - 1, 0))
+        filled = pad(embedded, (0, 0, self.length - 1, 0))
         found = [self.look_across(filled), self.look_along(filled)]
         return self.dropout(torch.cat(found, dim=-1))
 

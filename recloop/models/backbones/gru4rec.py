@@ -3,13 +3,13 @@
 Hidasi et al. Session-based Recommendations with Recurrent Neural Networks. ICLR 2016.
 """
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from recloop.models.backbones.embedding import item_embedding
+from recloop.models.backbones.embedding import Encoder
 
 
-class GRU4Rec(nn.Module):
+class GRU4Rec(Encoder):
     """One recurrent layer over the items of a session.
 
     Args:
@@ -20,13 +20,14 @@ class GRU4Rec(nn.Module):
     """
 
     def __init__(self, items: int, dim: int = 64, length: int = 10, layers: int = 1):
-        super().__init__()
-        self.dim = dim
-        self.length = length
-        self.embedding = item_embedding(items, dim)
+        super().__init__(items, dim, length)
         self.gru = nn.GRU(dim, dim, layers, batch_first=True)
 
-    def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
-        """Encode the session up to each of its steps."""
-        states, _ = self.gru(self.embedding(session))
-        return states
+    def encode(
+        self,
+        embedded: Float[Tensor, "batch time dim"],
+        start: Float[Tensor, "batch dim"] | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        """Turn embedded items into states, beginning at `start` (zeros, unless given) in every layer."""
+        first = None if start is None else start.expand(self.gru.num_layers, -1, -1).contiguous()
+        return self.gru(embedded, first)[0]

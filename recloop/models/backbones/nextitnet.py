@@ -6,14 +6,14 @@ Yuan et al. A Simple Convolutional Generative Network for Next Item Recommendati
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from recloop.models.backbones.embedding import item_embedding
+from recloop.models.backbones.embedding import Encoder
 
 
-class NextItNet(nn.Module):
+class NextItNet(Encoder):
     """Residual blocks whose view of the past widens with their dilation.
 
     Args:
@@ -32,16 +32,13 @@ class NextItNet(nn.Module):
         kernel: int = 3,
         dilations: Sequence[int] = (1, 2, 1, 2, 1, 2),
     ):
-        super().__init__()
-        self.dim = dim
-        self.length = length
-        self.embedding = item_embedding(items, dim)
+        super().__init__(items, dim, length)
         self.blocks = nn.Sequential(*(ResidualBlock(dim, kernel, step) for step in dilations))
 
-    def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
-        """Encode the session up to each of its steps."""
+    def encode(self, embedded: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Turn embedded items into states."""
         # The original masks padding after each block; on the right of a causal net it harms nobody.
-        return self.blocks(self.embedding(session))
+        return self.blocks(embedded)
 
 
 class ResidualBlock(nn.Module):

@@ -4,14 +4,14 @@ Kang and McAuley. Self-Attentive Sequential Recommendation. ICDM 2018.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from recloop.models.backbones.embedding import item_embedding
+from recloop.models.backbones.embedding import Encoder
 from recloop.models.blocks import SASRecBlock
 
 
-class SASRec(nn.Module):
+class SASRec(Encoder):
     """Causal self-attention over items and their positions.
 
     Args:
@@ -32,10 +32,7 @@ class SASRec(nn.Module):
         heads: int = 1,
         dropout: float = 0.1,
     ):
-        super().__init__()
-        self.dim = dim
-        self.length = length
-        self.embedding = item_embedding(items, dim)
+        super().__init__(items, dim, length)
         # Counted from the start of the session, so that a prefix has the same state on its own.
         self.position = nn.Parameter(torch.empty(length, dim))
         self.dropout = nn.Dropout(dropout)
@@ -43,12 +40,15 @@ class SASRec(nn.Module):
         self.norm = nn.LayerNorm(dim)
         nn.init.normal_(self.position, std=0.01)  # authors' code
 
-    def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
-        """Encode the session up to each of its steps."""
-        time = session.shape[1]
+    def encode(self, embedded: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Turn embedded items into states."""
+        return self.norm(self.blocks(self.place(embedded)))
+
+    def place(self, embedded: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Add its position to each item."""
+        time = embedded.shape[1]
         if time > self.length:
             raise ValueError(
                 f"session of {time} steps, but SASRec has length={self.length}: cut it"
             )
-        tokens = self.dropout(self.embedding(session) + self.position[:time])
-        return self.norm(self.blocks(tokens))
+        return self.dropout(embedded + self.position[:time])

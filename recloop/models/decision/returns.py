@@ -1,6 +1,7 @@
 """Returns of a session for accuracy, novelty and diversity: those of the log and those to ask for.
 
-Wang et al. MODT4R. TKDE 2025, Sec 4.4.3 (training) and Sec 4.4.6 with Algorithm 2 (inference).
+Wang et al. MODT4R. TKDE 2025, Sec 4.4.3 (training) and Sec 4.4.6 with Algorithm 2 (inference); the unexpected returns
+of HDT (Wang et al. CIKM 2024, Eqs. 5.2 and 5.8) are made of the same similarity.
 """
 
 import torch
@@ -21,13 +22,22 @@ def to_go(reward: Float[Tensor, "batch time"]) -> Float[Tensor, "batch time"]:
 def similarity(vectors: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time"]:
     """Mean cosine over the pairs of the first t items, for each t; one for a single item.
 
-    The sum over pairs of unit vectors u is (|u_1 + … + u_t|^2 - t) / 2, so that a running sum is all it takes. The
-    printed footnote normalises by i(i+1) with a loop variable; the number of pairs is t(t-1)/2.
+    The printed footnote normalises by i(i+1) with a loop variable; the number of pairs is t(t-1)/2.
     """
     running = torch.nn.functional.normalize(vectors, dim=-1).cumsum(1)
     step = torch.arange(1, vectors.shape[1] + 1, device=vectors.device)
-    pairs = (running.square().sum(-1) - step) / (step * (step - 1)).clamp_min(1)
-    return torch.where(step == 1, torch.ones_like(pairs), pairs)
+    return mean_cosine(running, step.expand(len(vectors), -1))
+
+
+def mean_cosine(
+    total: Float[Tensor, "*row dim"], count: Int[Tensor, "*row"]
+) -> Float[Tensor, "*row"]:
+    """Mean cosine over the pairs of `count` items whose unit vectors add up to `total`; one where there is no pair.
+
+    The sum over pairs of unit vectors u is (|u_1 + … + u_t|^2 - t) / 2, so that a running sum is all it takes.
+    """
+    pairs = (total.square().sum(-1) - count) / (count * (count - 1)).clamp_min(1)
+    return torch.where(count < 2, torch.ones_like(pairs), pairs)
 
 
 def attainable_diversity(vectors: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time"]:

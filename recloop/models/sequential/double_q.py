@@ -4,55 +4,18 @@ Xin et al. Self-Supervised Reinforcement Learning for Recommender Systems. SIGIR
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import linear, pad
 
 from recloop.data.batches import Batch
-from recloop.models.catalogue import Catalogue, best
+from recloop.models.sequential import placebo as placebos
+from recloop.models.sequential.transitions import Step, ValueNetwork
 from recloop.models.sessions import last
 
-
-class ValueNetwork(nn.Module):
-    """A backbone with one head that ranks and some heads that value each item, one per objective."""
-
-    def __init__(self, backbone: Callable[[], nn.Module], items: int, objectives: int):
-        super().__init__()
-        self.backbone = backbone()
-        self.rank = Catalogue(self.backbone.dim, items)
-        self.values = nn.ModuleList(Catalogue(self.backbone.dim, items) for _ in range(objectives))
-
-    def value_at(
-        self, states: Float[Tensor, "*row dim"], items: Int[Tensor, "*row"]
-    ) -> Float[Tensor, " objective *row"]:
-        """Value one given item per state under every objective."""
-        return torch.stack([value.at(states, items) for value in self.values])
-
-    @torch.no_grad()
-    def best_item(
-        self, states: Float[Tensor, "row dim"], weights: Float[Tensor, " objective"]
-    ) -> Int[Tensor, " row"]:
-        """Find the item with the highest weighted value.
-
-        The heads are linear, so the weighted sum of their values is one head with the weighted sum of their weights.
-        """
-        matrix = sum(w * value.weight for w, value in zip(weights, self.values, strict=True))
-        bias = sum(w * value.bias for w, value in zip(weights, self.values, strict=True))
-        return best(states, matrix, bias)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One batch as transitions: states of the main and the target network and what was done in them."""
-
-    main: ValueNetwork
-    target: ValueNetwork
-    states: Float[Tensor, "batch time dim"]
-    target_states: Float[Tensor, "batch time dim"]
-    batch: Batch
-    real: Bool[Tensor, "batch time"]
+RANKINGS = ("imitation", "values")
 
 
 class DoubleQ(nn.Module):
@@ -65,6 +28,14 @@ class DoubleQ(nn.Module):
         discount: weight of the future in the value target.
         click_reward: accuracy reward of an interaction that is no purchase.
         purchase_reward: accuracy reward of a purchase.
+        target_dropout: whether the network that gives the target drops units too, as in the authors' code.
+        q_weight: weight of the value losses; 0 leaves the value heads out, and two plain rankers that take turns.
+        placebo: what makes the rewards worthless, one of `placebo.KINDS`.
+        ranked_by: `imitation` ranks by the head that imitates, `values` by the weighted values.
+        imitates: whether there is a head that imitates.
+
+    Raises:
+        ValueError: no such placebo or ranking, or a ranking without its head.
     """
 
     def __init__(
@@ -75,53 +46,141 @@ class DoubleQ(nn.Module):
         discount: float,
         click_reward: float,
         purchase_reward: float,
+        target_dropout: bool = False,
+        q_weight: float = 1.0,
+        placebo: str = "none",
+        ranked_by: str = "imitation",
+        imitates: bool = True,
     ):
         super().__init__()
         self.padding, self.discount = items, discount
         self.click_reward, self.purchase_reward = click_reward, purchase_reward
-        self.networks = nn.ModuleList(ValueNetwork(backbone, items, objectives) for _ in range(2))
+        self.target_dropout, self.q_weight = target_dropout, q_weight
+        self.placebo = placebos.checked(placebo)
+        self.ranked_by = _ranking(ranked_by, imitates, q_weight)
+        heads = objectives if q_weight else 0
+        self.networks = nn.ModuleList(
+            ValueNetwork(backbone, items, heads, imitates) for _ in range(2)
+        )
+        self.register_buffer("weights", torch.ones(objectives))
+
+    @property
+    def scored(self) -> ValueNetwork:
+        """The first network ranks, as in the authors' code."""
+        return self.networks[0]
 
     def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
-        """Score every item as the one that follows, with the first network, as in the authors' code."""
-        network = self.networks[0]
-        return network.rank(last(network.backbone(session), session, self.padding))
+        """Score every item as the one that follows."""
+        state = last(self.scored.backbone(session), session, self.padding)
+        return self.scored.rank(state) if self.ranked_by == "imitation" else self.worth(state)
 
-    def step(self, batch: Batch) -> Step:
-        """Toss the coin and run both networks over the batch."""
+    def worth(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, "row item"]:
+        """Score every item by its weighted values."""
+        return linear(states, *self.scored.scalarised(self.weights))
+
+    def loss(self, batch: Batch) -> Float[Tensor, ""]:
+        """Cross-entropy of the next item plus the weighted value losses."""
+        main, target = self.toss()
+        if not self.q_weight:
+            real = batch.following != self.padding
+            return main.rank.loss(main.backbone(batch.session)[real], batch.following[real])
+        step = self.step(main, target, batch)
+        return self.imitation(step) + self.q_weight * (self.weights @ self.errors(step))
+
+    def toss(self) -> tuple[ValueNetwork, ValueNetwork]:
+        """Say which network learns and which one gives the target."""
         coin = int(torch.rand(()) < 0.5)
         main, target = self.networks[coin], self.networks[1 - coin]
-        with torch.no_grad():  # dropout stays on in the target, as in the authors' code
-            target_states = target.backbone(batch.session)
-        states = main.backbone(batch.session)
-        return Step(main, target, states, target_states, batch, batch.following != self.padding)
+        main.train(self.training)
+        target.train(self.training and self.target_dropout)
+        return main, target
 
-    def accuracy_reward(self, step: Step) -> Float[Tensor, "batch time"]:
-        """Reward what the user did: one value for a click, one for a purchase."""
-        gain = self.purchase_reward - self.click_reward
-        return self.click_reward + gain * step.batch.purchase
+    def step(self, main: ValueNetwork, target: ValueNetwork, batch: Batch) -> Step:
+        """Run both networks over the batch and value what was done."""
+        real = batch.following != self.padding
+        with torch.no_grad():
+            target_states = target.backbone(batch.session)[real]
+        states = main.backbone(batch.session)[real]
+        actions = self.actions(batch.following[real])
+        follows = pad(real[:, 1:], (0, 1))
+        grid = torch.arange(1, real.shape[1] + 1, device=real.device)
+        return Step(
+            main=main,
+            target=target,
+            states=states,
+            target_states=target_states,
+            item=batch.session[real],
+            actions=actions,
+            values=main.value_at(states[:, None].expand(-1, actions.shape[1], -1), actions),
+            purchase=batch.purchase[real],
+            seen=(batch.start[:, None] + grid)[real],
+            follows=follows[real],
+            known=(follows | batch.ended[:, None])[real],
+        )
 
-    def td_error(
+    def imitation(self, step: Step) -> Float[Tensor, ""]:
+        """Cross-entropy of what the user did."""
+        return step.main.rank.loss(step.states, step.taken)
+
+    def errors(self, step: Step) -> Float[Tensor, " objective"]:
+        """Mean TD error over transitions, per objective: of what the user did, plus the sum over other actions."""
+        error = self.distance(step.values, self.targets(step))
+        taken = (error[..., 0] * step.known).sum(1) / step.known.sum().clamp_min(1)
+        return taken + error[..., 1:].sum(2).mean(1)
+
+    def distance(
         self,
-        step: Step,
-        rewards: Float[Tensor, "objective batch time"],
-        weights: Float[Tensor, " objective"],
-    ) -> Float[Tensor, "objective row"]:
-        """Half the squared distance of Q(s, a) from r + discount * Q'(s', argmax of w·Q(s', .)).
-
-        A row is a transition. The last one of a session has no s'; where only the piece of a long session ends, s'
-        lies in the next piece and the transition is left out.
-        """
-        follows = step.real[:, 1:]  # transition t has a next state in this piece
-        ahead = torch.zeros_like(rewards)
-        ahead[:, :, :-1][:, follows] = self.future(step, follows, weights)
-        ends = step.real & ~nn.functional.pad(follows, (0, 1))
-        known = step.real & ~(ends & ~step.batch.ended[:, None])
-        taken = step.main.value_at(step.states[known], step.batch.following[known])
-        target = rewards[:, known] + self.discount * ahead[:, known]
-        return 0.5 * (target - taken) ** 2
+        values: Float[Tensor, "objective row action"],
+        targets: Float[Tensor, "objective row action"],
+    ) -> Float[Tensor, "objective row action"]:
+        """Half the squared distance."""
+        return 0.5 * (targets - values) ** 2
 
     @torch.no_grad()
-    def future(self, step, follows, weights) -> Float[Tensor, "objective row"]:
-        """Value the best next action: chosen by the main network, valued by the target network."""
-        action = step.main.best_item(step.states[:, 1:][follows], weights)
-        return step.target.value_at(step.target_states[:, 1:][follows], action)
+    def targets(self, step: Step) -> Float[Tensor, "objective row action"]:
+        """Give r + discount * Q'(s', argmax of w·Q(s', .)), or what a placebo puts in its place."""
+        fixed = placebos.target(self.placebo, step.seen)
+        if fixed is not None:
+            return fixed[:, None].expand_as(step.values)
+        rewards = placebos.rewards(self.placebo, self.all_rewards(step))
+        return rewards + self.discount * self.future(step)
+
+    def actions(self, taken: Int[Tensor, " row"]) -> Int[Tensor, "row action"]:
+        """Say what is valued in each state: what the user did."""
+        return taken[:, None]
+
+    def rewards(self, step: Step) -> Float[Tensor, "objective row"]:
+        """Reward what the user did, for accuracy alone."""
+        return self.accuracy_reward(step)[None]
+
+    def accuracy_reward(self, step: Step) -> Float[Tensor, " row"]:
+        """One value for a click, one for a purchase."""
+        return self.click_reward + (self.purchase_reward - self.click_reward) * step.purchase
+
+    def all_rewards(self, step: Step) -> Float[Tensor, "objective row action"]:
+        """Reward each action."""
+        return self.rewards(step)[..., None]
+
+    def future(self, step: Step) -> Float[Tensor, "objective row action"]:
+        """Value of the state that each action leads to, zero where the session ends."""
+        return step.next(self.outlook(step, step.reached))[..., None]
+
+    def outlook(self, step: Step, rows: Bool[Tensor, " row"]) -> Float[Tensor, "objective row"]:
+        """Value the action chosen in these states, by the target network; zero for other states."""
+        found = step.target_states.new_zeros(len(self.weights), len(rows))
+        found[:, rows] = step.target.value_at(step.target_states[rows], self.choose(step, rows))
+        return found
+
+    def choose(self, step: Step, rows: Bool[Tensor, " row"]) -> Int[Tensor, " chosen"]:
+        """Take the action with the highest weighted value of the main network."""
+        return step.main.best_item(step.states[rows], self.weights)
+
+
+def _ranking(ranked_by: str, imitates: bool, q_weight: float) -> str:
+    if ranked_by not in RANKINGS:
+        raise ValueError(f"ranked_by={ranked_by!r}, but there are only {', '.join(RANKINGS)}")
+    if ranked_by == "imitation" and not imitates:
+        raise ValueError("ranked_by='imitation' without a head that imitates: rank by 'values'")
+    if not q_weight and (ranked_by == "values" or not imitates):
+        raise ValueError("q_weight=0 leaves no values: rank by 'imitation' or give a weight")
+    return ranked_by

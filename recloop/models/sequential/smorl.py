@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from recloop.data.batches import Batch
 from recloop.data.popularity import novel_items
-from recloop.models.sequential.double_q import DoubleQ, Step
+from recloop.models.sequential.double_q import DoubleQ
+from recloop.models.sequential.transitions import Step
 
 
 class SMORL(DoubleQ):
@@ -23,7 +23,6 @@ class SMORL(DoubleQ):
         item_vectors: frozen item table of a GRU4Rec trained with cross-entropy; distances in it are diversity.
         item_counts: events per item in training; the less popular 90% are novel.
         objective_weights: weights of accuracy, diversity and novelty in the scalarised value.
-        q_weight: weight of the TD errors beside the cross-entropy.
         Others: as `DoubleQ`.
     """
 
@@ -37,33 +36,20 @@ class SMORL(DoubleQ):
         click_reward: float = 0.2,
         purchase_reward: float = 1.0,
         objective_weights: Sequence[float] = (1.0, 1.0, 1.0),
-        q_weight: float = 1.0,
+        **settings,
     ):
-        super().__init__(backbone, items, 3, discount, click_reward, purchase_reward)
-        self.q_weight = q_weight
-        self.register_buffer("weights", torch.tensor(objective_weights, dtype=torch.float))
+        super().__init__(backbone, items, 3, discount, click_reward, purchase_reward, **settings)
+        self.weights.copy_(torch.tensor(objective_weights))
         self.register_buffer("vectors", item_vectors.clone())
         self.register_buffer("novel", torch.from_numpy(novel_items(item_counts.numpy())))
 
-    def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """Cross-entropy of the next item plus the weighted TD errors of the three objectives."""
-        step = self.step(batch)
-        imitation = step.main.rank.loss(step.states[step.real], batch.following[step.real])
-        return imitation + self.q_weight * (self.weights @ self.td_errors(step).mean(1))
-
-    def td_errors(self, step: Step) -> Float[Tensor, "objective row"]:
-        """TD error of each objective for the actions of the log."""
-        return self.td_error(step, self.rewards(step), self.weights)
-
     @torch.no_grad()
-    def rewards(self, step: Step) -> Float[Tensor, "objective batch time"]:
+    def rewards(self, step: Step) -> Float[Tensor, "objective row"]:
         """Reward the logged item for accuracy, the item now recommended for diversity and novelty.
 
         Diversity is one minus the cosine to the last item of the state, novelty is one for an item of I_nov. That the
         last two look at the recommended and not at the logged item is how the public replication reads the paper.
         """
-        shown = torch.zeros_like(step.batch.session)
-        shown[step.real] = step.main.rank.best(step.states[step.real])
-        seen = step.batch.session.clamp_max(self.padding - 1)  # padding has no vector
-        diversity = 1 - cosine_similarity(self.vectors[seen], self.vectors[shown], dim=-1)
+        shown = step.main.rank.best(step.states)
+        diversity = 1 - cosine_similarity(self.vectors[step.item], self.vectors[shown], dim=-1)
         return torch.stack([self.accuracy_reward(step), diversity, self.novel[shown].float()])

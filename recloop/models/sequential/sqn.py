@@ -5,10 +5,8 @@ Xin et al. Self-Supervised Reinforcement Learning for Recommender Systems. SIGIR
 
 from collections.abc import Callable
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from recloop.data.batches import Batch
 from recloop.models.sequential.double_q import DoubleQ
 
 
@@ -25,12 +23,6 @@ class SQN(DoubleQ):
         discount: float = 0.5,
         click_reward: float = 0.2,
         purchase_reward: float = 1.0,
+        **settings,
     ):
-        super().__init__(backbone, items, 1, discount, click_reward, purchase_reward)
-
-    def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """Cross-entropy of the next item plus its one-step TD error."""
-        step = self.step(batch)
-        imitation = step.main.rank.loss(step.states[step.real], batch.following[step.real])
-        reward = self.accuracy_reward(step)[None]
-        return imitation + self.td_error(step, reward, reward.new_ones(1)).mean()
+        super().__init__(backbone, items, 1, discount, click_reward, purchase_reward, **settings)

@@ -51,6 +51,15 @@ def test_a_prefix_has_the_same_state_alone_padded_or_inside_a_longer_session(kin
 
 
 @kinds
+def test_a_session_is_embedded_and_then_encoded(kind):
+    backbone, session = lively(kind), padded([1, 2, 3], [4])
+    embedded = backbone.embed(session)
+    assert embedded.shape == (2, LENGTH, backbone.width)
+    assert (embedded[1, 1:] == 0).all()
+    assert torch.equal(backbone.encode(embedded), backbone(session))
+
+
+@kinds
 def test_states_depend_on_the_items_and_their_order(kind):
     first, second, third = lively(kind)(padded([1, 2, 3], [2, 1, 3], [4, 2, 3]))[:, 2]
     assert not torch.allclose(first, second)
@@ -125,6 +134,13 @@ def test_sasrec_refuses_a_session_without_positions():
 def test_sasrec_sees_positions_from_the_start_of_the_session():
     states = lively(SASRec, dropout=0.0)(padded([1, 1, 1]))[0]
     assert not torch.allclose(states[0], states[1])
+
+
+def test_gru_can_go_on_from_a_state():
+    backbone, session = lively(GRU4Rec), torch.tensor([[1, 2, 3, 4]])
+    states = backbone(session)
+    rest = backbone.encode(backbone.embed(session[:, 2:]), start=states[:, 1])
+    torch.testing.assert_close(rest, states[:, 2:])
 
 
 def test_gru_stacks_layers():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from recloop.models.blocks import CausalBlock, CausalBlocks, SASRecBlock
+from recloop.models.blocks import CausalBlock, CausalBlocks, MutualAttention, SASRecBlock
 
 BATCH, TIME, DIM = 5, 7, 12
 
@@ -71,6 +71,25 @@ def test_sasrec_block_is_torch_attention_on_a_normalised_query(states, future, h
     torch.testing.assert_close(block(states), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("heads", [1, 3])
+def test_mutual_attention_is_torch_attention_with_a_shortcut_and_a_norm(states, heads):
+    block = shake(MutualAttention(DIM, heads))
+    whole = nn.MultiheadAttention(DIM, heads, batch_first=True)
+    names = ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]
+    weights = [*block.query_key_value.parameters(), *block.project.parameters()]
+    whole.load_state_dict(dict(zip(names, weights, strict=True)))
+    expected = block.norm(states + whole(states, states, states, need_weights=False)[0])
+    torch.testing.assert_close(block(states), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_sasrec_block_sees_what_it_is_told_to(states):
+    block = shake(SASRecBlock(DIM, 3))
+    past = torch.ones(TIME, TIME, dtype=torch.bool).tril().expand(BATCH, -1, -1)
+    torch.testing.assert_close(block(states, past), block(states))
+    alone = torch.eye(TIME, dtype=torch.bool).expand(BATCH, -1, -1)
+    torch.testing.assert_close(block(states, alone)[:, 3], block(states[:, 3:4])[:, 0])
+
+
 @pytest.mark.parametrize("make", [lambda: CausalBlocks(DIM, 2, 3), lambda: SASRecBlock(DIM, 3)])
 def test_a_state_sees_only_its_past(states, make):
     blocks = shake(make())
@@ -106,7 +125,7 @@ def test_parameters_follow_the_formula(count, make):
     assert sum(weight.numel() for weight in make().parameters()) == count
 
 
-@pytest.mark.parametrize("make", [CausalBlock, SASRecBlock])
+@pytest.mark.parametrize("make", [CausalBlock, SASRecBlock, MutualAttention])
 def test_heads_must_share_the_width(make):
     with pytest.raises(ValueError, match="dim=12 cannot be shared by heads=5"):
         make(DIM, heads=5)

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from recloop.models.counted.ease import EASE
 from recloop.models.counted.item_knn import ItemKNN
 from recloop.models.counted.popularity import Popularity, SessionPopularity
+from recloop.models.counted.sknn import SKNN
 from recloop.models.counted.vsknn import VSKNN
 
 ITEMS = 12
@@ -15,6 +16,7 @@ MODELS = {
     "popularity": lambda: Popularity(ITEMS),
     "session_popularity": lambda: SessionPopularity(ITEMS),
     "item_knn": lambda: ItemKNN(ITEMS, neighbours=3),
+    "sknn": lambda: SKNN(ITEMS, neighbours=4, sample=6),
     "vsknn": lambda: VSKNN(ITEMS, neighbours=4, sample=6),
     "vsknn_idf": lambda: VSKNN(ITEMS, similarity="cosine", decay="quadratic", idf=True),
     "ease": lambda: EASE(ITEMS, l2=2.0),

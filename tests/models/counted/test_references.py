@@ -14,6 +14,7 @@ from recloop.models.counted import ease, item_knn
 from recloop.models.counted.ease import EASE
 from recloop.models.counted.item_knn import ItemKNN
 from recloop.models.counted.popularity import Popularity, SessionPopularity
+from recloop.models.counted.sknn import SKNN
 from recloop.models.counted.state import DoesNotFit
 from recloop.models.counted.vsknn import VSKNN
 
@@ -100,6 +101,33 @@ def test_item_knn(sessions, session, neighbours, regularisation, shrink):
     assert_near_and_ordered(scores(model, session), kept, sessions)
 
 
+def plain_votes(sessions, session, neighbours, sample):
+    """Score items as S-KNN does, one past session after another."""
+    sharing = [i for i, past in enumerate(sessions) if set(session) & set(past)][-sample:]
+    near = []
+    for i in sharing:
+        one, other = set(session), set(sessions[i])
+        near.append((round(len(one & other) / sqrt(len(one) * len(other)), 8), i))
+    result = [0.0] * ITEMS
+    for value, i in sorted(near)[-neighbours:]:
+        for item in set(sessions[i]):
+            result[item] += value
+    return result
+
+
+@few
+@given(
+    sessions=training,
+    session=one_session,
+    neighbours=st.sampled_from([1, 2, 100]),
+    sample=st.sampled_from([1, 3, 500]),
+)
+def test_sknn(sessions, session, neighbours, sample):
+    model = fitted(SKNN(ITEMS, neighbours, sample), sessions)
+    expected = plain_votes(sessions, session, neighbours, sample)
+    assert_near_and_ordered(scores(model, session), expected, sessions)
+
+
 def votes(sessions, session, neighbours, sample, power, cosine, idf):
     """Score items as V-SKNN does, one past session after another."""
     weight = {item: ((x + 1) / len(session)) ** power for x, item in enumerate(session)}
@@ -155,6 +183,15 @@ def test_item_knn_by_hand():
     found = scores(model, [2, 0])
     assert found == pytest.approx([0, 2 / sqrt(3 * 2), 1 / sqrt(3 * 1)], abs=1e-7)
     assert found[0] > 0  # the tie with items never seen is broken by popularity
+
+
+def test_sknn_by_hand():
+    # Similarity of {0, 1} to {0, 1, 2} is 2 / sqrt(6), to {0, 3} it is 1 / 2; {3, 4} has no say.
+    model = fitted(SKNN(5), [[0, 1, 2, 1], [0, 3], [4, 3]])
+    near = 2 / sqrt(6)
+    expected = [near + 1 / 2, near, near, 1 / 2, 0]
+    for session in ([0, 1], [1, 0], [0, 1, 0]):  # neither order nor repeats count
+        assert scores(model, session) == pytest.approx(expected, abs=1e-7)
 
 
 def test_vsknn_by_hand():

@@ -49,6 +49,11 @@ def test_similarity_is_the_mean_cosine_over_pairs(drawn):
             torch.testing.assert_close(values[t - 1], torch.stack(cosines).mean())
 
 
+def test_mean_cosine_needs_a_pair():
+    total, count = torch.tensor([[0.0, 0.0], [0.6, 0.8], [1.0, 1.0]]), torch.tensor([0, 1, 2])
+    assert returns.mean_cosine(total, count).tolist() == [1, 1, 0]
+
+
 def test_printed_diversity_return_is_one_plus_similarity():
     vectors = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]])
     found = returns.attainable_diversity(vectors)

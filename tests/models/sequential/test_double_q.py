@@ -1,85 +1,69 @@
-"""Temporal-difference errors by hand, and on a world whose values are known."""
+"""Temporal-difference errors by hand, two networks, and the plain ranker that is left without values."""
 
 import pytest
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
-from recloop.data.batches import Batch
+from recloop.data.batches import cut
+from recloop.models import build
+from recloop.models.sequential import transitions
+from recloop.models.sequential.dqn_ns import DQN_NS
+from recloop.models.sequential.next_item import NextItem
+from recloop.models.sequential.snqn import SNQN
 from recloop.models.sequential.sqn import SQN
-
-
-class LastItem(nn.Module):
-    """A state that is the last item, one-hot."""
-
-    def __init__(self, items: int):
-        super().__init__()
-        self.dim = items
-
-    def forward(self, session):
-        return one_hot(session, self.dim + 1)[..., :-1].float()
-
-
-def tabular(items, **settings):
-    model = SQN(lambda: LastItem(items), items, **settings)
-    for weight in model.parameters():
-        nn.init.zeros_(weight)
-    return model
-
-
-def fill(network, table):
-    """Set Q(s, a) = table[s][a]."""
-    network.values[0].weight.data = torch.tensor(table).T.contiguous()
-
-
-def steps(session, following, purchase=None, ended=True):
-    session, following = torch.tensor([session]), torch.tensor([following])
-    purchase = torch.zeros_like(session) if purchase is None else torch.tensor([purchase])
-    none = torch.zeros(1, dtype=torch.long)
-    return Batch(session, following, purchase, torch.tensor([ended]), none, none, none)
-
 
 MAIN = [[0.0, 1.0, 2.0], [4.0, 3.0, 0.0], [1.0, 1.5, 5.0]]
 TARGET = [[7.0, 8.0, 9.0], [10.0, 20.0, 30.0], [0.5, 0.25, 0.125]]
 
 
 @pytest.fixture
-def model(monkeypatch):
-    model = tabular(3, discount=0.5, click_reward=0.2, purchase_reward=1.0)
-    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.9))  # the coin says network 0
+def model(tabular, fill, network_0):
+    model = tabular(SQN, 3)
     fill(model.networks[0], MAIN)
     fill(model.networks[1], TARGET)
     return model
 
 
 def errors(model, batch):
-    step = model.step(batch)
-    return model.td_error(step, model.accuracy_reward(step)[None], torch.ones(1))[0]
+    step = model.step(*model.toss(), batch)
+    return model.distance(step.values, model.targets(step))[0, step.known, 0]
 
 
 def half_square(*gaps):
     return torch.tensor([0.5 * gap**2 for gap in gaps])
 
 
-def test_td_error_by_hand(model):
+def test_td_error_by_hand(model, steps):
     # 0 -> 1 (bought) -> 2, end. At 1 the main network prefers item 0 (4 > 3), worth 10 to the target.
     batch = steps([0, 1, 3], [1, 2, 3], purchase=[1, 0, 0])
     expected = half_square(1.0 + 0.5 * 10 - MAIN[0][1], 0.2 - MAIN[1][2])
     torch.testing.assert_close(errors(model, batch), expected)
 
 
-def test_the_end_of_a_piece_is_not_the_end_of_a_session(model):
+def test_the_end_of_a_piece_is_not_the_end_of_a_session(model, steps):
     batch = steps([0, 1], [1, 2], ended=False)
     torch.testing.assert_close(errors(model, batch), half_square(0.2 + 0.5 * 10 - MAIN[0][1]))
 
 
-def test_discount_weighs_the_future(model):
+def test_a_piece_of_one_unknown_transition_teaches_no_value(model, steps):
+    batch = steps([0], [1], ended=False)
+    torch.testing.assert_close(model.loss(batch), torch.tensor(3.0).log())
+
+
+def test_pieces_of_a_batch_do_not_run_into_each_other(model, steps):
+    one, other = steps([0, 1], [1, 2]), steps([1, 2], [2, 0], ended=False)
+    both = type(one)(*(torch.cat([getattr(b, k) for b in (one, other)]) for k in vars(one)))
+    alone = torch.cat([errors(model, one), errors(model, other)])
+    torch.testing.assert_close(errors(model, both), alone)
+
+
+def test_discount_weighs_the_future(model, steps):
     model.discount = 0.0
     found = errors(model, steps([0, 1], [1, 2]))
     torch.testing.assert_close(found, half_square(0.2 - MAIN[0][1], 0.2 - MAIN[1][2]))
 
 
-def test_the_coin_decides_who_learns_and_who_gives_the_target(model, monkeypatch):
+def test_the_coin_decides_who_learns_and_who_gives_the_target(model, steps, monkeypatch):
     monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.1))
     # Now TARGET learns: at 1 it prefers item 2 (30), which MAIN values at 0.
     found = errors(model, steps([0, 1], [1, 2]))
@@ -91,17 +75,24 @@ def test_the_coin_decides_who_learns_and_who_gives_the_target(model, monkeypatch
     assert all(weight.grad is not None for weight in model.networks[1].parameters())
 
 
-def test_loss_is_cross_entropy_plus_the_mean_error(model):
+def test_loss_is_cross_entropy_plus_the_mean_error(model, steps):
     batch = steps([0, 1], [1, 2])
     model.networks[0].rank.weight.data = torch.eye(3)
     expected = cross_entropy(torch.eye(3)[:2], torch.tensor([1, 2])) + errors(model, batch).mean()
     torch.testing.assert_close(model.loss(batch), expected)
 
 
+def test_q_weight_scales_the_errors(model, steps):
+    batch, losses = steps([0, 1], [1, 2]), []
+    for model.q_weight in (1.0, 2.0, 3.0):
+        losses.append(model.loss(batch))
+    torch.testing.assert_close(losses[2] - losses[1], losses[1] - losses[0])
+
+
 def test_both_sides_of_the_coin_come_up(model, monkeypatch):
     monkeypatch.undo()
     torch.manual_seed(0)
-    mains = [model.step(steps([0], [1])).main is model.networks[0] for _ in range(40)]
+    mains = [model.toss()[0] is model.networks[0] for _ in range(40)]
     assert 10 < sum(mains) < 30
 
 
@@ -110,28 +101,72 @@ def test_score_is_the_ranking_head_of_the_first_network(model):
     assert model.score(torch.tensor([[0, 1], [2, 3]])).tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
-def test_value_head_converges_to_the_values_of_a_known_world():
-    """Three items; every pair of session and action occurs; item 2 is what people buy."""
-    items, discount = 3, 0.5
-    path = [[s, a, b] for s in range(3) for a in range(3) for b in range(3)]
-    path = torch.tensor(path)
-    session, following = path[:, :-1], path[:, 1:]
-    purchase = (following == 2).long()
-    ended = torch.zeros(len(path), dtype=torch.bool)  # the world never ends
-    none = torch.zeros(len(path), dtype=torch.long)
-    batch = Batch(session, following, purchase, ended, none, none, none)
-    model = tabular(items, discount=discount, click_reward=0.2, purchase_reward=1.0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
-    torch.manual_seed(2)
-    for _ in range(600):
-        optimiser.zero_grad()
-        model.loss(batch).backward()
-        optimiser.step()
-    reward = torch.tensor([0.2, 0.2, 1.0])
-    values = torch.zeros(items)  # of the state after each item
-    for _ in range(60):
-        values = (reward + discount * values).max().expand(items)  # value iteration
-    expected = (reward + discount * values).expand(items, -1)
+@pytest.mark.parametrize("kind", [SQN, DQN_NS])
+def test_values_rank_where_asked(kind, tabular, fill):
+    model = tabular(kind, 3, **({"ranked_by": "values"} if kind is SQN else {}))
+    fill(model.networks[0], MAIN)
+    assert model.score(torch.tensor([[0, 1], [2, 3]])).tolist() == [MAIN[1], MAIN[2]]
+    assert (model.networks[0].rank is None) == (kind is DQN_NS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"ranked_by": "value"}, "imitation, values"),
+        ({"ranked_by": "values", "q_weight": 0.0}, "q_weight=0"),
+        ({"imitates": False}, "rank by 'values'"),
+        ({"placebo": "sugar"}, "zero_reward"),
+    ],
+)
+def test_refuses_what_it_cannot_be(tabular, settings, told):
+    with pytest.raises(ValueError, match=told):
+        tabular(SQN, 3, **settings)
+
+
+def built(kind, backbone, facts, **settings):
+    backbone = {"class": f"backbones.{backbone}", "dim": 8}
+    torch.manual_seed(1)
+    return build({"class": f"sequential.{kind}", "backbone": backbone} | settings, **facts)
+
+
+@pytest.fixture
+def batch(sessions, facts):
+    return cut(sessions([2, 5, 9, 4, 6, 1, 0, 3, 8], [7, 3]), facts["length"], facts["items"])
+
+
+HOSTS = ["gru4rec.GRU4Rec", "caser.Caser", "nextitnet.NextItNet", "sasrec.SASRec"]
+KINDS = ["sqn.SQN", "policy_evaluation.EVAL", "snqn.SNQN", "cql.CQL", "bcq.BCQ"]
+CRITICS = ["sac.SAC", "sa2c.SA2C", "smonac.SMONAC"]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "kind"),
+    [(host, "sqn.SQN") for host in HOSTS] + [(HOSTS[0], kind) for kind in KINDS[1:] + CRITICS],
+)
+def test_without_values_it_is_the_plain_host(backbone, kind, facts, batch):
+    settings = {"q_weight": 0.0} | ({"warm_up": 0} if kind in CRITICS else {})
+    plain = built("next_item.NextItem", backbone, facts).eval()
+    model = built(kind, backbone, facts, **settings).eval()
     for network in model.networks:
-        found = network.values[0](torch.eye(items))
-        torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+        assert network.load_state_dict(plain.state_dict())  # strictly: nothing else is left in it
+    assert torch.equal(model.loss(batch), plain.loss(batch))
+    assert torch.equal(model.score(batch.session), plain.score(batch.session))
+    assert isinstance(plain, NextItem)
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_the_target_drops_units_only_where_asked(dropout, facts, batch):
+    model = built("sqn.SQN", HOSTS[-1], facts, target_dropout=dropout).train()
+    for _ in range(6):  # both sides of the coin
+        main, target = model.toss()
+        assert main.backbone.dropout.training
+        assert target.backbone.dropout.training == dropout
+    assert not any(network.eval().training for network in model.networks)
+
+
+@pytest.mark.parametrize("kind", [SQN, SNQN])
+def test_looks_for_the_best_item_once_per_update(kind, tabular, steps, monkeypatch):
+    calls, best = [], transitions.best
+    monkeypatch.setattr(transitions, "best", lambda *given: calls.append(1) or best(*given))
+    tabular(kind, 3).loss(steps([0, 1], [1, 2]))
+    assert len(calls) == 1

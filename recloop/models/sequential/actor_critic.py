@@ -1,0 +1,34 @@
+"""Imitation weighted by what the values say, after a warm-up.
+
+Xin et al. Self-Supervised Reinforcement Learning for Recommender Systems. SIGIR 2020.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recloop.models.sequential.transitions import Step
+
+
+class ActorCritic:
+    """Stands before a Q-learning model and weights its imitation by a critic; the critic learns nothing from that.
+
+    Args:
+        warm_up: updates with all weights at one before the critic counts.
+        Others: as the model behind it.
+    """
+
+    def __init__(self, warm_up: int = 15000, **settings):
+        super().__init__(**settings)
+        self.warm_up = warm_up
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    def imitation(self, step: Step) -> Float[Tensor, ""]:
+        """Cross-entropy of what the user did, each row times what its critic says."""
+        warm = bool(self.updates < self.warm_up)
+        self.updates += 1
+        return super().imitation(step) if warm else self.criticised(step)
+
+    def criticised(self, step: Step) -> Float[Tensor, ""]:
+        """Cross-entropy once the critic counts."""
+        return step.main.rank.loss(step.states, step.taken, self.critic(step.values.detach()))

@@ -1,0 +1,287 @@
+"""Self-supervised RL for next items: the study fits together, and its exhibits are made from made-up results."""
+
+import json
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+import yaml
+
+from recloop.models import build
+from recloop.report import ssrl, sweeps
+from recloop.report.evidence import Evidence
+from recloop.report.panels import Plot
+from recloop.report.tables import Table
+from recloop.report.verdicts import in_print, judge_all
+
+ROOT = Path(__file__).parents[2]
+STUDY = yaml.safe_load((ROOT / "studies/ssrl.yaml").read_text())
+REPORTED = ROOT / "studies/ssrl.reported.csv"
+EXHIBITS = STUDY["tables"] | STUDY["figures"]
+ITEMS, SESSIONS, TOP = 60, 40, 20
+RAN = {"rc15": 1.0, "retailrocket": 0.0}  # share of the sessions that end with a purchase
+FIGURES = ("figure_updates", "figure_discount", "figure_placebo", "figure_calibration")
+TABLES = ("table_data", "table_rc15", "table_retailrocket", "table_twins")
+
+
+# -- what the study says ----------------------------------------------------------------------------------------------
+
+
+def runs_of(entries) -> set[tuple[str, str]]:
+    return {pair for entry in entries for pair in sweeps.wanted(STUDY, entry)}
+
+
+def test_every_run_of_a_claim_is_a_run_of_an_exhibit():
+    assert runs_of(STUDY["claims"].values()) <= runs_of(EXHIBITS.values())
+
+
+def test_every_method_stands_on_every_host():
+    methods = ("sqn", "sac", "snqn", "sa2c", "dqn_ns", "prl")
+    for host in ("gru4rec", "caser", "nextitnet", "sasrec"):
+        assert all(f"{host}_{method}" in STUDY["models"] for method in methods)
+        for method in methods:
+            entry = STUDY["models"][f"{host}_{method}"]
+            assert entry["backbone"] == STUDY["backbones"][host]
+
+
+def test_printed_numbers_have_margins_and_models():
+    rows = pl.read_csv(REPORTED)
+    assert set(rows["metric"]) <= set(STUDY["margins"])
+    assert set(rows["model"].drop_nulls()) <= set(STUDY["models"])
+    assert dict(rows.group_by("exhibit").len().iter_rows()) == {
+        "table_data": 5,
+        "table_rc15": 4,
+        "table_retailrocket": 4,
+    }
+
+
+def test_the_printed_numbers_say_that_sa2c_beats_its_host():
+    tier = {"tier": "none", "datasets": {}}
+    judged = judge_all(Evidence.gather(STUDY, tier, [], REPORTED))
+    answers = {name: in_print(rows) for (name,), rows in judged.group_by("id")}
+    assert answers.pop("ssrl-05") == "holds in 4 of 4"
+    assert set(answers.values()) == {"not checkable (figure or text only)"}
+
+
+def test_every_model_can_be_built():
+    counts = torch.arange(1, 21)
+    for key, entry in STUDY["models"].items():
+        extras = ("label", "training", "inference")
+        settings = {name: value for name, value in entry.items() if name not in extras}
+        settings |= entry.get("inference", {})
+        assert build(settings, items=20, item_counts=counts, length=10), key
+
+
+def test_every_run_has_its_settings(plan):
+    it = plan()
+    it.studies["ssrl"] = STUDY
+    it.tier["studies"]["ssrl"] = {"datasets": {name: {} for name in STUDY["datasets"]}}
+    for dataset, model in runs_of(EXHIBITS.values()):
+        it.settings("ssrl", dataset, model)
+    found = it.settings("ssrl", "jdata", "sasrec_sa2c,twin=as_released")
+    assert found["model"]["target_dropout"] is True
+    assert found["inference"]["judged_on"] == "valid"
+    assert (found["training"]["draws"], found["training"]["second_rate"]) == ("independent", 0.001)
+    asked = it.settings("ssrl", "rc15", "sasrec_prl,prompt=dead,ask=3.0")
+    assert asked["trained_as"] == "sasrec_prl,prompt=dead"
+
+
+def test_a_placebo_that_is_none_is_the_plain_model():
+    model = "sasrec_sqn,placebo={none,zero_reward}"
+    found = sweeps.spread(model, sweeps.defaults(STUDY, model, "rc15"))
+    assert found == ["sasrec_sqn", "sasrec_sqn,placebo=zero_reward"]
+
+
+# -- exhibits of made-up results --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> dict:
+    """Scores, curves and splits: all runs on one data set, a few on one without purchases, none on the third."""
+    root = tmp_path_factory.mktemp("ssrl")
+    splits = {dataset: write_split(root, dataset) for dataset in RAN}
+    pairs = sorted(runs_of(EXHIBITS[name] for name in (*FIGURES, *TABLES)))
+    few = ("sasrec", "sasrec_snqn")
+    wanted = [
+        pair
+        for pair in pairs
+        if pair[0] == "rc15" or (pair[0] in RAN and pair[1].split(",")[0] in few)
+    ]
+    folders = [write_run(root, splits, *pair) for pair in wanted]
+    here = {
+        name: {"source": "shop", "stand_in": "made up", "split": str(folder)}
+        for name, folder in splits.items()
+    }
+    return {
+        "scores": [folder / "scores.parquet" for folder in folders],
+        "runs": [folder / "run.json" for folder in folders],
+        "splits": [folder / "split.json" for folder in splits.values()],
+        "tier": {"tier": "laptop", "seeds": [1], "datasets": here},
+    }
+
+
+def random_of(*words: str) -> np.random.Generator:
+    return np.random.default_rng(crc32(" ".join(words).encode()))
+
+
+def write_split(root: Path, dataset: str) -> Path:
+    """Write split.json, items.parquet and a training part in which the last items are what is bought."""
+    folder = root / dataset
+    folder.mkdir()
+    items = pl.DataFrame({"item": np.arange(ITEMS, dtype=np.int32), "count": [10] * ITEMS})
+    items.write_parquet(folder / "items.parquet")
+    bought = [[int(RAN[dataset]) * int(item >= ITEMS // 2)] * 10 for item in range(ITEMS)]
+    rows = {"session": range(ITEMS), "item": [[item] * 10 for item in range(ITEMS)]}
+    train = pl.DataFrame(rows | {"event": bought, "first_target": [1] * ITEMS})
+    train.write_parquet(folder / "train.parquet")
+    part = {"sessions": SESSIONS, "items": ITEMS, "interactions": 5 * SESSIONS}
+    counts = dict.fromkeys(("train", "valid", "test"), part)
+    (folder / "split.json").write_text(json.dumps({"hash": dataset * 8, "counts": counts}))
+    return folder
+
+
+def write_run(root: Path, splits: dict[str, Path], dataset: str, model: str) -> Path:
+    """Write lists, scores, run.json and curve.csv of one run."""
+    from recloop.evaluation.run import score
+
+    folder = root / "runs" / dataset / model
+    folder.mkdir(parents=True)
+    make_lists(dataset, model).write_parquet(folder / "lists.parquet")
+    identity = {"study": "ssrl", "dataset": dataset, "source": "shop", "stand_in": True}
+    identity |= {"tier": "laptop", "model": model, "seed": 1}
+    evaluation = STUDY["evaluation"] | {"cutoffs": [5, 10, 20]}
+    vectors = root / "vectors.safetensors"
+    if not vectors.exists():
+        from safetensors.numpy import save_file
+
+        table = random_of("vectors").normal(size=(ITEMS + 1, 4)).astype(np.float32)
+        save_file({"backbone.embedding.weight": table}, vectors)
+    place = (folder / "lists.parquet", splits[dataset], identity, evaluation)
+    score(*place, folder / "scores.parquet", vectors)
+    (folder / "run.json").write_text(json.dumps(identity | {"not_run": None}))
+    updates = np.arange(10, 160, 10)
+    heights = 0.1 + 0.001 * updates * (crc32(model.encode()) % 7)
+    curve = {
+        "update": updates,
+        "epoch": updates / 10,
+        "loss": 1 / updates,
+        "seconds": updates * 1.0,
+    }
+    pl.DataFrame(curve | {"valid_ndcg10": heights}).write_csv(folder / "curve.csv")
+    return folder
+
+
+def make_lists(dataset: str, model: str) -> pl.DataFrame:
+    """Make lists: rewards help by a third; a live prompt lists bought items as often as it is asked to."""
+    events, random = 4 * SESSIONS, random_of(dataset, model)
+    luck, real = random_of(dataset).random(events), "_" in model and "placebo" not in model
+    better = np.where(luck < (0.6 if real else 0.4), 2, 40)
+    asked = float(model.partition("ask=")[2] or 2.0) if "dead" not in model else 2.0
+    prompted = model.startswith("sasrec_prl")
+    order = np.argsort(random_of("order").random((events, ITEMS)), axis=1)
+    if prompted:
+        wanted = np.arange(ITEMS) >= ITEMS // 2
+        keys = random_of("keys").random((events, ITEMS)) - 0.2 * asked * wanted
+        order = np.argsort(keys, axis=1)
+    last = np.arange(events) % 4 == 3
+    return pl.DataFrame(
+        {
+            "session": np.repeat(np.arange(SESSIONS), 4),
+            "position": np.tile(np.arange(1, 5), SESSIONS).astype(np.int32),
+            "target": random_of("targets").integers(0, ITEMS, events).astype(np.int32),
+            "better": (better + random.integers(0, 2, events)).astype(np.int32),
+            "tied": np.ones(events, dtype=np.int32),
+            "top": pl.Series(order[:, :TOP].tolist(), dtype=pl.Array(pl.Int32, TOP)),
+            "purchase": last & bool(RAN[dataset]),
+            "repeated": np.arange(events) % 3 == 0,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def evidence(saved) -> Evidence:
+    return Evidence.gather(study=STUDY, reported=REPORTED, **saved)
+
+
+def made(evidence: Evidence, name: str) -> Table | Plot:
+    """Make one exhibit."""
+    return getattr(ssrl, name)(evidence, EXHIBITS[name])
+
+
+def test_rows_are_grouped_by_host_with_simple_baselines_first(evidence):
+    cells = made(evidence, "table_rc15").cells
+    groups = cells["group"].unique(maintain_order=True).to_list()
+    assert groups == ["Simple baselines (ours)", "GRU", "Caser", "NItNet", "SASRec"]
+    assert len(cells) == (5 + 3 * 8 + 11) * 13
+    row = cells.filter(model="sasrec_sa2c", column="NDCG_purchase@10").row(0, named=True)
+    assert (row["row"], row["printed"]) == ("SASRec-SA2C", 0.3728)
+    assert cells.filter(model="sasrec_sa2c", column="Reward@20")["mark"].to_list() == ["*"]
+    assert cells.filter(model="sasrec_sa2c,correction=1.0")["row"][0] == "SASRec-SA2C corrected"
+
+
+def test_a_table_says_that_nothing_was_bought(evidence):
+    cells = made(evidence, "table_retailrocket").cells.filter(model="sasrec")
+    assert cells.filter(metric="NDCG_click")["not_run"].is_null().all()
+    assert set(cells.filter(metric="NDCG_purchase")["not_run"]) == {
+        "no test event has a target that is a purchase"
+    }
+
+
+def test_what_was_judged_on_other_events_is_not_tested(evidence):
+    cells = made(evidence, "table_twins").cells.filter(dataset="rc15")
+    assert cells["p"].is_null().all()
+    assert made(evidence, "table_twins").reference is None
+    assert "SASRec-SQN dropout in targets" in set(cells["row"])
+    moved = cells.filter(column="change of NDCG_click@10", model="sasrec_sqn")["ours"]
+    assert moved.to_list() == [0.0]
+
+
+def test_curves_come_from_the_trainings(evidence):
+    data = made(evidence, "figure_updates").data.filter(dataset="rc15")
+    assert data.group_by("model").len()["len"].unique().to_list() == [15]
+    first = data.filter(model="sasrec").sort("place").row(0, named=True)
+    assert (first["place"], first["label"]) == (10.0, "SASRec")
+    assert first["value"] == pytest.approx(0.1 + 0.01 * (crc32(b"sasrec") % 7))
+    missing = made(evidence, "figure_updates").data.filter(dataset="jdata")
+    assert set(missing["not_run"]) == {"not part of this tier"}
+
+
+def test_rewards_that_help_stand_right_of_their_placebos(evidence):
+    data = made(evidence, "figure_placebo").data.filter(dataset="rc15")
+    assert len(data) == 9 * 5 + 1
+    rows = {row["series"]: row for row in data.filter(label="SASRec-SQN").iter_rows(named=True)}
+    assert set(rows) == {"rewards", "zero", "shuffled", "constant target", "auxiliary loss"}
+    assert all(row["low"] <= row["value"] <= row["high"] for row in rows.values())
+    assert rows["zero"]["high"] < rows["rewards"]["value"]
+    assert data.filter(model="sasrec")["series"].to_list() == ["no rewards"]
+
+
+def test_asking_for_more_gives_more_unless_the_prompt_is_dead(evidence):
+    data = (
+        made(evidence, "figure_calibration")
+        .data.filter(metric="Yield", dataset="rc15")
+        .sort("place")
+    )
+    alive, dead = (
+        data.filter(label=f"SASRec-PRL{end}")["value"].to_list() for end in ("", ", prompt=dead")
+    )
+    assert alive == sorted(alive)
+    assert alive[0] < alive[-1]
+    assert len(alive) == len(dead) == 6
+    assert len(set(dead)) == 1
+
+
+@pytest.mark.parametrize("name", ["figure_placebo", "figure_discount", "figure_updates"])
+def test_figures_are_drawn(evidence, name):
+    from recloop.report.figures import draw
+
+    assert draw(made(evidence, name)).get_figwidth() == pytest.approx(3.33)
+
+
+def test_a_metric_without_events_has_no_value(evidence):
+    data = made(evidence, "figure_discount").data.filter(dataset="retailrocket")
+    assert data.filter(metric="NDCG_purchase")["value"].is_null().all()
+    assert data.filter(metric="NDCG_click")["value"].null_count() == 0
