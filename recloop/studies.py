@@ -310,8 +310,8 @@ def for_dataset(settings: dict, dataset: str) -> dict:
 
 
 def for_stage(training: dict) -> dict:
-    """Pick a stage's value where one is given per stage: `epochs: {pretrain: 20, joint: 10}`."""
-    return for_dataset(training, training.get("stage", ""))
+    """Pick the value of a stage or of a loop where one is given for each: `epochs: {pretrain: 20, joint: 10}`."""
+    return for_dataset(for_dataset(training, training.get("stage", "")), training["loop"])
 
 
 def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:

@@ -154,3 +154,28 @@ def test_hier_learns_its_user_recurrence_from_the_session_after(new):
     memory = past(model, FIRST, SECOND)
     expected = model.user(memory["state"], memory["user"])
     torch.testing.assert_close(model.states(FIRST, memory)[1], expected)
+
+
+def favourites(users):
+    """Draw users who come back: a session starts anywhere and goes on as the one before began."""
+    drawn = torch.randint(0, 6, (users, 2))
+    path = (drawn[:, 1:] + torch.arange(3)) % 6
+    return path, torch.cat([drawn[:, :1], path], dim=1)
+
+
+@pytest.mark.parametrize("kind", ["hier", "inter", "hdt"])
+def test_learns_what_only_the_past_tells(new, kind):
+    model = new(kind).train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.03)
+    for _ in range(120):
+        memory = model.start(48)
+        for session in favourites(48):
+            optimiser.zero_grad()
+            loss, memory = model.loss(Batch.whole(session), memory)
+            loss.backward()
+            optimiser.step()
+    before, now = favourites(200)
+    with torch.no_grad():
+        memory = model.eval().remember(before, model.start(200))
+        found = model.score(now[:, :1], memory).argmax(1)
+    assert (found == now[:, 1]).float().mean() > 0.8
