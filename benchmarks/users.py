@@ -7,9 +7,9 @@ The models take turns in one process on the same random users. The host trains o
 another (`Normal` of chapter 5), the others session after session, with as many targets per update on average. One
 measurement is a number of whole updates, from drawn batch to updated weights; the fastest of each one's turns counts.
 
-Targets are next items within a session, for the host also over the border of two sessions. Events are all items that an
-update goes through, so that their ratio is that of the times of an epoch: the first item of a session, which InterDT
-and HDT predict from the goal, is an event but no target of theirs.
+Targets are the items that a loss is asked for: next items within a session, for the host also over the border of two
+sessions, for InterDT and HDT the first item of a session as well, which the goal predicts. Events are all items that an
+update goes through, so that their ratio is that of the times of an epoch.
 """
 
 import argparse
@@ -83,10 +83,12 @@ def endless(trainer: Trainer) -> Iterator:
 
 
 def size(trainer: Trainer, batch: object) -> np.ndarray:
-    """Count the targets and the events of a batch; an event that is no target is the first one of its row."""
+    """Count the targets and the events of a batch; the first item of a row is an event, and for some a target."""
     rows = batch.sessions if isinstance(trainer, UserTrainer) else batch
-    targets = int((trainer.pieces.following[rows] != trainer.events.padding).sum())
-    return np.array([targets, targets + int((trainer.pieces.start[rows] == 0).sum())])
+    following = int((trainer.pieces.following[rows] != trainer.events.padding).sum())
+    first = int((trainer.pieces.start[rows] == 0).sum())
+    goal = getattr(trainer.model, "first", None) is not None
+    return np.array([following + first * goal, following + first])
 
 
 def measure(trainer: Trainer, batches: Iterator, updates: int, clock: Callable) -> np.ndarray:

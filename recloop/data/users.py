@@ -115,11 +115,6 @@ class Past:
     keys: Shaped[np.ndarray, " key"]
 
     @classmethod
-    def read(cls, folder: Path, part: str) -> "Past":
-        """Read the earlier sessions of the users of `valid` or `test`; rows are those of `joined`."""
-        return cls.of(joined(folder, part))
-
-    @classmethod
     def of(cls, sessions: Sessions) -> "Past":
         """Collect them from sessions as `joined` gives them."""
         row = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))

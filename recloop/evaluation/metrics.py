@@ -170,6 +170,21 @@ def group(metric: str) -> str:
     return mark + users if dialogue.is_dialogue(name) else ""
 
 
+def shares(lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
+    """Score every session by its share in a metric, so that their mean is the metric (for Reward: that of an event).
+
+    Events of one session depend on one another, sessions do not: these are what a paired test may take for a sample.
+    """
+    if metric in BY_SESSION:
+        return per_session(lists, metric, k, facts)
+    rows = counted(lists, metric, k)
+    scores, weights = weighed(rows, metric, k, facts)
+    codes, sessions = catalogue.session_codes(rows)
+    return np.bincount(codes, weights=scores * weights, minlength=sessions) * (
+        sessions / weights.sum()
+    )
+
+
 def per_session(lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
     """Score every session in ascending order of its id: the mean over its events, or its repetitions."""
     if metric == "Repetitiveness":

@@ -107,13 +107,12 @@ class Results:
             return novel_items(counts, self.novel_share)
         return np.ones(len(counts), dtype=bool)
 
-    def per_event(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
-        """Score of every event that a metric is about (of every session for Repetitiveness and UP), mean over seeds."""
+    def shares(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
+        """Share of every session (or dialogue) in a metric, whose mean is the metric; mean over seeds."""
         dataset, model, metric, k = quantity
-        one = metrics.per_session if metric in metrics.BY_SESSION else metrics.per_event
         facts = self.facts(dataset, metric)
         runs = [self.folders[dataset, model][seed] for seed in seeds]
-        return np.mean([one(self.lists(run), metric, k, facts) for run in runs], axis=0)
+        return np.mean([metrics.shares(self.lists(run), metric, k, facts) for run in runs], axis=0)
 
 
 def read_scores(paths: Iterable[Path]) -> pl.DataFrame:

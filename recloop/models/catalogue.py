@@ -94,7 +94,7 @@ class _CrossEntropy(torch.autograd.Function):
             loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
             if gradients:
                 chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
-                gradients.add(part, chances.mul_(share[:, None]))
+                gradients.add(part, chances, share[:, None])
         if gradients:
             ctx.save_for_backward(gradients.states, gradients.weight, gradients.bias)
         return loss
@@ -102,7 +102,8 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx, slope):
         states, weight, bias = ctx.saved_tensors
-        return states * slope, weight * slope, bias * slope, None, None, None
+        # In place: a table of the catalogue's size is slow to write.
+        return states.mul_(slope), weight.mul_(slope), bias.mul_(slope), None, None, None
 
 
 class _Gradients:
@@ -113,10 +114,11 @@ class _Gradients:
         self.states = torch.empty_like(states)
         self.weight, self.bias = torch.zeros_like(weight), torch.zeros_like(bias)
 
-    def add(self, part, errors):
-        torch.mm(errors, self.matrix, out=self.states[part])
-        self.weight.addmm_(errors.T, self.inputs[part])
-        self.bias += errors.sum(0)
+    def add(self, part, errors, share):
+        # Rows are weighted on the narrow side of each product, not by another pass over all scores.
+        torch.mm(errors, self.matrix, out=self.states[part]).mul_(share)
+        self.weight.addmm_(errors.T, self.inputs[part] * share)
+        self.bias.addmv_(errors.T, share.squeeze(1))
 
 
 def rows_per_chunk(states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"]) -> int:

@@ -239,6 +239,7 @@ def draw_gains(panel: Panel, data: pd.DataFrame, row: Row) -> None:
         offset = 0.7 * ((number + 0.5) / len(kinds) - 0.5)
         rows = np.array([names.index(name) for name in mine["label"]]) + offset
         reach = [mine["value"] - mine["low"], mine["high"] - mine["value"]]
+        reach = [side.clip(lower=0) for side in reach]  # a skewed draw may lie to one side
         style = {
             "color": PALETTE[number],
             "fmt": CURVES[number],

@@ -54,23 +54,25 @@ def gains(evidence: Evidence, entry: Mapping) -> Plot:
 
     Series are the values of the swept keyword, named by `names` of the entry.
     """
+    pairs = product(entry["datasets"], entry["metrics"])
     drawn = [
-        over_baseline(evidence, entry, dataset, letter)
-        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
+        over_baseline(evidence, entry, dataset, metric, letter)
+        for (dataset, metric), letter in zip(pairs, ascii_lowercase, strict=False)
     ]
     return panels.together(evidence, entry, drawn)
 
 
 def over_baseline(
-    evidence: Evidence, entry: Mapping, dataset: str, letter: str
+    evidence: Evidence, entry: Mapping, dataset: str, metric: str, letter: str
 ) -> tuple[Panel, list[dict]]:
     """Collect the gains on one data set."""
-    (metric,), rows = entry["metrics"], []
+    rows = []
     for model in entry["models"]:
         label = labels.model(evidence.study, model.partition(",")[0])
         for value, name in evidence.points(model, dataset):
             mine = Quantity(dataset, name, *tables.split(metric))
-            series = NO_SERIES if value is None else entry["names"].get(value, str(value))
+            key, plain = (name, NO_SERIES) if value is None else (value, str(value))
+            series = entry["names"].get(key, plain)
             found = panels.about(evidence, letter, mine, label) | {"series": series}
             rows.append(found | gain(evidence, mine, entry["baseline"]))
     title, measure = labels.panel_title(evidence, dataset), labels.metric(*tables.split(metric))

@@ -93,7 +93,7 @@ def footnotes(table: Table) -> list[str]:
     if table.reference:
         notes.append(
             f"Marks: * better, † worse than {table.reference}, p < 0.05 after Holm's correction over "
-            "the table (paired t-test over events or sessions; coverage by resampling sessions and "
+            "the table (paired t-test over sessions or dialogues; coverage by resampling sessions and "
             "seeds)."
         )
     if any(doubtful(cell) for cell in cells.iter_rows(named=True)):

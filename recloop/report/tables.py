@@ -174,7 +174,7 @@ def marked(evidence: Evidence, rows: list[dict], reference: str) -> list[dict]:
 
 
 def tested(evidence: Evidence, row: dict, reference: str) -> dict:
-    """Test one cell against the reference: paired over events or sessions, by bootstrap for metrics of the system."""
+    """Test one cell against the reference: paired over sessions (dialogues), by bootstrap for metrics of the system."""
     mine = Quantity(row["dataset"], row["model"], row["metric"], row["k"])
     theirs = mine._replace(model=reference)
     if row["group"] == SIMPLE or mine == theirs or evidence.why(mine) or evidence.why(theirs):
@@ -190,7 +190,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
             "p": significance.two_sided(gain, float(draws.std(ddof=1))),
         }
     result = significance.paired(
-        evidence.results.per_event(mine, seeds), evidence.results.per_event(theirs, seeds)
+        evidence.results.shares(mine, seeds), evidence.results.shares(theirs, seeds)
     )
     return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
 

@@ -68,7 +68,7 @@ def improved(
 def changes(evidence: Evidence, entry: Mapping, name: str) -> Table:
     """Set variants beside their reference, with the paired change of each metric in a column of its own.
 
-    `tested: false` in the entry says that variants were judged on other events, so that none can be paired.
+    `tested: false` in the entry says that variants were judged on other events, so that none can be paired or ranked.
     """
     table = grouped(evidence, entry, name)
     references = {panel["title"]: panel["reference"] for panel in entry["panels"]}
@@ -76,8 +76,10 @@ def changes(evidence: Evidence, entry: Mapping, name: str) -> Table:
         change(evidence, row, references[row["group"]]) for row in table.cells.iter_rows(named=True)
     ]
     cells = pl.concat([table.cells, pl.DataFrame(moved, schema=CELL)])
-    table = tables.table(evidence, entry, name, cells)
-    return table if entry.get("tested", True) else replace(table, reference=None)
+    if entry.get("tested", True):
+        return tables.table(evidence, entry, name, cells)
+    unranked = cells.with_columns(rank=pl.lit(None, pl.Int64))
+    return replace(tables.table(evidence, entry, name, unranked), reference=None)
 
 
 def change(evidence: Evidence, row: Mapping, reference: str) -> dict:

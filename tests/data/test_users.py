@@ -84,7 +84,7 @@ def test_without_times_sessions_are_in_the_order_of_their_numbers(tmp_path):
 
 def test_past_is_what_earlier_sessions_hold(folder):
     sessions = joined(folder, "test")
-    past, events = Past.read(folder, "test"), Events.of(sessions, 20, ITEMS)
+    past, events = Past.of(joined(folder, "test")), Events.of(sessions, 20, ITEMS)
     # 11 is new; the second 5 of session 9 is known from session 4, not from session 9
     assert past.known(events).tolist() == [False, True, False, True]
     top = np.array([[7, 3, 8], [7, 9, 11], [29, 1, 2], [6, 6, 0]])

@@ -31,8 +31,8 @@ Best of a block in bold, second best underlined, by our numbers.
 
 ± is the standard deviation over seeds.
 
-Marks: * better, † worse than Old_i, p < 0.05 after Holm's correction over the table (paired t-test over events or \
-sessions; coverage by resampling sessions and seeds).
+Marks: * better, † worse than Old_i, p < 0.05 after Holm's correction over the table (paired t-test over sessions or \
+dialogues; coverage by resampling sessions and seeds).
 
 ? a printed number in doubt; the ledger says why.
 

@@ -24,7 +24,7 @@ def forgotten(built):
     aside.rename(memory)
 
 
-@pytest.mark.parametrize("name", ["modt4r", "pmmir", "gommir"])
+@pytest.mark.parametrize("name", ["modt4r", "pmmir", "gommir", "ssrl", "hdt"])
 def test_every_exhibit_is_there(built, name):
     study = yaml.safe_load((built.root / f"studies/{name}.yaml").read_text())
     names = [
@@ -36,7 +36,7 @@ def test_every_exhibit_is_there(built, name):
 
 
 @pytest.mark.parametrize("name", ["README.md", "index.html", "claims.md"])
-@pytest.mark.parametrize("study", ["modt4r", "pmmir", "gommir"])
+@pytest.mark.parametrize("study", ["modt4r", "pmmir", "gommir", "ssrl", "hdt"])
 def test_says_what_it_stands_on(built, study, name):
     text = (built.root / "results" / study / name).read_text()
     assert "smoke" in text

@@ -9,7 +9,7 @@ from recloop.settings import SettingsError
 
 CONFIG = {
     "tier": "full",
-    "studies": ["modt4r", "pmmir", "gommir"],
+    "studies": ["modt4r", "pmmir", "gommir", "ssrl", "hdt"],
     "datasets": None,
     "seeds": None,
     "device": "cpu",
@@ -64,7 +64,7 @@ def test_wrong_command_line_stops(untouched):
         ({"datasets": ["rc51"]}, "unknown 'rc51'; did you mean 'rc15'?"),
         (
             {"studies": ["modt4"]},
-            "studies/modt4.yaml does not exist; there are: gommir, modt4r, pmmir",
+            "studies/modt4.yaml does not exist; there are: gommir, hdt, modt4r, pmmir, ssrl",
         ),
     ],
 )

@@ -80,11 +80,12 @@ class InterDT(nn.Module):
         self.inter = MutualAttention(dim, heads, dropout)  # T_1, Eq. 5.4
         self.join_item = nn.Linear(self.backbone.width, self.backbone.width)  # W_s [x; g] + b_s,
         self.join_goal = nn.Linear(dim, self.backbone.width, bias=False)  # Eq. 5.5 in two halves
-        # ours: not stated. It starts as the plain backbone with a goal no larger than an item; else
-        # a constant of the goal's size would drown the items, which start small.
+        # ours: not stated. It starts as the plain backbone with a goal of the size of an item. T_1's norm gives `dim`
+        # numbers of size one: with their full share one step of Adam would move the goal's part by more than an item.
         nn.init.eye_(self.join_item.weight)
         nn.init.zeros_(self.join_item.bias)
-        nn.init.normal_(self.join_goal.weight, std=0.01)
+        nn.init.normal_(self.join_goal.weight, std=0.01 * dim**0.5)
+        self.goal_share = 1 / dim
         self.first = Catalogue(dim, items) if goal_loss else None  # Eq. 5.15, without activation
         self.rank = Catalogue(self.backbone.dim, items)  # Eq. 5.17
         none = item_vectors.new_zeros(1, item_vectors.shape[1])
@@ -138,7 +139,7 @@ class InterDT(nn.Module):
         tokens = torch.stack([asked, self.embed_state(memory["state"])], dim=1)
         goal_return, goal = self.inter(tokens).unbind(1)
         embedded = self.backbone.embed(session)
-        joined = self.join_item(embedded) + self.join_goal(goal)[:, None]
+        joined = self.join_item(embedded) + self.goal_share * self.join_goal(goal)[:, None]
         return Reading(session, embedded, goal_return, goal, self.backbone.encode(joined))
 
     def unexpected(self, memory, whole) -> Float[Tensor, " batch"]:

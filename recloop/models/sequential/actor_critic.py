@@ -3,7 +3,6 @@
 Xin et al. Self-Supervised Reinforcement Learning for Recommender Systems. SIGIR 2020.
 """
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,12 +20,10 @@ class ActorCritic:
     def __init__(self, warm_up: int = 15000, **settings):
         super().__init__(**settings)
         self.warm_up = warm_up
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def imitation(self, step: Step) -> Float[Tensor, ""]:
         """Cross-entropy of what the user did, each row times what its critic says."""
-        warm = bool(self.updates < self.warm_up)
-        self.updates += 1
+        warm = bool(self.updates <= self.warm_up)  # the present update is counted
         return super().imitation(step) if warm else self.criticised(step)
 
     def criticised(self, step: Step) -> Float[Tensor, ""]:

@@ -63,6 +63,7 @@ class DoubleQ(nn.Module):
             ValueNetwork(backbone, items, heads, imitates) for _ in range(2)
         )
         self.register_buffer("weights", torch.ones(objectives))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     @property
     def scored(self) -> ValueNetwork:
@@ -88,8 +89,14 @@ class DoubleQ(nn.Module):
         return self.imitation(step) + self.q_weight * (self.weights @ self.errors(step))
 
     def toss(self) -> tuple[ValueNetwork, ValueNetwork]:
-        """Say which network learns and which one gives the target."""
-        coin = int(torch.rand(()) < 0.5)
+        """Say which network learns and which one gives the target.
+
+        The coin depends on the seed and the update alone, so that all methods that are compared get the same updates,
+        whatever else they draw.
+        """
+        seed = (torch.initial_seed() * 1_000_003 + int(self.updates)) % 2**63
+        coin = int(torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5)
+        self.updates += 1
         main, target = self.networks[coin], self.networks[1 - coin]
         main.train(self.training)
         target.train(self.training and self.target_dropout)

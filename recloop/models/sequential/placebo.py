@@ -1,4 +1,4 @@
-"""Placebos: the same training in which the rewards can teach nothing. What still helps was not the reinforcement.
+"""Placebos: the same training in which rewards cannot say what is a purchase. What still helps was not their doing.
 
 Labarca et al. On the Unexpected Effectiveness of Reinforcement Learning for Sequential Recommendation. ICML 2024, for
 `auxiliary`; the others are ours.
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 KINDS = ("none", "zero_reward", "shuffled_reward", "constant_target", "auxiliary")
-CONSTANT = 1.0  # ours: the largest reward of the log
+CONSTANT = 1.0  # ours: the reward of a purchase in SQN and SNQN
 SCALE = 10.0  # ours: sessions of ten items give targets of the size of a reward
 
 

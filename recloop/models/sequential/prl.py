@@ -44,7 +44,7 @@ class PRL(nn.Module):
         placebo: what is told in place of the return, see `placebo`: 0, the return of purchases permuted over the batch,
             a constant, or a tenth of the number of items seen. Weights are 1 then, but for the permuted purchases.
         ask: at inference, the return asked for as a multiple of the mean return of training at that step.
-        ask_spread: standard deviation of that multiple from session to session.
+        ask_spread: standard deviation of that multiple over what is asked.
     """
 
     reads = ("session", "position")
@@ -156,7 +156,9 @@ class PRL(nn.Module):
         """Ask for a multiple of the mean return at each step; a step never met counts as one more click (ours)."""
         mean = self.return_sum / self.return_count.clamp_min(1)
         mean = torch.where(self.return_count > 0, mean, self.click_reward)
-        multiple = self.ask + self.ask_spread * normal(session, self.padding)
+        # A placebo that knows no returns is asked for what it was trained on.
+        ask = self.ask if self.placebo in ("none", "shuffled_reward") else 1.0
+        multiple = ask + self.ask_spread * normal(session, self.padding)
         return (multiple * mean[steps]).float()
 
 

@@ -57,4 +57,4 @@ def steps():
 @pytest.fixture
 def network_0(monkeypatch):
     """The coin says network 0."""
-    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.9))
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor(0.9))

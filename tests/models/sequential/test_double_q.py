@@ -64,7 +64,7 @@ def test_discount_weighs_the_future(model, steps):
 
 
 def test_the_coin_decides_who_learns_and_who_gives_the_target(model, steps, monkeypatch):
-    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.1))
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor(0.1))
     # Now TARGET learns: at 1 it prefers item 2 (30), which MAIN values at 0.
     found = errors(model, steps([0, 1], [1, 2]))
     torch.testing.assert_close(
@@ -92,8 +92,21 @@ def test_q_weight_scales_the_errors(model, steps):
 def test_both_sides_of_the_coin_come_up(model, monkeypatch):
     monkeypatch.undo()
     torch.manual_seed(0)
-    mains = [model.toss()[0] is model.networks[0] for _ in range(40)]
-    assert 10 < sum(mains) < 30
+    mains = [model.toss()[0] is model.networks[0] for _ in range(400)]
+    assert 160 < sum(mains) < 240
+
+
+def test_the_coin_depends_on_seed_and_update_alone(model, monkeypatch):
+    monkeypatch.undo()
+    tosses = []
+    for seed, others in ((1, 0), (1, 7), (2, 0)):
+        torch.manual_seed(seed)
+        model.updates.zero_()
+        tosses.append([])
+        for _ in range(40):
+            torch.rand(others)  # what dropout and negatives draw
+            tosses[-1].append(model.toss()[0] is model.networks[0])
+    assert tosses[0] == tosses[1] != tosses[2]
 
 
 def test_score_is_the_ranking_head_of_the_first_network(model):

@@ -42,10 +42,10 @@ def test_sac_weights_imitation_by_the_value_of_what_was_done(new, batch):
     assert model.loss(batch) == new(SQN).loss(batch)
     nats = cross_entropy(torch.tensor(RANK)[:2], torch.tensor([1, 2]), reduction="none")
     values = torch.tensor([MAIN[0][1], MAIN[1][2]])
-    step = step_of(model, batch)
+    step = step_of(model, batch)  # an update of its own
     expected = (values * nats).mean() + model.errors(step).sum()
     torch.testing.assert_close(model.loss(batch), expected)
-    assert model.updates == 2
+    assert model.updates == 3
     assert not model.critic(step.values.detach()).requires_grad
 
 
