@@ -81,11 +81,11 @@ class InterDT(nn.Module):
         self.join_item = nn.Linear(self.backbone.width, self.backbone.width)  # W_s [x; g] + b_s,
         self.join_goal = nn.Linear(dim, self.backbone.width, bias=False)  # Eq. 5.5 in two halves
         # ours: not stated. It starts as the plain backbone with a goal of the size of an item. T_1's norm gives `dim`
-        # numbers of size one: with their full share one step of Adam would move the goal's part by more than an item.
+        # numbers of size one: with their full share the goal's part would outgrow the items in the first few updates.
         nn.init.eye_(self.join_item.weight)
         nn.init.zeros_(self.join_item.bias)
-        nn.init.normal_(self.join_goal.weight, std=0.01 * dim**0.5)
-        self.goal_share = 1 / dim
+        nn.init.normal_(self.join_goal.weight, std=0.01)
+        self.goal_share = dim**-0.5
         self.first = Catalogue(dim, items) if goal_loss else None  # Eq. 5.15, without activation
         self.rank = Catalogue(self.backbone.dim, items)  # Eq. 5.17
         none = item_vectors.new_zeros(1, item_vectors.shape[1])

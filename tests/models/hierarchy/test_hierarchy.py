@@ -167,7 +167,7 @@ def favourites(users):
 def test_learns_what_only_the_past_tells(new, kind):
     model = new(kind).train()
     optimiser = torch.optim.Adam(model.parameters(), lr=0.03)
-    for _ in range(120):
+    for _ in range(240):
         memory = model.start(48)
         for session in favourites(48):
             optimiser.zero_grad()
