@@ -15,19 +15,20 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+@functools.cache
 def fingerprint(*modules: str) -> str:
     """Hash the code of some modules and of all recloop modules they import, however indirectly.
 
-    Comments, docstrings and layout do not count: editing them re-runs nothing.
+    Comments, docstrings and layout do not count: editing them re-runs nothing. Code is read once per process.
     """
-    found: set[str] = set()
+    found: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
         if module not in found and (path := source_of(module)):
-            found.add(module)
-            waiting += imports(path)
-    return digest({module: meaning(source_of(module)) for module in sorted(found)})
+            found[module] = path.read_text(encoding="utf-8")
+            waiting += imports(found[module])
+    return digest({module: meaning(code) for module, code in found.items()})
 
 
 def source_of(module: str) -> Path | None:
@@ -40,10 +41,10 @@ def source_of(module: str) -> Path | None:
 
 
 @functools.cache
-def imports(path: Path) -> tuple[str, ...]:
-    """List the modules that a file imports, wherever in it the import stands."""
+def imports(code: str) -> tuple[str, ...]:
+    """List the modules that code imports, wherever in it the import stands."""
     names = []
-    for node in ast.walk(tree(path)):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -52,16 +53,12 @@ def imports(path: Path) -> tuple[str, ...]:
 
 
 @functools.cache
-def meaning(path: Path) -> str:
-    """Write a file's syntax tree without docstrings, hashed."""
-    parsed = tree(path)
+def meaning(code: str) -> str:
+    """Write the syntax tree of code without docstrings, hashed."""
+    parsed = ast.parse(code)
     for node in ast.walk(parsed):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node, clean=False
         ):
             node.body = node.body[1:]
     return digest(ast.dump(parsed))
-
-
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))

@@ -297,8 +297,12 @@ class Studies:
 
 def manifest(name: str, sizes: dict | None = None) -> dict:
     """Read a source's manifest, perhaps with other sizes of its world."""
-    source = load_source(ROOT / "sources" / f"{name}.yaml")
+    source = known_source(ROOT / "sources" / f"{name}.yaml")
     return source | {"sizes": source["sizes"] | sizes} if sizes else source
+
+
+known_source = functools.cache(load_source)
+value_of = functools.cache(yaml.safe_load)
 
 
 def for_dataset(settings: dict, dataset: str) -> dict:
@@ -320,7 +324,7 @@ def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:
     if part is None:
         known = [key for settings in parts.values() for key in settings]
         raise SettingsError(f"{where} overrides '{key}', which it has not{nearest(key, known)}")
-    value, old = yaml.safe_load(text), parts[part][key]
+    value, old = value_of(text), parts[part][key]
     if None not in (value, old) and kind(value) != kind(old):
         raise SettingsError(f"{where}: {key}={text} does not go with the study's {key}: {old!r}")
     parts[part][key] = value

@@ -16,16 +16,14 @@ def house(tmp_path, monkeypatch):
         path = path / "__init__.py" if module.count(".") < 2 else path.with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code)
-        provenance.imports.cache_clear()
-        provenance.meaning.cache_clear()
+        provenance.fingerprint.cache_clear()
 
     write("recloop.models", '"""Models."""')
     write("recloop.models.one", "from recloop.models.shared import half\nx = half(1)")
     write("recloop.models.other", "x = 2")
     write("recloop.models.shared", "def half(x):\n    return x / 2")
     yield write
-    provenance.imports.cache_clear()
-    provenance.meaning.cache_clear()
+    provenance.fingerprint.cache_clear()
 
 
 def test_digest_is_short_and_does_not_see_the_order_of_keys():

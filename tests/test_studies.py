@@ -306,8 +306,7 @@ def house(tmp_path, monkeypatch):
     def edit(file, line):
         path = tmp_path / "recloop" / file
         path.write_text(path.read_text() + f"\n{line}\n")
-        provenance.imports.cache_clear()
-        provenance.meaning.cache_clear()
+        provenance.fingerprint.cache_clear()
 
     return edit
 
