@@ -95,6 +95,16 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(kind, list(chosen.values()), ids=list(chosen))
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own
+def pytest_collection_modifyitems(items):
+    """Keep tests that share what is slow to make in one of several pytest processes, so that it is made once."""
+    for item in items:
+        room = item.path.relative_to(ROOT / "tests").parts[0]
+        group = "built" if "built" in item.fixturenames else room
+        if group in ("built", "report", "features"):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Small tensors gain nothing from more, and other processes are slowed down."""

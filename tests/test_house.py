@@ -48,7 +48,7 @@ def reached(names: list[str]) -> set[str]:
     while waiting:
         if (name := waiting.pop()) not in found and (file := source_of(name)):
             found.add(name)
-            waiting += imports(file)
+            waiting += imports(file.read_text(encoding="utf-8"))
     return found
 
 

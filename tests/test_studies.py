@@ -302,13 +302,15 @@ def house(tmp_path, monkeypatch):
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    provenance.fingerprint.cache_clear()
 
     def edit(file, line):
         path = tmp_path / "recloop" / file
         path.write_text(path.read_text() + f"\n{line}\n")
         provenance.fingerprint.cache_clear()
 
-    return edit
+    yield edit
+    provenance.fingerprint.cache_clear()
 
 
 def places(plan, model="smorl", seed=1, **changes):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,19 @@ DATASETS = {
     "modt4r": "retailrocket",
     "pmmir": "amazon_shoes",
     "gommir": "shoes",
-    "ssrl": "retailrocket",
+    "ssrl": "rc15",
     "hdt": "album",
 }
-TINY = [
-    "--config",
-    "tier=smoke",
-    f"datasets=[{','.join(sorted(set(DATASETS.values())))}]",
-    "seeds=[1]",
-    "device=cpu",
-]
+TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
     "modt4r": {"popularity", "sasrec", "smorl", "modt4r"},
     "pmmir": {"gru_hist", "ege", "gru_ege", "pmmir_gru"},
     "gommir": {"dm", "dm_mbpi", "deers", "gommir"},
     "ssrl": {"popularity", "gru4rec", "sasrec", "sasrec_snqn", "sasrec_prl"},
     "hdt": {"popularity", "gru4rec", "gru4rec_hier", "gru4rec_hdt"},
+}
+SEEN = {  # exhibits by functions that another study shows
+    "gommir": {"table_simulators", "table_swap", "table_twins", "figure_informativeness"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
@@ -42,13 +40,6 @@ CLAIMED = {  # a model, one that it should beat, and in what
     "ssrl": ("sasrec_snqn", "sasrec", "NDCG_purchase@10"),
     "hdt": ("gru4rec_hdt", "gru4rec_hier", "UP@10"),
 }
-
-
-def pytest_collection_modifyitems(items):
-    """Keep these tests in one of several pytest processes, so that the workflow is run once."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("workflow"))
 
 
 class Project:
@@ -99,6 +90,10 @@ class Project:
         file = self.root / path
         file.write_text(change(file.read_text()))
 
+    def edit_yaml(self, path: str, change) -> None:
+        """Replace a file's settings by what `change` makes of them."""
+        self.edit(path, lambda text: yaml.safe_dump(change(yaml.safe_load(text)), sort_keys=False))
+
 
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory) -> Project:
@@ -108,21 +103,32 @@ def untouched(tmp_path_factory) -> Project:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Project:
-    """The project after a whole run: every exhibit of every study, with few models, on one tiny world each."""
+    """The project after a whole run: the exhibits of every study, with few models, on one tiny world each."""
     project = Project(tmp_path_factory.mktemp("built"), TINY)
     for study in DATASETS:
-        project.edit(
-            f"studies/{study}.yaml",
-            lambda text, study=study: yaml.safe_dump(
-                shortened(yaml.safe_load(text), study), sort_keys=False
-            ),
-        )
+        project.edit_yaml(f"studies/{study}.yaml", partial(shortened, study=study))
+    project.edit_yaml("tiers/smoke.yaml", alone)
     project.snakemake()
     return project
 
 
+def alone(tier: dict) -> dict:
+    """Keep one data set of each study."""
+    for study, dataset in DATASETS.items():
+        datasets = tier["studies"][study]["datasets"]
+        tier["studies"][study]["datasets"] = {dataset: datasets[dataset]}
+    return tier
+
+
 def shortened(paper: dict, study: str) -> dict:
-    """Keep every exhibit of a study, and of its models and sweeps what shows each kind of job."""
+    """Keep the exhibits about a study's data set, and of its models and sweeps what shows each kind of job."""
+    for kind in ("tables", "figures"):
+        paper[kind] = {
+            name: entry
+            for name, entry in paper[kind].items()
+            if DATASETS[study] in entry.get("datasets", DATASETS.values())
+            and name not in SEEN.get(study, ())
+        }
     for entry in [*paper["tables"].values(), *paper["figures"].values()]:
         if "simulators" in entry:
             entry["simulators"] = ["show_attend_tell", "attributes"]

@@ -108,7 +108,7 @@ def test_changed_raw_file_is_seen(built, changed):
     plan = built.plan()
     assert f"fetch {folder.name}" in plan
     whole = of_kind(built.plan("--forceall"), "train")
-    assert of_kind(plan, "train") == {run for run in whole if "retailrocket" in run}
+    assert of_kind(plan, "train") == {run for run in whole if "shop_views" in run}
 
 
 def test_edited_table_is_remade(built):
