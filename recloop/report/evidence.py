@@ -137,7 +137,7 @@ class Evidence:
         """Say why nothing was run on a data set."""
         absent = self.tier.get("absent", {}).get(dataset)
         given = absent or self.data(dataset).get("not_run") or self.not_run.get(dataset)
-        return given or "not part of this tier"
+        return given or "not part of this run"
 
     def why_model(self, dataset: str, model: str) -> str:
         """Say why a model has no scores on a data set."""

@@ -370,4 +370,4 @@ def test_figures_without_runs_say_so(tmp_path):
     for name in paper["figures"]:
         report.build_figure(name, tmp_path / "gommir" / name, **given)
         data = pl.read_csv(tmp_path / "gommir" / f"{name}.csv")
-        assert set(data["not_run"]) == {"not part of this tier"}
+        assert set(data["not_run"]) == {"not part of this run"}

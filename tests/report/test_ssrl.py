@@ -246,7 +246,7 @@ def test_curves_come_from_the_trainings(evidence):
     assert (first["place"], first["label"]) == (10.0, "SASRec")
     assert first["value"] == pytest.approx(0.1 + 0.01 * (crc32(b"sasrec") % 7))
     missing = made(evidence, "figure_updates").data.filter(dataset="jdata")
-    assert set(missing["not_run"]) == {"not part of this tier"}
+    assert set(missing["not_run"]) == {"not part of this run"}
 
 
 def test_rewards_that_help_stand_right_of_their_placebos(evidence):

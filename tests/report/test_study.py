@@ -44,4 +44,4 @@ def test_the_printed_numbers_say_about_the_claims_what_they_say(study, reported)
     for number in ("08", "09", "10", "11", "12"):
         assert answers[f"modt4r-{number}"] == "not checkable (figure or text only)"
     assert set(judged["claim_verdict"]) == {"not run"}
-    assert set(judged["not_run"]) == {"not part of this tier"}
+    assert set(judged["not_run"]) == {"not part of this run"}
