@@ -78,15 +78,6 @@ class Features:
                     f"{rows.dtype} of shape {rows.shape}; remove {self.folder} and encode again"
                 )
 
-    def check_contents(self) -> None:
-        """Hash every shard; slow for large caches, hence not done by `open`.
-
-        Raises:
-            ValueError: a shard's bytes changed.
-        """
-        for shard in self.record["shards"]:
-            check_hash(self.folder, shard)
-
     def rows(self, items: Int[np.ndarray, " item"]) -> Shaped[np.ndarray, "item ..."]:
         """Read the rows of some items, in the stored type.
 

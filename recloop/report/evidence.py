@@ -129,9 +129,16 @@ class Evidence:
             return self.why_model(dataset, model)
         if not len(self.results.values(quantity)):
             return marks.why_absent(metric) or f"{metric}@{k} was not computed"
+        if metric == "Yield" and self.earns_alike(dataset):
+            return "nothing was bought in training, so that all items earn alike"
         counted = self.results.item_counts(dataset) is not None
         uncounted = metric in (*BY_SYSTEM, "Novelty") and not counted
         return "its split.json was not given" if uncounted else None
+
+    def earns_alike(self, dataset: str) -> bool:
+        """Say whether the training part of a data set is known to hold no purchase."""
+        purchases = self.results.facts(dataset, "Yield").purchases
+        return purchases is not None and not purchases.any()
 
     def why_dataset(self, dataset: str) -> str:
         """Say why nothing was run on a data set."""

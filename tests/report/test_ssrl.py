@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from recloop.evaluation.results import Quantity
 from recloop.models import build
 from recloop.report import ssrl, sweeps
 from recloop.report.evidence import Evidence
@@ -215,7 +216,7 @@ def test_rows_are_grouped_by_host_with_simple_baselines_first(evidence):
     cells = made(evidence, "table_rc15").cells
     groups = cells["group"].unique(maintain_order=True).to_list()
     assert groups == ["Simple baselines (ours)", "GRU", "Caser", "NItNet", "SASRec"]
-    assert len(cells) == (5 + 3 * 8 + 15) * 13
+    assert len(cells) == (5 + 3 * 9 + 15) * 13
     row = cells.filter(model="sasrec_sa2c", column="NDCG_purchase@10").row(0, named=True)
     assert (row["row"], row["printed"]) == ("SASRec-SA2C", 0.3728)
     assert cells.filter(model="sasrec_sa2c", column="Reward@20")["mark"].to_list() == ["*"]
@@ -272,6 +273,16 @@ def test_asking_for_more_gives_more_unless_the_prompt_is_dead(evidence):
     assert alive[0] < alive[-1]
     assert len(alive) == len(dead) == 6
     assert len(set(dead)) == 1
+
+
+def test_where_nothing_is_bought_no_item_yields_more(evidence):
+    kept = sorted(model for dataset, model in evidence.results.folders if dataset == "retailrocket")
+    yielded = {
+        dataset: evidence.why(Quantity(dataset, kept[0], "Yield", 10))
+        for dataset in ("rc15", "retailrocket")
+    }
+    assert yielded["rc15"] is None
+    assert yielded["retailrocket"].startswith("nothing was bought in training")
 
 
 @pytest.mark.parametrize("name", ["figure_placebo", "figure_discount", "figure_updates"])
