@@ -34,6 +34,14 @@ def test_dry_run(untouched, tier):
     assert all(job.endswith("seed 4") for job in trained)
 
 
+@pytest.mark.parametrize("tier", ["laptop", "real", "full"])
+def test_every_seed_of_a_tier_is_trained(tier):
+    plan = Plan(CONFIG | {"tier": tier})
+    seeds = yaml.safe_load((studies.ROOT / f"tiers/{tier}.yaml").read_text())["seeds"]
+    for study in plan.studies:
+        assert {plan.trained(run).seed for run in plan.study_runs(study)} == set(seeds)
+
+
 def test_every_dataset_of_the_full_tier_is_the_papers_own():
     plan = Plan(CONFIG)
     for study, paper in plan.studies.items():
