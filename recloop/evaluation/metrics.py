@@ -53,7 +53,7 @@ def evaluate(
     earned: Rewards | None = None,
     purchases: np.ndarray | None = None,
 ) -> pl.DataFrame:
-    """Compute every metric at every cut-off; a marked one that no event is about is left out.
+    """Compute every metric at every cut-off; a marked one that no event is about is left out, Yield without purchases.
 
     Args:
         lists: ranks and best items of every event.
@@ -88,7 +88,9 @@ def asked(facts: Facts, marked: Sequence[str], users: bool) -> list[str]:
     names = [*ranking.GAINS, "Novelty", "Repetitiveness"]
     names += [f"{base}_{mark}" for base in marks.MARKED for mark in [*marked, *(["ser"] * users)]]
     names += ["UP", "UP_event"] if users else []
-    names += ["Reward", "Yield"] if facts.rewards else []
+    names += ["Reward"] if facts.rewards else []
+    bought = facts.purchases is None or facts.purchases.any()  # else all items earn alike
+    names += ["Yield"] if facts.rewards and bought else []
     return list(dict.fromkeys(names + (["ILD"] if facts.vectors is not None else [])))
 
 

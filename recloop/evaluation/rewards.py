@@ -43,6 +43,12 @@ def of_items(
     return earned / np.maximum(counts, 1)
 
 
+def why_absent(metric: str) -> str | None:
+    """Say why Yield was asked for and not computed."""
+    alike = "nothing was bought in training, so that all items earn alike"
+    return alike if metric == "Yield" else None
+
+
 def training_purchases(split: Path) -> np.ndarray:
     """Count the training events of each item that count as purchases, shape (items,)."""
     items = pl.scan_parquet(split / "items.parquet").select(pl.len()).collect().item()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recloop.evaluation import marks
+from recloop.evaluation import marks, rewards
 from recloop.evaluation.metrics import BY_SYSTEM
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.report import sweeps
@@ -128,17 +128,11 @@ class Evidence:
         if not self.results.seeds(dataset, [model]):
             return self.why_model(dataset, model)
         if not len(self.results.values(quantity)):
-            return marks.why_absent(metric) or f"{metric}@{k} was not computed"
-        if metric == "Yield" and self.earns_alike(dataset):
-            return "nothing was bought in training, so that all items earn alike"
+            absent = marks.why_absent(metric) or rewards.why_absent(metric)
+            return absent or f"{metric}@{k} was not computed"
         counted = self.results.item_counts(dataset) is not None
         uncounted = metric in (*BY_SYSTEM, "Novelty") and not counted
         return "its split.json was not given" if uncounted else None
-
-    def earns_alike(self, dataset: str) -> bool:
-        """Say whether the training part of a data set is known to hold no purchase."""
-        purchases = self.results.facts(dataset, "Yield").purchases
-        return purchases is not None and not purchases.any()
 
     def why_dataset(self, dataset: str) -> str:
         """Say why nothing was run on a data set."""

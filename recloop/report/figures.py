@@ -238,15 +238,9 @@ def draw_gains(panel: Panel, data: pd.DataFrame, row: Row) -> None:
         mine = data[data["series"] == kind].dropna(subset=["value"])
         offset = 0.7 * ((number + 0.5) / len(kinds) - 0.5)
         rows = np.array([names.index(name) for name in mine["label"]]) + offset
-        reach = [mine["value"] - mine["low"], mine["high"] - mine["value"]]
-        reach = [side.clip(lower=0) for side in reach]  # a skewed draw may lie to one side
-        style = {
-            "color": PALETTE[number],
-            "fmt": CURVES[number],
-            "markersize": 3,
-            "elinewidth": 0.8,
-        }
-        ax.errorbar(mine["value"], rows, xerr=reach, label=kind, linestyle="none", **style)
+        style = {"color": PALETTE[number], "label": kind, "marker": CURVES[number]}
+        ax.hlines(rows, mine["low"], mine["high"], color=PALETTE[number], linewidth=0.8)
+        ax.plot(mine["value"], rows, linestyle="none", markersize=3, **style)
     ax.axvline(0, color="0.3", linestyle="--", linewidth=0.8)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)

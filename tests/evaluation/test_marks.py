@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recloop.evaluation import evaluate, per_event
+from recloop.evaluation import evaluate, per_event, rewards
 from recloop.evaluation.marks import parse, why_absent
 from recloop.evaluation.metrics import Facts, value
 from recloop.evaluation.results import Quantity, Results, Sampling
@@ -81,6 +81,15 @@ def test_a_study_gets_what_it_asks_for_and_no_metric_without_an_event():
     why = why_absent("HR_purchase_new")
     assert why == "no test event has a target that is a purchase and is new to its session"
     assert why_absent("CV_div") is why_absent("HR") is None
+
+
+def test_where_nothing_is_bought_no_item_yields_more():
+    given = {"earned": REWARDS, "purchases": np.zeros_like(PURCHASES)}
+    found = set(evaluate(LISTS, COUNTS, None, [2], **given)["metric"])
+    assert "Reward" in found
+    assert "Yield" not in found
+    assert "nothing was bought" in rewards.why_absent("Yield")
+    assert rewards.why_absent("Reward") is None
 
 
 def test_marks_are_parsed():
