@@ -5,7 +5,7 @@
 
 Copies the project without its results into a temporary folder, runs Snakemake there as `make reproduce` does,
 and then once more with nothing left to do. Work is what jobs do between their imports and their exit
-(recloop/timing.py); all else that any process of the run uses is outside: Snakemake itself, process starts,
+(recloop/storage/timing.py); all else that any process of the run uses is outside: Snakemake itself, process starts,
 imports, argument parsing. Imports that a job makes while it works count as work. Memory is that of all
 processes together, shared pages counted once.
 """

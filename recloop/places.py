@@ -6,7 +6,7 @@ Snakemake remembers.
 
 import functools
 
-from recloop.provenance import digest, fingerprint
+from recloop.storage.fingerprint import digest, fingerprint
 from recloop.studies import Run, Studies, manifest
 
 

@@ -3,7 +3,7 @@
 import functools
 
 from recloop.places import Places, catalogue, raw
-from recloop.provenance import ROOT, digest, fingerprint
+from recloop.storage.fingerprint import ROOT, digest, fingerprint
 from recloop.studies import Run, manifest, modules
 
 METRICS = {"sequences": "recloop.evaluation.metrics", "dialogues": "recloop.evaluation.dialogue"}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import yaml
 
 from recloop.data.sources import load_source
-from recloop.provenance import ROOT
 from recloop.report import sweeps
-from recloop.settings import SettingsError, check, nearest, read_settings
+from recloop.storage.fingerprint import ROOT
+from recloop.storage.settings import SettingsError, check, nearest, read_settings
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords

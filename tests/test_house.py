@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recloop.provenance import imports, source_of
+from recloop.storage.fingerprint import imports, source_of
 from recloop.studies import modules
 
 ROOT = Path(__file__).parents[1]

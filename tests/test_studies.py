@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recloop import provenance
-from recloop.settings import SettingsError, check, read_settings
+from recloop.storage import fingerprint as hashing
+from recloop.storage.settings import SettingsError, check, read_settings
 from recloop.studies import Run
 
 STUDY, DATASET = "modt4r", "rc15"
@@ -297,20 +297,20 @@ def test_a_stand_in_is_called_one_in_every_place(plan):
 def house(tmp_path, monkeypatch):
     """Let the plan see a copy of the code; give a function that adds a line to one of its files."""
     shutil.copytree(
-        provenance.ROOT / "recloop",
+        hashing.ROOT / "recloop",
         tmp_path / "recloop",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    provenance.fingerprint.cache_clear()
+    monkeypatch.setattr(hashing, "ROOT", tmp_path)
+    hashing.fingerprint.cache_clear()
 
     def edit(file, line):
         path = tmp_path / "recloop" / file
         path.write_text(path.read_text() + f"\n{line}\n")
-        provenance.fingerprint.cache_clear()
+        hashing.fingerprint.cache_clear()
 
     yield edit
-    provenance.fingerprint.cache_clear()
+    hashing.fingerprint.cache_clear()
 
 
 def places(plan, model="smorl", seed=1, **changes):

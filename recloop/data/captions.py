@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recloop.settings import SettingsError
-from recloop.simulators.attributes import read_attributes
-from recloop.simulators.grammar import compose
+from recloop.data.attributes import read_attributes
+from recloop.language.grammar import compose
+from recloop.storage.settings import SettingsError
 
 PARTS = ("train", "valid", "test")
 SPOKEN_SHARES = (0.7, 0.1, 0.2)  # ours: of items whose own part does not say

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from recloop.data import histories
 from recloop.data.captions import PARTS, caption, share_out, stop_if, stream
 from recloop.data.prepare import content_hash
-from recloop.settings import SettingsError, nearest
+from recloop.storage.settings import SettingsError, nearest
 
 RELEASED = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
 PREPARE: dict[str, Any] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,8 @@ from typing import Any, BinaryIO
 
 import jsonschema
 import yaml
+
+from recloop.storage.files import sha256_of
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "source.schema.yaml"
 RECORD = "fetched.json"
@@ -277,11 +278,7 @@ def _check(path: Path, name: str, expected: Mapping[str, Any], remedy: str) -> d
 
 
 def _measure(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        return {
-            "bytes": path.stat().st_size,
-            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-        }
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _recorded(into: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from recloop.data.quarantine import MALFORMED
+from recloop.storage.files import sha256_of
 
 EVENTS = ("view", "click", "cart", "purchase", "play", "rating", "order", "follow", "comment")
 
@@ -194,8 +194,4 @@ def _not_described(rows: pl.LazyFrame, items: pl.DataFrame) -> int:
 
 
 def _hashes(files: tuple[Path, ...]) -> dict[str, str]:
-    found = {}
-    for path in files:
-        with open(path, "rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {path.name: sha256_of(path) for path in files}

@@ -20,7 +20,7 @@ def evaluate(lists: pl.DataFrame, turns: int) -> pl.DataFrame:
     """Compute every metric at every turn, for all users and, where there are several groups, for each.
 
     Args:
-        lists: turns of dialogues, see `recloop.evaluation.conversation.write`.
+        lists: turns of dialogues, see `recloop.simulators.rollout.write`.
         turns: the last one to evaluate; turns are counted from 1.
 
     Returns:

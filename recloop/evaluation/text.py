@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recloop.simulators.vocabulary import words_of
+from recloop.language.vocabulary import words_of
 
 Grams = Counter[tuple[str, ...]]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
+
+from recloop.storage.files import sha256_of, write_json
 
 RECORD = "features.json"
 SHARD_ROWS = 4096
@@ -114,9 +114,7 @@ def read_record(folder: Path) -> dict:
 
 def write_record(folder: Path, record: dict) -> None:
     """Write features.json whole or not at all."""
-    draft = folder / f"{RECORD}.{os.getpid()}.part"
-    draft.write_text(json.dumps(record, indent=1) + "\n")
-    draft.replace(folder / RECORD)
+    write_json(folder / RECORD, record)
 
 
 def check_size(folder: Path, shard: dict) -> None:
@@ -134,13 +132,8 @@ def check_size(folder: Path, shard: dict) -> None:
 def check_hash(folder: Path, shard: dict) -> None:
     """See that a shard holds the recorded bytes."""
     check_size(folder, shard)
-    if (found := hash_of(folder / shard["file"])) != shard["sha256"]:
+    if (found := sha256_of(folder / shard["file"])) != shard["sha256"]:
         raise ValueError(
             f"{folder / shard['file']}: damaged, its sha256 is {found}, expected {shard['sha256']}; "
             f"remove {folder} and encode again"
         )
-
-
-def hash_of(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,8 +12,8 @@ from random import Random
 
 import polars as pl
 
-from recloop.simulators.grammar import Lexicon, compose
-from recloop.simulators.phrases import plain, wording
+from recloop.language.grammar import Lexicon, compose
+from recloop.language.phrases import plain, wording
 
 Label = tuple[str, str]  # ("colour", "navy blue")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +19,12 @@ from recloop.features.cache import (
     RECORD,
     SHARD_ROWS,
     check_hash,
-    hash_of,
     read_record,
     write_record,
 )
 from recloop.features.encoder import Encoder
 from recloop.features.loading import Loader
+from recloop.storage.files import replacing, sha256_of
 
 IDENTITY = ("encoder", "revision", "data", "rows", "shape", "dtype", "precision", "shard_rows")
 
@@ -158,9 +157,23 @@ class Writer:
     def write_shard(self, stream: Iterator[Tensor], rows: int) -> int:
         """Fill one shard and record it."""
         name = f"{len(self.record['shards']):05}.npy"
-        draft = self.folder / f"{name}.{os.getpid()}.part"
+        with replacing(self.folder / name) as draft:
+            self.fill(draft, stream, rows)
+        path = self.folder / name
+        shard = {
+            "file": name,
+            "rows": rows,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+        }
+        self.record["shards"].append(shard)
+        write_record(self.folder, self.record)
+        return rows
+
+    def fill(self, path: Path, stream: Iterator[Tensor], rows: int) -> None:
+        """Write the next features into one array file."""
         shape = (rows, *self.network.shape)
-        table = np.lib.format.open_memmap(draft, mode="w+", dtype=self.record["dtype"], shape=shape)
+        table = np.lib.format.open_memmap(path, mode="w+", dtype=self.record["dtype"], shape=shape)
         done = 0
         while done < rows:
             found = self.network.encode(next(stream)).cpu().numpy()
@@ -169,12 +182,6 @@ class Writer:
             self.check_finite(table[done : done + len(found)])
             done += len(found)
         table.flush()
-        draft.replace(self.folder / name)
-        path = self.folder / name
-        shard = {"file": name, "rows": rows, "bytes": path.stat().st_size, "sha256": hash_of(path)}
-        self.record["shards"].append(shard)
-        write_record(self.folder, self.record)
-        return rows
 
     def check_finite(self, rows: np.ndarray) -> None:
         """Stop at features that the type of the cache cannot hold."""

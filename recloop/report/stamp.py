@@ -5,20 +5,20 @@ holds the hash of all they depend on and of every file made; it is compared when
 planned, with or without Snakemake's own memory.
 """
 
-import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from recloop.timing import timed
+from recloop.storage.files import sha256_of
+from recloop.storage.timing import timed
 
 
 def stamp(path: Path, key: str, files: Iterable[Path]) -> None:
     """Write what an exhibit was made from and the hash of each of its files."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = {str(file): hash_of(Path(file)) for file in files}
+    made = {str(file): sha256_of(Path(file)) for file in files}
     path.write_text(json.dumps({"key": key, "files": made}, indent=1))
 
 
@@ -27,7 +27,7 @@ def is_current(path: Path, key: str) -> bool:
     try:
         made = json.loads(path.read_text())
         return made["key"] == key and all(
-            hash_of(Path(file)) == was for file, was in made["files"].items()
+            sha256_of(Path(file)) == was for file, was in made["files"].items()
         )
     except (OSError, ValueError, KeyError, AttributeError):
         return False
@@ -43,10 +43,6 @@ def seal(path: Path, key: str, place: Path) -> str:
         place.write_text(text)
     os.utime(place, (1, 1) if current else None)
     return str(place)
-
-
-def hash_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def make(build: Callable, job, **more: Path) -> None:

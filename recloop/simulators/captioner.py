@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from recloop.language.vocabulary import Vocabulary
 from recloop.simulators.decoding import greedy
-from recloop.simulators.vocabulary import Vocabulary
 
 LENGTH = 8  # most words of a critique in a dialogue; released code
 NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label"}

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from recloop.language.vocabulary import Vocabulary
 from recloop.simulators.captioner import LENGTH, build_network
 from recloop.simulators.literals import read_literals
 from recloop.simulators.train import write
-from recloop.simulators.vocabulary import Vocabulary
 
 LARGEST = 1 << 31  # bytes; published captioners have less than 500 MB
 SHOW_ATTEND_TELL = {

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recloop.simulators.vocabulary import END
+from recloop.language.vocabulary import END
 
 State = tuple[Tensor, ...]  # what a network keeps between two words; rows are pairs
 

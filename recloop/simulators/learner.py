@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recloop.language.vocabulary import END
 from recloop.simulators.captioner import LENGTH
-from recloop.simulators.vocabulary import END
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 Models that are pretrained with one seed show the same random lists, so that nearly all that is said was said before.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import polars as pl
 from jaxtyping import Int
 
 from recloop.simulators import Simulator
+from recloop.storage.files import replacing
 
 
 class Said:
@@ -58,13 +58,8 @@ class Said:
             "sentence": [*sentences, *self.news.values()],
         }
         frame = pl.DataFrame(said, schema={"pair": pl.Int64, "sentence": pl.String})
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(self.path) as draft:
             frame.unique("pair", keep="first").sort("pair").write_parquet(draft)
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def read(path: Path) -> tuple[np.ndarray, list[str]]:

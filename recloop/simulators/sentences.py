@@ -1,6 +1,5 @@
 """Text features of what users said before, kept between jobs: an encoder is loaded only for a new sentence."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ import polars as pl
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from recloop.storage.files import replacing
 
 AT_ONCE = 64  # sentences encoded side by side
 
@@ -51,15 +52,10 @@ class Sentences:
         if not self.path or len(self.known) == self.saved:
             return
         known = (read(self.path) if self.path.exists() else {}) | self.known
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         features = pl.Series(np.stack(list(known.values())), dtype=pl.Array(pl.Float32, self.dim))
         frame = pl.DataFrame({"sentence": list(known), "features": features})
-        try:
+        with replacing(self.path) as draft:
             frame.write_parquet(draft)
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
         self.saved = len(known)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -14,10 +13,11 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from recloop.language.vocabulary import Vocabulary
 from recloop.simulators.captioner import build_network
 from recloop.simulators.learner import Learner, Pairs, Schedule
-from recloop.simulators.vocabulary import Vocabulary
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
+from recloop.storage.files import sha256_of
 
 FILES = ("weights.safetensors", "vocabulary.json", "curve.csv", "simulator.json")  # the record last
 CURVE = {"epoch": pl.Int64, "loss": pl.Float64, "valid_loss": pl.Float64, "seconds": pl.Float64}
@@ -144,5 +144,5 @@ def write(
     checkpoint.save(folder / "weights.safetensors", weights, {"settings": record["settings"]})
     vocabulary.save(folder / "vocabulary.json")
     pl.DataFrame(curve, schema=CURVE).write_csv(folder / "curve.csv")
-    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    digest = sha256_of(folder / "weights.safetensors")
     (folder / "simulator.json").write_text(json.dumps(record | {"hash": digest}, indent=1))

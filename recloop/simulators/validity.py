@@ -19,8 +19,8 @@ from torch.nn.functional import normalize
 
 from recloop.evaluation.run import SCHEMA
 from recloop.evaluation.text import bleu, cider, rouge_l
-from recloop.simulators.claims import Attributes, Claim, Lexicon, differences
-from recloop.simulators.vocabulary import words_of
+from recloop.language.claims import Attributes, Claim, Lexicon, differences
+from recloop.language.vocabulary import words_of
 
 Texts = Callable[[list[str]], Tensor]  # sentences to `sentence dim`
 Row = dict[str, str | int | float]
@@ -56,10 +56,10 @@ def validate(
         device: cpu or cuda.
         threads: processor threads.
     """
+    from recloop.data.attributes import read_attributes
     from recloop.features import open_encoder
     from recloop.features.cache import Features
     from recloop.simulators import open_simulator
-    from recloop.simulators.attributes import read_attributes
 
     torch.set_num_threads(threads)
     pairs = held_out(dialogues)

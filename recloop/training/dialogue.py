@@ -15,15 +15,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recloop.data.pools import World, read_part
-from recloop.evaluation.conversation import ask, write
 from recloop.models import build
 from recloop.models.dialogue.dialogue import DialogueModel
 from recloop.simulators import Simulator, open_simulator
 from recloop.simulators.environment import Environment
+from recloop.simulators.rollout import ask, write
 from recloop.simulators.said import Said
 from recloop.simulators.sentences import Sentences
 from recloop.simulators.voice import Voice
-from recloop.training import checkpoint, supervised
+from recloop.storage import checkpoint
+from recloop.training import supervised
 from recloop.training.rehearsal import Trainer, judge, num_lists
 
 STAGES = ("pretrain", "joint", "improve", "none")
@@ -65,7 +66,7 @@ def rank(
     Args:
         data, settings, needs, device: as for `prepare`; the user may be another than in training.
         tensors: the weights.
-        into: parquet file, see `recloop.evaluation.conversation.write`.
+        into: parquet file, see `recloop.simulators.rollout.write`.
     """
     features, dialogue = open_features(data).to(device), settings["dialogue"]
     parts = {role: path for role, path in needs.items() if role != "start"}

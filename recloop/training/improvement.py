@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recloop.data.pools import Requests, World
-from recloop.evaluation.conversation import begin
 from recloop.models.dialogue.dialogue import DialogueModel, State
 from recloop.models.dialogue.objectives import mean_where
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
+from recloop.simulators.rollout import begin
 
 
 class Improvement:

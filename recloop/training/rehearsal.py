@@ -8,10 +8,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recloop.data.pools import Requests, World, distinct
-from recloop.evaluation.conversation import Choose, ask, converse
 from recloop.models.dialogue.dialogue import DialogueModel, State
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
+from recloop.simulators.rollout import Choose, ask, converse
 from recloop.simulators.voice import Voice
 from recloop.training import supervised
 from recloop.training.improvement import Improvement

@@ -14,7 +14,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
 
 
 def train(

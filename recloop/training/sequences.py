@@ -12,7 +12,7 @@ from recloop.data.users import Past, joined
 from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.models import build
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:

@@ -17,7 +17,8 @@ from recloop.data.batches import Batch, Events, Sessions, cut
 from recloop.evaluation.ranker import Diverged, Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.evaluation.ranking import GAINS, expected_gain
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
+from recloop.storage.files import write_json
 from recloop.training.schedule import Progress, Schedule
 from recloop.training.sequences import prepare, rank
 
@@ -307,8 +308,5 @@ def tune(trainer: Callable, rates: list[float], epochs: int, path: Path) -> list
         tried.append(
             {"learning_rate": rate, "epochs": epochs, "valid_ndcg10": candidate.progress.best}
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(tried))
-        draft.replace(path)  # a kill leaves the old file or the new one
+        write_json(path, tried)
     return tried

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recloop.data.captions import PARTS
 from recloop.data.dialogues import SCHEMA, check_settings, pose
-from recloop.settings import SettingsError
+from recloop.storage.settings import SettingsError
 
 ITEMS = 60
 GRAMMAR = {"by": "grammar", "train": 40, "valid": 10, "test": 15}

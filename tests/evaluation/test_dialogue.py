@@ -79,8 +79,8 @@ def test_every_draw_of_dialogues_is_a_mean_of_dialogues(lists):
 
 
 def test_a_random_first_list_is_the_top_of_a_random_ranking():
-    from recloop.evaluation.conversation import by_chance
     from recloop.evaluation.ranking import GAINS, expected_gain
+    from recloop.simulators.rollout import by_chance
 
     shown = torch.tensor([[4, 7, 2], [4, 7, 2]])
     better, tied = by_chance(shown, torch.tensor([7, 5]), 100)

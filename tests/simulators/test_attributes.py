@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recloop.data.attributes import read_attributes
+from recloop.language.grammar import SAME, Lexicon, attributes_in, differences
 from recloop.simulators import open_simulator
-from recloop.simulators.attributes import AttributeSimulator, read_attributes
-from recloop.simulators.grammar import SAME, Lexicon, attributes_in, differences
+from recloop.simulators.attributes import AttributeSimulator
 
 ITEMS = [
     {"colour": "red", "heel": "high", "toe": "open"},

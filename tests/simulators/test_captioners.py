@@ -43,8 +43,8 @@ class Grid:
 
 @pytest.fixture
 def captioner(network, pictures):
+    from recloop.language.vocabulary import UNKNOWN, Vocabulary
     from recloop.simulators.captioner import Captioner
-    from recloop.simulators.vocabulary import UNKNOWN, Vocabulary
 
     words = (*(f"w{number}" for number in range(WORDS - 2)), UNKNOWN)
     return Captioner(network, Vocabulary(words), Grid(pictures[0].numpy()), chunk=7)

@@ -339,7 +339,7 @@ def test_lists_are_written_by_catalogue_number(posed, make, tmp_path, monkeypatc
 
 
 def test_a_run_starts_from_the_weights_of_another(make, tmp_path):
-    from recloop.training import checkpoint
+    from recloop.storage import checkpoint
     from recloop.training.dialogue import maker
 
     model = make(seed=5)

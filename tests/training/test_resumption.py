@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
 from recloop.training.run import train
 from recloop.training.supervised import Trainer
 

@@ -5,7 +5,7 @@ import yaml
 
 from recloop import studies
 from recloop.plan import Plan
-from recloop.settings import SettingsError
+from recloop.storage.settings import SettingsError
 
 CONFIG = {
     "tier": "full",

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from recloop.data.sources import is_whole
 from recloop.report.stamp import is_current, seal
-from recloop.settings import SettingsError
+from recloop.storage.settings import SettingsError
 from recloop.studies import PARTS
 from recloop.plan import Plan
 

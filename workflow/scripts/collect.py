@@ -3,7 +3,7 @@
 from jsonargparse import auto_cli
 
 from recloop.data.catalogues import collect
-from recloop.timing import timed
+from recloop.storage.timing import timed
 
 if __name__ == "__main__":
     auto_cli(timed()(collect), as_positional=False)

@@ -3,7 +3,7 @@
 from jsonargparse import auto_cli
 
 from recloop.data.dialogues import pose
-from recloop.timing import timed
+from recloop.storage.timing import timed
 
 if __name__ == "__main__":
     auto_cli(timed()(pose), as_positional=False)

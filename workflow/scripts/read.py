@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 from jsonargparse import auto_cli
 
 from recloop.data.tables import write_tables
-from recloop.timing import timed
+from recloop.storage.timing import timed
 
 
 def read(source: dict, raw: Path, into: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import auto_cli
 
 from recloop.simulators.train import train
-from recloop.timing import timed
+from recloop.storage.timing import timed
 
 
 def simulate(

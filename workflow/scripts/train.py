@@ -2,7 +2,7 @@
 
 from jsonargparse import auto_cli
 
-from recloop.timing import timed
+from recloop.storage.timing import timed
 from recloop.training.run import train
 
 if __name__ == "__main__":

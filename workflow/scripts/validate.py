@@ -3,7 +3,7 @@
 from jsonargparse import auto_cli
 
 from recloop.simulators.validity import validate
-from recloop.timing import timed
+from recloop.storage.timing import timed
 
 if __name__ == "__main__":
     auto_cli(timed()(validate), as_positional=False)

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from recloop.provenance import ROOT
+from recloop.storage.fingerprint import ROOT
 
 SCHEMAS = ROOT / "workflow" / "schemas"
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from recloop.simulators import phrases
-from recloop.simulators.phrases import COMPARATIVES, NONE, PRESENT, Wording, level, plain
+from recloop.language import phrases
+from recloop.language.phrases import COMPARATIVES, NONE, PRESENT, Wording, level, plain
 
 Attributes = Mapping[str, Collection[str]]  # {"colour": {"navy blue"}, "heel": {"high"}}
 Claim = tuple[str, str]

@@ -2,28 +2,28 @@
 
 import pytest
 
-from recloop import provenance
-from recloop.provenance import digest, fingerprint
+from recloop.storage import fingerprint as hashing
+from recloop.storage.fingerprint import digest, fingerprint
 
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """Give a function that (re)writes a module of a small recloop."""
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(hashing, "ROOT", tmp_path)
 
     def write(module, code):
         path = tmp_path.joinpath(*module.split("."))
         path = path / "__init__.py" if module.count(".") < 2 else path.with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code)
-        provenance.fingerprint.cache_clear()
+        hashing.fingerprint.cache_clear()
 
     write("recloop.models", '"""Models."""')
     write("recloop.models.one", "from recloop.models.shared import half\nx = half(1)")
     write("recloop.models.other", "x = 2")
     write("recloop.models.shared", "def half(x):\n    return x / 2")
     yield write
-    provenance.fingerprint.cache_clear()
+    hashing.fingerprint.cache_clear()
 
 
 def test_digest_is_short_and_does_not_see_the_order_of_keys():

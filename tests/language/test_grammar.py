@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloop.simulators import phrases
-from recloop.simulators.grammar import SAME, Lexicon, attributes_in, compose, differences
+from recloop.language import phrases
+from recloop.language.grammar import SAME, Lexicon, attributes_in, compose, differences
 
 VALUES = {
     "colour": ["navy blue", "blue", "black", "off white", "white", "maroon", "grey", "neon"],

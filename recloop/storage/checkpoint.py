@@ -1,7 +1,6 @@
 """Where a training stands, in one file without pickle, so that a killed one goes on exactly where it was."""
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -9,17 +8,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from recloop.storage.files import replacing
+
 
 def save(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     """Write tensors and facts (JSON) as one safetensors file that is whole or absent, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        owned = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    owned = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as draft:
         save_file(owned, draft, metadata={"recloop": json.dumps(facts)})
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict]:

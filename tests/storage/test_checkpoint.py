@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from recloop.training import checkpoint
+from recloop.storage import checkpoint
 
 
 def test_gives_back_tensors_and_facts(tmp_path):

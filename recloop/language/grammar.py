@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from recloop.simulators import phrases
-from recloop.simulators.claims import (
+from recloop.language import phrases
+from recloop.language.claims import (
     COMMON,
     Attributes,
     Claim,
@@ -23,7 +23,7 @@ from recloop.simulators.claims import (
     compare,
     differences,
 )
-from recloop.simulators.phrases import COMPARATIVES, GRADED, LEAD, Wording, plain
+from recloop.language.phrases import COMPARATIVES, GRADED, LEAD, Wording, plain
 
 __all__ = ["Attributes", "Claim", "Lexicon", "attributes_in", "compose", "differences"]
 SAME = ("looks much the same", "is almost the same", "is very similar", "looks just like it")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recloop import timing
-from recloop.timing import timed
+from recloop.storage import timing
+from recloop.storage.timing import timed
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""Attributes of the items of a catalogue, as words can name them."""
+
+from pathlib import Path
+
+import polars as pl
+
+
+def read_attributes(catalogue: Path) -> list[dict[str, frozenset[str]]]:
+    """Give every item its values by attribute; the kind of product counts as an attribute where kinds differ.
+
+    Args:
+        catalogue: folder of `recloop.data.catalogues.collect`.
+    """
+    items = pl.read_parquet(catalogue / "items.parquet", columns=["item", "kind"])
+    rows = pl.read_parquet(catalogue / "attributes.parquet")
+    if "kind" not in rows["attribute"] and items["kind"].n_unique() > 1:
+        kinds = items.select(
+            "item", attribute=pl.lit("kind"), value=pl.col("kind").str.to_lowercase()
+        )
+        rows = pl.concat([kinds, rows])
+    found: list[dict[str, set[str]]] = [{} for _ in range(items.height)]
+    for item, attribute, value in (
+        rows.select("item", "attribute", "value").drop_nulls().iter_rows()
+    ):
+        found[item].setdefault(attribute, set()).add(value)
+    return [{name: frozenset(values) for name, values in one.items()} for one in found]

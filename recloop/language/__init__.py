@@ -1,0 +1,1 @@
+"""Sentences about items: how they are composed, read and split into words."""

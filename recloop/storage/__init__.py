@@ -1,0 +1,1 @@
+"""Files that are whole or absent, settings that are checked, hashes of what a result depends on."""
