@@ -12,7 +12,7 @@ import polars as pl
 
 from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
-from recloop.report import sweeps
+from recloop.plan import names as sweeps
 
 CURVE = {
     **dict.fromkeys(["dataset", "model"], pl.String),
