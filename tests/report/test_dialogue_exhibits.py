@@ -1,7 +1,6 @@
 """The studies of dialogues: what they say fits together, and their exhibits made from made-up dialogues."""
 
 import json
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from zlib import crc32
@@ -11,11 +10,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from recloop import report
 from recloop.models import build
 from recloop.plan import names as sweeps
 from recloop.plan.folders import read_study
+from recloop.report.build import build as build_all
+from recloop.report.build import build_page
 from recloop.report.evidence import Evidence
+from recloop.report.exhibits import maker
+from recloop.report.exhibits.example import choose
 from recloop.report.verdicts import in_print, judge_all
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +41,9 @@ def reported(name: str) -> Path:
 
 
 @each_paper
-def test_every_exhibit_has_a_function(name):
-    module = import_module(f"recloop.report.{name}")
-    assert all(hasattr(module, key) for key in [*study(name)["tables"], *study(name)["figures"]])
+def test_every_exhibit_has_a_kind(name):
+    entries = study(name)["tables"] | study(name)["figures"]
+    assert all(callable(maker(entry, key)) for key, entry in entries.items())
 
 
 @each_paper
@@ -134,16 +136,12 @@ def made(request, tmp_path_factory) -> tuple[str, Path]:
     name = request.param
     root = tmp_path_factory.mktemp(name)
     saved = save_everything(root, name)
-    into, paper = root / "results" / name, study(name)
-    given = {"study": paper, "tier": saved["tier"], "scores": saved["scores"]}
-    rest = {"reported": reported(name), "splits": saved["splits"]}
-    for key in paper["tables"]:
-        report.build_table(**given, **rest, name=key, into=into / key)
-    for key in paper["figures"]:
-        report.build_figure(**given, **rest, name=key, into=into / key)
-    report.build_claims(**given, **rest, into=into / "claims")
-    report.build_page(**given, runs=[], splits=saved["splits"], into=into)
-    return name, into
+    output, paper = root / "results" / name, study(name)
+    given = {"study": paper, "tier": saved["tier"], "splits": saved["splits"], "output": output}
+    names = [*paper["tables"], *paper["figures"], "claims"]
+    build_all(exhibits=dict.fromkeys(names, saved["scores"]), reported=reported(name), **given)
+    build_page(scores=saved["scores"], **given)
+    return name, output
 
 
 def save_everything(root: Path, name: str) -> dict:
@@ -262,17 +260,17 @@ def write_user(root: Path, name: str, user: str) -> Path:
 
 
 def test_every_file_is_there(made):
-    name, into = made
+    name, output = made
     paper = study(name)
     tables = [f"{key}.{end}" for key in paper["tables"] for end in ("md", "tex", "csv")]
     figures = [f"{key}.{end}" for key in paper["figures"] for end in ("pdf", "svg", "png", "csv")]
     others = ["claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]
-    assert sorted(path.name for path in into.iterdir()) == sorted([*tables, *figures, *others])
+    assert sorted(path.name for path in output.iterdir()) == sorted([*tables, *figures, *others])
 
 
 def test_counts_come_from_the_split(made):
-    name, into = made
-    rows = pl.read_csv(into / "table_1.csv").filter(dataset=RAN[name])
+    name, output = made
+    rows = pl.read_csv(output / "table_1.csv").filter(dataset=RAN[name])
     found = dict(rows.select("metric", "ours").iter_rows())
     wanted = {
         "pmmir": {"items": 60, "train_users": 35, "test_users": 40, "shortest": 3, "longest": 9},
@@ -287,22 +285,22 @@ def test_counts_come_from_the_split(made):
 
 
 def test_groups_are_tested_against_their_own_reference(made):
-    name, into = made
-    cells = pl.read_csv(into / "table_2.csv").filter(dataset=RAN[name])
+    name, output = made
+    cells = pl.read_csv(output / "table_2.csv").filter(dataset=RAN[name])
     reference = {"GRU": "pmmir_gru", "Transformer": "pmmir_transformer"}
     for (title,), rows in cells.group_by("group"):
         best = rows.filter(model=reference.get(title, "gommir"))
         assert best.filter(~pl.col("metric").str.starts_with("imp"))["p"].null_count() == len(
             best.filter(~pl.col("metric").str.starts_with("imp"))
         )
-    text = (into / "table_2.md").read_text()
+    text = (output / "table_2.md").read_text()
     assert "improvement (%)" in text
     assert "worse than PMMIR_GRU, or PMMIR_Transformer" in text or name == "gommir"
 
 
 def test_improvement_is_over_the_best_of_the_others(made):
-    name, into = made
-    cells = pl.read_csv(into / "table_2.csv").filter(dataset=RAN[name], column="SR, turn 10")
+    name, output = made
+    cells = pl.read_csv(output / "table_2.csv").filter(dataset=RAN[name], column="SR, turn 10")
     group = "GRU" if name == "pmmir" else "Models of the paper"
     rows = cells.filter(group=group)
     mine = "pmmir_gru" if name == "pmmir" else "gommir"
@@ -315,9 +313,9 @@ def test_improvement_is_over_the_best_of_the_others(made):
 
 
 def test_a_twin_moves_what_it_moves(made):
-    _, into = made
+    _, output = made
     cells = (
-        pl.read_csv(into / "table_twins.csv").filter(metric="SR", group="EGE").drop_nulls("ours")
+        pl.read_csv(output / "table_twins.csv").filter(metric="SR", group="EGE").drop_nulls("ours")
     )
     ours = dict(cells.filter(column="SR, turn 10").select("model", "ours").iter_rows())
     moved = dict(cells.filter(column="change of SR, turn 10").select("model", "ours").iter_rows())
@@ -328,18 +326,18 @@ def test_a_twin_moves_what_it_moves(made):
 
 
 def test_curves_have_every_turn(made):
-    name, into = made
+    name, output = made
     key = {"pmmir": "figure_5", "gommir": "figure_6"}[name]
-    data = pl.read_csv(into / f"{key}.csv").filter(dataset=RAN[name])
+    data = pl.read_csv(output / f"{key}.csv").filter(dataset=RAN[name])
     curves = data.group_by("panel", "label").agg(pl.col("place").sort(), pl.col("value").sort())
     assert {tuple(places) for places in curves["place"]} == {tuple(range(1, 11))}
     assert len(curves) == {"pmmir": 16, "gommir": 10}[name]
 
 
 def test_the_example_follows_its_rule(made):
-    name, into = made
+    name, output = made
     key = {"pmmir": "figure_7", "gommir": "figure_8"}[name]
-    data = pl.read_csv(into / f"{key}.csv")
+    data = pl.read_csv(output / f"{key}.csv")
     assert data["dialogue"].n_unique() == 1
     assert data["rule"][0].startswith("the first in which the proposal needs 2 to 4 turns")
     other, proposal = data["model"].unique(maintain_order=True)
@@ -349,8 +347,6 @@ def test_the_example_follows_its_rule(made):
 
 
 def test_the_first_dialogue_is_taken_where_the_proposal_is_never_faster():
-    from recloop.report.pictures import choose
-
     rows = {
         "session": [4, 4, 9, 9],
         "position": [1, 2, 1, 2],
@@ -366,8 +362,8 @@ def test_the_first_dialogue_is_taken_where_the_proposal_is_never_faster():
 def test_figures_without_runs_say_so(tmp_path):
     paper = study("gommir")
     tier = {"tier": "laptop", "seeds": [1], "datasets": {}}
-    given = {"study": paper, "tier": tier, "scores": [], "reported": reported("gommir")}
+    given = {"study": paper, "tier": tier, "reported": reported("gommir")}
+    build_all(exhibits={key: [] for key in paper["figures"]}, output=tmp_path / "gommir", **given)
     for name in paper["figures"]:
-        report.build_figure(name, tmp_path / "gommir" / name, **given)
         data = pl.read_csv(tmp_path / "gommir" / f"{name}.csv")
         assert set(data["not_run"]) == {"not part of this run"}
