@@ -13,12 +13,6 @@ from pkgutil import resolve_name
 KINDS = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py")))
 
 
-def code_of(entry: Mapping) -> list[str]:
-    """Name the modules whose code decides an exhibit."""
-    kind = entry["kind"]
-    return [kind if "." in kind else f"{__name__}.{kind}"]
-
-
 def maker(entry: Mapping, name: str) -> Callable:
     """Find the function that makes an exhibit.
 
@@ -34,7 +28,7 @@ def maker(entry: Mapping, name: str) -> Callable:
         near = get_close_matches(kind, KINDS, 1) or [", ".join(KINDS)]
         raise ValueError(f"{name} has the kind {kind!r}, which there is not; expected {near[0]}.")
     try:
-        found = resolve_name(code_of(entry)[0])
+        found = resolve_name(kind if "." in kind else f"{__name__}.{kind}")
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"{name} has the kind {kind!r}, which cannot be imported: {error}."
