@@ -8,8 +8,8 @@ import functools
 from pathlib import Path
 
 from recloop.data.sources import reading_inputs
+from recloop.plan.studies import Run, Studies, manifest
 from recloop.storage.fingerprint import digest, fingerprint
-from recloop.studies import Run, Studies, manifest
 
 
 class Places(Studies):
