@@ -210,12 +210,11 @@ def job_of(run):
 
 def report_of(study, name):
     """Give the keywords of the report functions for a table, a figure, the claims or (no name) the page."""
-    settings = {
+    return {
         "study": PLAN.studies[study],
         "tier": PLAN.described_tier(study),
         "output": f"results/{study}/{name}" if name else f"results/{study}",
     }
-    return settings | ({"name": name} if name in PLAN.exhibits(study) else {})
 
 
 def exhibit_input(study, name):
