@@ -136,7 +136,8 @@ def raw_seal(source):
     raw = Path(f"data/raw/{source}")
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
-    whole = not (raw / "fetched.json").exists() or is_whole(raw)
+    manifest = RECIPES[str(raw)]["manifest"]
+    whole = not (raw / "fetched.json").exists() or is_whole(raw, manifest)
     place.write_text("whole" if whole else f"changed, seen {time.time()}")
     if whole:
         os.utime(place, (1, 1))
