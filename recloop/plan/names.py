@@ -45,7 +45,7 @@ def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
 
 def swept(model: str) -> str | None:
     """Name the keyword whose values stand in braces; None where nothing is swept."""
-    found = re.search(r"(\w+)=\{", model)
+    found = re.search(r"([\w.]+)=\{", model)
     return found and found[1]
 
 
@@ -73,14 +73,20 @@ def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
 
 
 def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
-    """Walk over keywords and values; a value per data set (`{rc15: 0.6, lfm1b: 0.0}`) becomes this data set's."""
+    """Walk over keywords and values, those of nested settings first (`discount` and `policy.discount`).
+
+    A value per data set (`{rc15: 0.6, lfm1b: 0.0}`) becomes this data set's.
+    """
+    nested = [
+        key for key, one in settings.items() if isinstance(one, Mapping) and dataset not in one
+    ]
+    for key in nested:
+        for inner, value in flat(settings[key], dataset) if key != "needs" else ():
+            yield inner, value
+            yield f"{key}.{inner}", value
     for key, value in settings.items():
-        if isinstance(value, Mapping) and dataset in value:
-            yield key, value[dataset]
-        elif isinstance(value, Mapping):
-            yield from flat(value, dataset) if key not in ("backbone", "needs") else ()
-        else:
-            yield key, value
+        if key not in nested:
+            yield key, value[dataset] if isinstance(value, Mapping) else value
 
 
 def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
