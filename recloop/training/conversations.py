@@ -146,8 +146,8 @@ class Conversations(Objective):
     ) -> Int[Tensor, "batch wanted"]:
         """Draw different items for each dialogue."""
         items = len(self.worlds["train"].pool)
-        drawn = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
-        return distinct(drawn, items).to(self.context.device)
+        uniform = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
+        return distinct(uniform, items).to(self.context.device)
 
     def evaluate(self) -> float:
         """Hold the validation dialogues."""
