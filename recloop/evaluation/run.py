@@ -7,6 +7,7 @@ import polars as pl
 from safetensors.numpy import load_file
 
 from recloop.evaluation import dialogue, metrics, rewards
+from recloop.fitting.finite import Diverged
 
 SCHEMA = {
     "study": pl.String,
@@ -50,7 +51,19 @@ def score(
     values = (
         dialogue.evaluate(rows, turns) if turns else of_sequences(rows, split, evaluation, vectors)
     )
-    return tidy(values, identity).write_parquet(output)
+    table = tidy(values, identity)
+    check_values(table)
+    return table.write_parquet(output)
+
+
+def check_values(table: pl.DataFrame) -> None:
+    """Raise `Diverged` with the first metric that is NaN, infinite or missing."""
+    wrong = table.filter(~pl.col("value").is_finite().fill_null(False))
+    for row in wrong.iter_rows(named=True):
+        raise Diverged(
+            f"{row['metric']} at {row['k']} of {row['model']} on {row['source']}, seed {row['seed']}, is "
+            f"{row['value']}: look at its lists"
+        )
 
 
 def of_sequences(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path) -> pl.DataFrame:
