@@ -16,6 +16,7 @@ from recloop.plan import components, folders
 from recloop.plan import names as sweeps
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest
+from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -359,5 +360,5 @@ def kind(value: object) -> str:
 
 def modules(settings: dict) -> list[str]:
     """Name the modules of a model, of all its components and of its loop."""
-    loop = f"recloop.training.{settings['training']['loop']}"
+    loop = loop_name(settings["training"])
     return [loop, *components.modules({"model": settings["model"] | settings.get("inference", {})})]
