@@ -39,7 +39,8 @@ def fingerprint(*modules: str) -> str:
 def source_of(module: str) -> Path | None:
     """Find the file of a module; None for anything else, such as a class."""
     package, *rest = module.split(".")
-    if not (home := home_of(package)):
+    home = ROOT if package == "recloop" else home_of(package)
+    if not home:
         return None
     path = home.joinpath(package, *rest)
     candidates = (path.with_suffix(".py"), path / "__init__.py")
@@ -48,9 +49,7 @@ def source_of(module: str) -> Path | None:
 
 @functools.cache
 def home_of(package: str) -> Path | None:
-    """Find the folder that holds a package, recloop's or a user's own; None for one that is installed, or missing."""
-    if package == "recloop":
-        return ROOT
+    """Find the folder that holds a user's own package; None for one that is installed, or missing."""
     spec = find_spec(package)
     places = [*(spec.submodule_search_locations or []), spec.origin] if spec else []
     home = next((Path(place).parent for place in places if place and Path(place).exists()), None)
