@@ -1,8 +1,8 @@
 """The `recloop` command: data of one's own, one model alone, and what there is.
 
-    recloop add-data clicks.csv
-    recloop run sasrec clicks
-    recloop list
+recloop add-data clicks.csv
+recloop run sasrec clicks
+recloop list
 """
 
 import argparse

@@ -21,7 +21,12 @@ CUTS = ("given", "user", "gap", "count")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; most are only needed where a file leaves something in doubt."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="one event a line; with --valid and --test the training part")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="one event a line; with --valid and --test the training part",
+    )
     parser.add_argument("--name", help="of the data set; the file's own if left out")
     parser.add_argument("--title", help="as printed in tables; the name if left out")
     parser.add_argument("--yes", action="store_true", help="replace a data set of that name")
@@ -29,25 +34,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_argument_group("a given split")
     given.add_argument("--valid", type=Path, metavar="FILE", help="file of the validation events")
     given.add_argument("--test", type=Path, metavar="FILE", help="file of the test events")
-    given.add_argument("--split-column", metavar="COLUMN", dest="part", help="column with train, valid and test")
+    given.add_argument(
+        "--split-column", metavar="COLUMN", dest="part", help="column with train, valid and test"
+    )
     columns = parser.add_argument_group("columns (none: there is no such column)")
-    columns.add_argument("--columns", type=_words, metavar="A,B,…", help="names of all columns of a file without header: user, session, item, time, order, event, rating, split, or - for one that is not used")
+    columns.add_argument(
+        "--columns",
+        type=_words,
+        metavar="A,B,…",
+        help="names of all columns of a file without header: user, session, item, time, order, event, rating, split, or - for one that is not used",
+    )
     for role in ("user", "session", "item", "time", "order", "event", "rating"):
         columns.add_argument(f"--{role}", metavar="COLUMN", help=_OF_ROLE[role])
     values = parser.add_argument_group("values")
-    values.add_argument("--time-unit", choices=["s", "ms", "us", "ns"], help="of times that are numbers since 1970")
-    values.add_argument("--time-format", metavar="FORMAT", help="of times that are text, as in strftime: %%d/%%m/%%Y")
-    values.add_argument("--zone", type=_zone, help="of times that do not say it, e.g. Europe/Paris; UTC if left out")
-    values.add_argument("--events", type=_pairs, metavar="WORD=EVENT,…", help="what the words of the event column mean, nothing after = leaves events out: buy=purchase,pv=view,ad=")
-    values.add_argument("--kind", help="what all events are where no column says it: view, click, purchase, play, …")
+    values.add_argument(
+        "--time-unit", choices=["s", "ms", "us", "ns"], help="of times that are numbers since 1970"
+    )
+    values.add_argument(
+        "--time-format",
+        metavar="FORMAT",
+        help="of times that are text, as in strftime: %%d/%%m/%%Y",
+    )
+    values.add_argument(
+        "--zone", type=_zone, help="of times that do not say it, e.g. Europe/Paris; UTC if left out"
+    )
+    values.add_argument(
+        "--events",
+        type=_pairs,
+        metavar="WORD=EVENT,…",
+        help="what the words of the event column mean, nothing after = leaves events out: buy=purchase,pv=view,ad=",
+    )
+    values.add_argument(
+        "--kind", help="what all events are where no column says it: view, click, purchase, play, …"
+    )
     layout = parser.add_argument_group("layout of the file")
-    layout.add_argument("--delimiter", type=_delimiter, help="between fields: tab, comma, semicolon, space, pipe, or itself")
-    layout.add_argument("--header", type=_yes_or_no, metavar="yes|no", help="whether the first line holds names")
+    layout.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        help="between fields: tab, comma, semicolon, space, pipe, or itself",
+    )
+    layout.add_argument(
+        "--header", type=_yes_or_no, metavar="yes|no", help="whether the first line holds names"
+    )
     layout.add_argument("--encoding", help="of the text, e.g. cp1252")
-    layout.add_argument("--max-malformed", type=_share, metavar="SHARE", help="tolerated share of lines that are no event; 0.01 if left out")
+    layout.add_argument(
+        "--max-malformed",
+        type=_share,
+        metavar="SHARE",
+        help="tolerated share of lines that are no event; 0.01 if left out",
+    )
     uses = parser.add_argument_group("how models see it")
-    uses.add_argument("--sessions", type=_cut, metavar="WAY", help="given, user (all events of a user), gap:30 (minutes), count:20 (events)")
-    uses.add_argument("--split", type=_split, metavar="WAY", help="leave_one_out, last_session, session or time, the last two perhaps with shares: session:0.8,0.1,0.1")
+    uses.add_argument(
+        "--sessions",
+        type=_cut,
+        metavar="WAY",
+        help="given, user (all events of a user), gap:30 (minutes), count:20 (events)",
+    )
+    uses.add_argument(
+        "--split",
+        type=_split,
+        metavar="WAY",
+        help="leave_one_out, last_session, session or time, the last two perhaps with shares: session:0.8,0.1,0.1",
+    )
 
 
 _OF_ROLE = {
@@ -116,7 +164,10 @@ def report(found: Any, name: str) -> str:
     from recloop.data.own import EXAMPLES, set_aside
 
     reading, defaults = found.manifest["reading"], found.manifest["defaults"]
-    lines = [f"{name}: {', '.join(reading['files'])}", f"  layout    {_layout(reading, found.note)}"]
+    lines = [
+        f"{name}: {', '.join(reading['files'])}",
+        f"  layout    {_layout(reading, found.note)}",
+    ]
     lines += [f"  {role:<9} {_role(reading, role)}" for role in ("user", "session", "item")]
     lines.append(f"  time      {_time(reading)}")
     lines.append(f"  events    {_events(reading, found.events)}")
@@ -135,7 +186,9 @@ def _layout(reading: dict, note: str | None) -> str:
         names = {mark: word for word, mark in DELIMITERS.items() if word.isalpha()}
         header = "header" if reading["header"] else "no header"
         delimiter = names.get(reading["delimiter"], reading["delimiter"])
-        parts = f"fields parted by {delimiter}, {header}" + (", quoted fields" if reading["quoted"] else "")
+        parts = f"fields parted by {delimiter}, {header}" + (
+            ", quoted fields" if reading["quoted"] else ""
+        )
     return parts + (f"; {note}" if note else "")
 
 
@@ -147,14 +200,15 @@ def _role(reading: dict, role: str) -> str:
 
 
 def _time(reading: dict) -> str:
+    shuffled = reading.get("ties") == "shuffle"
     if "time" not in reading:
-        order = f"by {reading['order']}" if "order" in reading else "that of the lines"
-        return f"– (order: {order})"
-    way = reading["time"]
+        lines = "shuffled" if shuffled else "that of the lines"
+        return f"– (order: {'by ' + reading['order'] if 'order' in reading else lines})"
+    way, ties = reading["time"], _TIES if shuffled else ""
     if "unit" in way:
-        return f"{way['column']}, {_UNITS[way['unit']]} since 1970"
+        return f"{way['column']}, {_UNITS[way['unit']]} since 1970{ties}"
     zone = f", taken as {way['zone']} (--zone says otherwise)" if "zone" in way else ""
-    return f"{way['column']}, {way['format']}{zone}" + (_TIES if reading.get("ties") == "shuffle" else "")
+    return f"{way['column']}, {way['format']}{zone}{ties}"
 
 
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
@@ -189,7 +243,9 @@ def _parts(reading: dict, split: dict) -> str:
 
 def _counts(counts: dict) -> str:
     text = f"{counts['rows']:,} events"
-    text += "".join(f", {counts[key]:,} {key}" for key in ("users", "sessions", "items") if key in counts)
+    text += "".join(
+        f", {counts[key]:,} {key}" for key in ("users", "sessions", "items") if key in counts
+    )
     if counts.get("first") is None:
         return text
     first, last = (datetime.fromtimestamp(counts[key] / 1000, UTC) for key in ("first", "last"))
@@ -206,14 +262,18 @@ def _words(text: str) -> list[str]:
 def _pairs(text: str) -> dict[str, str | None]:
     pairs = [word.partition("=") for word in text.split(",")]
     if not all(mark for _, mark, _ in pairs):
-        raise argparse.ArgumentTypeError(f"'{text}', expected word=event,word=event, e.g. buy=purchase,pv=view")
+        raise argparse.ArgumentTypeError(
+            f"'{text}', expected word=event,word=event, e.g. buy=purchase,pv=view"
+        )
     return {word.strip(): event.strip() or None for word, _, event in pairs}
 
 
 def _delimiter(text: str) -> str:
     mark = DELIMITERS.get(text, text)
     if not mark or "\n" in mark or '"' in mark:
-        raise argparse.ArgumentTypeError(f"'{text}', expected what stands between two fields, e.g. tab")
+        raise argparse.ArgumentTypeError(
+            f"'{text}', expected what stands between two fields, e.g. tab"
+        )
     return mark
 
 
@@ -227,7 +287,9 @@ def _zone(text: str) -> str:
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        raise argparse.ArgumentTypeError(f"'{text}' is no zone, expected one such as Europe/Paris or UTC") from None
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no zone, expected one such as Europe/Paris or UTC"
+        ) from None
     return text
 
 
@@ -245,7 +307,9 @@ def _cut(text: str) -> dict[str, Any]:
     by, _, number = text.partition(":")
     keys = {"gap": "gap_minutes", "count": "events"}
     if by not in CUTS or (by in keys) != number.isdecimal() or number == "0":
-        raise argparse.ArgumentTypeError(f"'{text}', expected given, user, gap:MINUTES or count:EVENTS, e.g. gap:30")
+        raise argparse.ArgumentTypeError(
+            f"'{text}', expected given, user, gap:MINUTES or count:EVENTS, e.g. gap:30"
+        )
     return {"by": by} | ({keys[by]: int(number)} if by in keys else {})
 
 

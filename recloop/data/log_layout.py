@@ -19,7 +19,14 @@ from recloop.data.log_roles import LogError, role_of
 from recloop.data.readers.log import column, named, opened, scan, split_line
 
 LINES = 5_000  # looked at to understand a file; all of them are read afterwards
-DELIMITERS = ("\t", "::", ";", "|", ",", " ")  # a comma may be a decimal one, a blank may stand in a time
+DELIMITERS = (
+    "\t",
+    "::",
+    ";",
+    "|",
+    ",",
+    " ",
+)  # a comma may be a decimal one, a blank may stand in a time
 CONSTANT = 0.95  # share of lines that must have the commonest number of fields
 CHUNK = 1 << 20
 
@@ -61,7 +68,9 @@ def look(path: Path, given: Mapping[str, Any]) -> Layout:
         raise LogError(
             f"{path}: a JSON list, expected one object a line. Make it so: jq -c '.[]' {path.name} > events.jsonl"
         )
-    found = _look_at_json(path, lines) if first.startswith("{") else _look_at_fields(path, lines, given)
+    found = (
+        _look_at_json(path, lines) if first.startswith("{") else _look_at_fields(path, lines, given)
+    )
     settings = found.settings | ({} if encoding == "utf-8" else {"encoding": encoding})
     return Layout(settings, found.sample, note)
 
@@ -72,7 +81,9 @@ def look(path: Path, given: Mapping[str, Any]) -> Layout:
 def _kind(path: Path) -> str:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
-        raise LogError(f"{path}: {what}, expected a file of events (CSV, TSV, JSON lines, Parquet).")
+        raise LogError(
+            f"{path}: {what}, expected a file of events (CSV, TSV, JSON lines, Parquet)."
+        )
     if not path.stat().st_size:
         raise LogError(f"{path}: an empty file, expected one event a line.")
     with path.open("rb") as file:
@@ -80,7 +91,9 @@ def _kind(path: Path) -> str:
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith(b"PK"):
-        raise LogError(f"{path}: a zip archive (or an Excel file). Unzip it, or save the sheet as CSV.")
+        raise LogError(
+            f"{path}: a zip archive (or an Excel file). Unzip it, or save the sheet as CSV."
+        )
     gzipped = start.startswith(b"\x1f\x8b")
     if gzipped != (path.suffix == ".gz"):
         name = f"{path.name}.gz" if gzipped else path.name.removesuffix(".gz")
@@ -98,7 +111,9 @@ def _encoding(path: Path) -> tuple[str, str | None]:
         if start.startswith(mark):
             return name, "UTF-16, by its mark"
     if b"\0" in start:
-        raise LogError(f"{path}: holds zero bytes, so that it is no text. Expected CSV, TSV, JSON lines or Parquet.")
+        raise LogError(
+            f"{path}: holds zero bytes, so that it is no text. Expected CSV, TSV, JSON lines or Parquet."
+        )
     if _is_utf8(path):
         return "utf-8", "with a byte-order mark" if start.startswith(b"\xef\xbb\xbf") else None
     beyond_ascii = Counter()
@@ -119,7 +134,9 @@ def _is_utf8(path: Path) -> bool:
     except UnicodeDecodeError:
         return False
     except (EOFError, OSError) as fault:
-        raise LogError(f"{path}: cannot be read to its end ({fault}). Get the file again.") from None
+        raise LogError(
+            f"{path}: cannot be read to its end ({fault}). Get the file again."
+        ) from None
     return True
 
 
@@ -142,7 +159,9 @@ def _lines(path: Path, encoding: str) -> list[str]:
             whole = (line.strip("\r\n").removeprefix("\ufeff") for line in file)
             return list(itertools.islice((line for line in whole if line.strip()), LINES))
     except LookupError:
-        raise LogError(f"{path}: unknown encoding '{encoding}', expected one such as utf-8, latin-1 or cp1252.") from None
+        raise LogError(
+            f"{path}: unknown encoding '{encoding}', expected one such as utf-8, latin-1 or cp1252."
+        ) from None
 
 
 # -- formats ------------------------------------------------------------------------------------------------------
@@ -170,8 +189,13 @@ def _look_at_json(path: Path, lines: list[str]) -> Layout:
         )
     names = dict.fromkeys(key for one in objects for key in one)
     texts = {name: [_text(one.get(name)) for one in objects] for name in names}
-    flat = {name: values for name, values in texts.items() if any(value is not None for value in values)}
-    return Layout({"format": "jsonl", "columns": list(flat)}, pl.DataFrame(flat, schema=dict.fromkeys(flat, pl.String)))
+    flat = {
+        name: values for name, values in texts.items() if any(value is not None for value in values)
+    }
+    return Layout(
+        {"format": "jsonl", "columns": list(flat)},
+        pl.DataFrame(flat, schema=dict.fromkeys(flat, pl.String)),
+    )
 
 
 def _parsed(line: str) -> object:
@@ -199,7 +223,9 @@ def _look_at_fields(path: Path, lines: list[str], given: Mapping[str, Any]) -> L
         )
     names = named(rows[0]) if header else [f"column_{place}" for place in range(1, width + 1)]
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
-        raise LogError(f"{path}: the header names '{repeated[0]}' twice. Rename one of the columns.")
+        raise LogError(
+            f"{path}: the header names '{repeated[0]}' twice. Rename one of the columns."
+        )
     body = [row for row in rows[int(header) :] if len(row) == width]
     if not body:
         raise LogError(f"{path}: only a header, expected one event a line below it.")

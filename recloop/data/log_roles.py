@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -81,6 +81,7 @@ def find_roles(sample: pl.DataFrame, given: Mapping[str, Any], where: str) -> di
     found = {role: _column(sample, role, given.get(role), where) for role in NAMES}
     if found["time"] is None and given.get("time") is None:
         found["time"] = _time_by_content(sample, found, where)
+        _no_dates_in_pieces(sample, found, where)
     if found["time"] is not None and given.get("order") is None:
         found["order"] = None  # the time says it, and then the place in the file
     if found["item"] is None or (found["user"] is None and found["session"] is None):
@@ -91,9 +92,17 @@ def find_roles(sample: pl.DataFrame, given: Mapping[str, Any], where: str) -> di
 
 def guess(sample: pl.DataFrame) -> list[str]:
     """Guess the roles of columns without names, for a message that asks the user."""
-    roles = [_content(sample[name]) for name in sample.columns]
-    rest = iter(("user", "item"))
-    return [role or next(rest, "-") for role in roles]
+    rest, found = iter(("user", "item")), []
+    for name in sample.columns:
+        role = _content(sample[name])
+        found.append(role if role and role not in found else next(rest, "-"))
+    return found
+
+
+def shown(names: Sequence[str]) -> str:
+    """List names of columns for a message, the first ones of many."""
+    short = [name if len(name) <= 30 else f"{name[:30]}…" for name in names[:12]]
+    return ", ".join(short) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 # -- one role -----------------------------------------------------------------------------------------------------
@@ -108,6 +117,11 @@ def _column(sample: pl.DataFrame, role: str, given: str | None, where: str) -> s
     fitting = [name for name in names if _fits(sample[name], role)]
     if role == "time" and names:
         _check_times(sample, names, fitting, where)
+    if role == "rating" and names and not fitting:
+        example = next((text for text in sample[names[0]] if text), "")
+        raise LogError(
+            f"{where}: {names[0]} holds {example!r}, expected a number. Write it with a point, or say --rating none."
+        )
     if len(fitting) > 1 and not all(_same(sample, fitting[0], name) for name in fitting[1:]):
         raise LogError(
             f"{where}: {' and '.join(fitting)} may both be the {role}. Say which: --{option(role)} {fitting[0]}"
@@ -184,6 +198,14 @@ def _time_by_content(sample: pl.DataFrame, found: Mapping[str, Any], where: str)
     return None
 
 
+def _no_dates_in_pieces(sample: pl.DataFrame, found: Mapping[str, Any], where: str) -> None:
+    parts = [name for name in sample.columns if normal(name) in ("year", "month", "day", "hour")]
+    if found["time"] is None and len(parts) > 1:
+        raise LogError(
+            f"{where}: {', '.join(parts)} are a date in several columns. Join them in one (2009-04-01), or say --time none."
+        )
+
+
 def _content(values: pl.Series) -> str | None:
     """Say what a column without a name seems to be, apart from names of users and items."""
     ways = log_times.ways(values, named=False)
@@ -206,7 +228,7 @@ def _unknown(sample: pl.DataFrame, found: Mapping[str, Any], where: str) -> str:
     options = " ".join(f"--{role} COLUMN" for role in missing)
     return (
         f"{where}: which column names the {' and the '.join(role.split()[0] for role in missing)}? "
-        f"There are {', '.join(sample.columns)}. Say it: {options}"
+        f"There are {shown(sample.columns)}. Say it: {options}"
     )
 
 
@@ -223,13 +245,15 @@ def _no_column_twice(found: Mapping[str, Any], where: str) -> None:
 
 def _nearest(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
+    return f"; did you mean '{close[0]}'?" if close else f"; there are {shown(known)}"
 
 
 # -- what the values of a column mean -----------------------------------------------------------------------------
 
 
-def time_way(values: pl.Series, column: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def time_way(
+    values: pl.Series, column: str, given: Mapping[str, Any], where: str
+) -> dict[str, Any]:
     """Say how the times of a column are read.
 
     Args:
@@ -263,7 +287,9 @@ def time_way(values: pl.Series, column: str, given: Mapping[str, Any], where: st
     return way if log_times.is_zoned(way) else way | {"zone": zone or "UTC"}
 
 
-def event_values(words: list[str], given: Mapping[str, str | None] | None, where: str) -> dict[str, str | None]:
+def event_values(
+    words: list[str], given: Mapping[str, str | None] | None, where: str
+) -> dict[str, str | None]:
     """Say which event each word of a column stands for; null for those to leave out.
 
     Raises:
@@ -293,7 +319,11 @@ def part_values(words: list[str], where: str) -> dict[str, str]:
     """
     found = {word: PART_OF.get(normal(word)) for word in words}
     if unknown := [word for word, part in found.items() if part is None]:
-        raise LogError(f"{where}: {unknown[0]!r} is no part of a split, expected train, valid and test.")
+        raise LogError(
+            f"{where}: {unknown[0]!r} is no part of a split, expected train, valid and test."
+        )
     if absent := [part for part in ("train", "valid", "test") if part not in found.values()]:
-        raise LogError(f"{where}: the split has no {' and no '.join(absent)}, expected train, valid and test.")
+        raise LogError(
+            f"{where}: the split has no {' and no '.join(absent)}, expected train, valid and test."
+        )
     return found

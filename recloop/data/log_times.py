@@ -8,7 +8,9 @@ import polars as pl
 
 from recloop.data.readers.log import milliseconds, start_of
 
-ENOUGH = 0.99  # share of the values that a way of writing must explain; the others are set aside later
+ENOUGH = (
+    0.99  # share of the values that a way of writing must explain; the others are set aside later
+)
 EARLIEST, LATEST = 1980, 2100  # years of a plausible log
 UNITS = {  # the values from 1990 to 2040; the four ranges do not touch
     unit: (631_152_000 * factor, 2_208_988_800 * factor)
@@ -27,7 +29,11 @@ FORMATS = (
     "%d %b %Y %H:%M:%S",
     "%d-%b-%Y",
 )
-COMPACT = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M")  # these look like numbers, so that a name has to say it is a time
+COMPACT = (
+    "%Y%m%d",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M",
+)  # these look like numbers, so that a name has to say it is a time
 CLOCKS = ("", " %H:%M", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p")
 
 
@@ -53,7 +59,10 @@ def ways(values: pl.Series, named: bool) -> list[dict]:
 def is_clock(values: pl.Series) -> bool:
     """Say whether text is a time of the day without its date."""
     values = values.drop_nulls().str.strip_chars()
-    return bool(len(values)) and values.str.contains(r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$").mean() >= ENOUGH
+    return (
+        bool(len(values))
+        and values.str.contains(r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$").mean() >= ENOUGH
+    )
 
 
 def is_zoned(way: dict) -> bool:
@@ -81,4 +90,3 @@ def _reads(values: pl.Series, way: dict) -> bool:
 
 def _within(numbers: pl.Series, span: tuple[int, int]) -> bool:
     return numbers.is_between(*span).fill_null(False).mean() >= ENOUGH
-

@@ -22,6 +22,7 @@ from recloop.storage.files import sha256_of
 EXAMPLES = 3  # lines set aside that are shown, of each reason
 BOUGHT = ("purchase", "order")  # events that count as purchases where no study says otherwise
 SHARES = [0.8, 0.1, 0.1]
+WIDEST = 30  # columns of a log without header whose meaning is guessed
 DISORDER = 0.01  # share of the steps of a file that may go back in time before its order counts for nothing
 
 
@@ -63,12 +64,23 @@ def understand(files: Mapping[str, Path], given: Mapping[str, Any], name: str) -
         rows = pl.concat(
             [log.scan(folder / file, **settings) for file in names], how="vertical_relaxed"
         )
-        reading = {"files": names} | _used(settings, roles) | _meanings(rows, sample, roles, given, where)
-        reading["max_malformed"] = given.get("max_malformed") if given.get("max_malformed") is not None else 0.01
+        reading = (
+            {"files": names} | _used(settings, roles) | _meanings(rows, sample, roles, given, where)
+        )
+        reading["max_malformed"] = (
+            given.get("max_malformed") if given.get("max_malformed") is not None else 0.01
+        )
         found = log.read(folder, **reading | {"max_malformed": 1.0})
         _check(found, names, reading["max_malformed"], where)
         counts, events = _count(found)
         if "time" in reading and not _follows_time(found):
+            reading["ties"] = "shuffle"
+        if "time" not in reading and "order" not in reading and _is_sorted(found):
+            if given.get("order") != "none":
+                raise LogError(
+                    f"{where}: there is no time, and the lines of a {_whose(found)} are sorted by item, which is no order "
+                    "of events. Say --order COLUMN, or --order none to shuffle them."
+                )
             reading["ties"] = "shuffle"
     placed = dict(zip(names, files.values(), strict=True))
     manifest = _manifest(name, given, reading, placed, _defaults(name, given, reading, events))
@@ -78,7 +90,9 @@ def understand(files: Mapping[str, Path], given: Mapping[str, Any], name: str) -
 
 def name_of(path: Path) -> str:
     """Make a name for a data set of the name of its file: `My clicks.csv.gz` to `my_clicks`."""
-    stem = re.sub(r"(\.(csv|tsv|txt|dat|data|jsonl?|ndjson|parquet|inter|gz))+$", "", path.name.lower())
+    stem = re.sub(
+        r"(\.(csv|tsv|txt|dat|data|jsonl?|ndjson|parquet|inter|gz))+$", "", path.name.lower()
+    )
     name = re.sub(r"[^a-z0-9]+", "_", stem).strip("_")
     return name if name[:1].isalpha() else f"data_{name}"
 
@@ -104,7 +118,10 @@ def _one_layout(
         settings["quoted"] = any(layout.settings["quoted"] for layout in layouts.values())
     columns = _columns(first, given, next(iter(files.values())))
     sample = pl.concat(
-        [layout.sample.rename(dict(zip(layout.sample.columns, columns, strict=False))) for layout in layouts.values()],
+        [
+            layout.sample.rename(dict(zip(layout.sample.columns, columns, strict=False)))
+            for layout in layouts.values()
+        ],
         how="diagonal",
     )
     return settings | {"columns": columns}, sample
@@ -116,11 +133,15 @@ def _columns(layout: Layout, given: Mapping[str, Any], path: Path) -> list[str]:
     if "columns" in layout.settings:
         if wanted:
             raise LogError(
-                f"{path.name}: has names of columns ({', '.join(names)}), so that --columns does nothing. Say "
+                f"{path.name}: has names of columns ({log_roles.shown(names)}), so that --columns does nothing. Say "
                 "--user, --item, --time and so on with one of these names (or --header no)."
             )
         return names
     shown = layout.settings["delimiter"].join(layout.sample.row(0))
+    if not wanted and len(names) > WIDEST:
+        raise LogError(
+            f"{path.name}: {len(names)} fields a line and no header; expected one event a line, not a row of a matrix."
+        )
     if not wanted:
         raise LogError(
             f"{path.name}: has no header; the first line is {shown[:120]!r}. Say what its {len(names)} columns are, "
@@ -132,8 +153,12 @@ def _columns(layout: Layout, given: Mapping[str, Any], path: Path) -> list[str]:
         )
     used = [word for word in wanted if word != "-"]
     if repeated := [word for word in used if used.count(word) > 1]:
-        raise LogError(f"{path.name}: --columns names '{repeated[0]}' twice; write - for a column that is not used.")
-    return [f"unused_{place}" if word == "-" else word for place, word in enumerate(wanted, start=1)]
+        raise LogError(
+            f"{path.name}: --columns names '{repeated[0]}' twice; write - for a column that is not used."
+        )
+    return [
+        f"unused_{place}" if word == "-" else word for place, word in enumerate(wanted, start=1)
+    ]
 
 
 def _used(settings: dict[str, Any], roles: Mapping[str, str | None]) -> dict[str, Any]:
@@ -161,7 +186,11 @@ def _folder_of(files: Mapping[str, Path]) -> Iterator[tuple[Path, dict[str, str 
 
 
 def _meanings(
-    rows: pl.LazyFrame, sample: pl.DataFrame, roles: Mapping[str, Any], given: Mapping[str, Any], where: str
+    rows: pl.LazyFrame,
+    sample: pl.DataFrame,
+    roles: Mapping[str, Any],
+    given: Mapping[str, Any],
+    where: str,
 ) -> dict[str, Any]:
     """Give the reader's arguments about columns, without those that are null."""
     found = {key: roles[key] for key in ("user", "session", "item", "order", "rating")}
@@ -170,7 +199,9 @@ def _meanings(
     if name := roles["time"]:
         found["time"] = _time(rows, sample[name], name, given, where)
     if name := roles["event"]:
-        values = log_roles.event_values(_words(rows, name, where, "event"), given.get("events"), where)
+        values = log_roles.event_values(
+            _words(rows, name, where, "event"), given.get("events"), where
+        )
         found["event"] = {"column": name, "values": values}
     else:
         found["event"] = given.get("kind") or ("rating" if roles["rating"] else "click")
@@ -195,7 +226,11 @@ def _words(rows: pl.LazyFrame, name: str, where: str, option: str) -> list[str]:
     """List the words of a column, those of lines that are no event left out."""
     word = log.field_of(name)
     counted = rows.filter(~word.is_in(log.NOTHING)).group_by(word.alias("word")).len()
-    table = counted.sort("len", "word", descending=[True, False]).head(10_000).collect(engine="streaming")
+    table = (
+        counted.sort("len", "word", descending=[True, False])
+        .head(10_000)
+        .collect(engine="streaming")
+    )
     words = table["word"].to_list()
     if len(words) > log_roles.KINDS:
         raise LogError(
@@ -220,7 +255,9 @@ def _shared(rows: pl.LazyFrame, roles: Mapping[str, Any]) -> bool:
 def _count(found: Reading) -> tuple[dict[str, Any], dict[str, int]]:
     rows = found.interactions
     names = rows.collect_schema().names()
-    wanted = {f"{name}s": pl.col(name).n_unique() for name in ("user", "session", "item") if name in names}
+    wanted = {
+        f"{name}s": pl.col(name).n_unique() for name in ("user", "session", "item") if name in names
+    }
     if "time" in names:
         wanted |= {"first": pl.col("time").min(), "last": pl.col("time").max()}
     counts = rows.select(rows=pl.len(), **wanted).collect(engine="streaming").row(0, named=True)
@@ -230,10 +267,28 @@ def _count(found: Reading) -> tuple[dict[str, Any], dict[str, int]]:
 
 def _follows_time(found: Reading) -> bool:
     """Say whether the lines of a user or session are in the order of time, all but a few."""
-    rows = found.interactions.select(whose=_whose(found), time="time", place="position").sort("whose", "place")
+    rows = found.interactions.select(whose=_whose(found), time="time", place="position").sort(
+        "whose", "place"
+    )
     step = pl.col("time").diff().over("whose")
-    steps = rows.select(known=step.is_not_null().sum(), back=(step < 0).sum()).collect(engine="streaming")
+    steps = rows.select(known=step.is_not_null().sum(), back=(step < 0).sum()).collect(
+        engine="streaming"
+    )
     return steps["back"].item() <= DISORDER * steps["known"].item()
+
+
+def _is_sorted(found: Reading) -> bool:
+    """Say whether the items of a user or session rise from line to line."""
+    rows = found.interactions.select(whose=_whose(found), item="item", place="position")
+    number = pl.col("item").cast(pl.Float64, strict=False)
+    step = (pl.coalesce(number, pl.lit(0)).diff() > 0) | (
+        number.is_null() & (pl.col("item") > pl.col("item").shift())
+    )
+    rising = rows.sort("whose", "place").select(
+        pl.when(pl.col("whose") == pl.col("whose").shift()).then(step).alias("rises")
+    )
+    known = rising.drop_nulls().collect(engine="streaming")["rises"]
+    return len(known) > 20 and known.mean() >= 1 - DISORDER
 
 
 def _whose(found: Reading) -> str:
@@ -263,7 +318,9 @@ def set_aside(malformed: pl.DataFrame, examples: int = 1) -> list[str]:
     told = []
     for reason, number in reasons.iter_rows():
         some = malformed.filter(pl.col("reason") == reason).sort("line").head(examples)
-        lines = ", ".join(f"line {row['line']} {row['text'][:60]!r}" for row in some.iter_rows(named=True))
+        lines = ", ".join(
+            f"line {row['line']} {row['text'][:60]!r}" for row in some.iter_rows(named=True)
+        )
         told.append(f"{number:,} {reason} ({lines})")
     return told
 
@@ -296,9 +353,13 @@ def _possible(reading: Mapping[str, Any], cut: str, split: str, parted: bool) ->
     for option, columns in needs.items():
         for column in columns:
             if column not in reading:
-                raise LogError(f"{option} needs the {column} of every event, which the file does not have.")
+                raise LogError(
+                    f"{option} needs the {column} of every event, which the file does not have."
+                )
     if split == "given" and not parted:
-        raise LogError("--split given needs --split-column, or --valid and --test with files of their own.")
+        raise LogError(
+            "--split given needs --split-column, or --valid and --test with files of their own."
+        )
 
 
 def _usual_split(cut: str) -> dict[str, Any]:
@@ -322,7 +383,11 @@ def _manifest(
         "homepage": None,
         "instructions": "Put the file back where `local` says, or add it anew with `recloop add-data`.",
         "files": {
-            file: {"bytes": path.stat().st_size, "sha256": sha256_of(path), "local": str(path.resolve())}
+            file: {
+                "bytes": path.stat().st_size,
+                "sha256": sha256_of(path),
+                "local": str(path.resolve()),
+            }
             for file, path in files.items()
         },
         "reading": reading,
@@ -337,6 +402,10 @@ def check_names(known: Sequence[str], name: str, replace: bool) -> None:
         LogError: says which.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise LogError(f"--name {name}: expected small letters, digits and _, a letter first, e.g. my_clicks")
+        raise LogError(
+            f"--name {name}: expected small letters, digits and _, a letter first, e.g. my_clicks"
+        )
     if name in known and not replace:
-        raise LogError(f"there is a data set '{name}' already. Give another --name, or --yes to replace it.")
+        raise LogError(
+            f"there is a data set '{name}' already. Give another --name, or --yes to replace it."
+        )

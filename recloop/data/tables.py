@@ -24,6 +24,7 @@ INTERACTIONS = {
     "position": pl.Int64,  # order in the source's own sequence; breaks ties of time
     "event": pl.String,  # one of EVENTS
     "rating": pl.Float32,
+    "part": pl.String,  # train, valid or test, where the source comes with a split
 }
 ITEMS = {
     "item": pl.String,
@@ -33,7 +34,7 @@ ITEMS = {
     "description": pl.String,
     "attributes": pl.List(pl.String),
 }
-OPTIONAL = {"user", "session", "time", "rating"}
+OPTIONAL = {"user", "session", "time", "rating", "part"}
 ORDER = ["session", "user", "time", "position"]
 ROWS_AT_ONCE = 8_000_000  # about 1 GB while a range is sorted
 
@@ -47,8 +48,8 @@ class Reading:
     """What a reader returns.
 
     Args:
-        interactions: `INTERACTIONS` columns in any row order; of user, session, time and rating
-            only those that the source knows, the others are stored as null.
+        interactions: `INTERACTIONS` columns in any row order; of user, session, time, rating and
+            part only those that the source knows, the others are stored as null.
         items: `ITEMS` columns, one row per item.
         malformed: `MALFORMED` columns, the lines set aside.
         files: the raw files that were read.

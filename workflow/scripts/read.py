@@ -17,7 +17,8 @@ def read(source: dict, raw: Path, into: Path) -> None:
         raw: folder of the raw files.
         into: folder for interactions.parquet, items.parquet, quarantine.parquet and read.json.
     """
-    reading = resolve_name(f"recloop.data.readers.{source['reader']}").read(raw)
+    reader = resolve_name(f"recloop.data.readers.{source['reader']}")
+    reading = reader.read(raw, **source.get("reading", {}))
     counts = write_tables(reading, into)
     print(
         f"{source['title']}: {counts['rows']:,} events, {counts['malformed']:,} malformed lines set aside"

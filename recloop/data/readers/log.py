@@ -22,7 +22,9 @@ from recloop.data.tables import Reading, as_interactions, as_items
 NOTHING = ("", "null", "NULL", "None", "nan", "NaN", "NA", "N/A", "\\N")  # no name of anything
 UNITS = {"s": 1_000, "ms": 1, "us": 0.001, "ns": 0.000_001}  # milliseconds
 LATEST = 2100  # a later time was read in another unit
-FILE = 2**40  # lines that no file has; the events of a later file come after those of an earlier one
+FILE = (
+    2**40
+)  # lines that no file has; the events of a later file come after those of an earlier one
 
 
 def read(
@@ -193,8 +195,10 @@ def fields_of(text: pl.Expr, delimiter: str) -> pl.Expr:
     """Split quoted fields; each comes with the delimiter in front of it."""
     mark = "".join(rf"\x{{{ord(letter):x}}}" for letter in delimiter)
     field = rf'{mark}(?:[ ]*"(?:[^"]|"")*"[ ]*|[^{mark}]*)'
-    return (pl.lit(delimiter) + text).str.extract_all(field).list.eval(
-        pl.element().str.strip_prefix(delimiter)
+    return (
+        (pl.lit(delimiter) + text)
+        .str.extract_all(field)
+        .list.eval(pl.element().str.strip_prefix(delimiter))
     )
 
 
@@ -229,21 +233,23 @@ def _scan_parquet(path: Path, columns: Sequence[str]) -> pl.LazyFrame:
     )
 
 
-def _as_text(name: str, kind: pl.DataType) -> pl.Expr:
+def _as_text(name: str, kind: Any) -> pl.Expr:
     if not kind.is_temporal():
         return pl.col(name).cast(pl.String)
     moment = pl.col(name).cast(pl.Datetime("ms", getattr(kind, "time_zone", None)))
     return moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.3f" + ("%:z" if _zoned(kind) else ""))
 
 
-def _zoned(kind: pl.DataType) -> bool:
+def _zoned(kind: Any) -> bool:
     return getattr(kind, "time_zone", None) is not None
 
 
 # -- columns of text to what they mean ----------------------------------------------------------------------------
 
 
-def understood(rows: pl.LazyFrame, roles: Mapping[str, Any], whole_part: str | None) -> pl.LazyFrame:
+def understood(
+    rows: pl.LazyFrame, roles: Mapping[str, Any], whole_part: str | None
+) -> pl.LazyFrame:
     """Add what the columns mean: `user`, `session`, `item`, `time`, `position`, `event`, `rating`, `part`."""
     found = {"item": name_of(roles["item"])}
     if roles["user"]:
@@ -253,8 +259,8 @@ def understood(rows: pl.LazyFrame, roles: Mapping[str, Any], whole_part: str | N
     if roles["time"]:
         found["time"] = milliseconds(field_of(roles["time"]["column"]), roles["time"])
     if roles["order"]:
-        found["position"] = field_of(roles["order"]).cast(pl.Float64, strict=False).cast(
-            pl.Int64, strict=False
+        found["position"] = (
+            field_of(roles["order"]).cast(pl.Float64, strict=False).cast(pl.Int64, strict=False)
         )
     if roles["rating"]:
         found["rating"] = field_of(roles["rating"]).cast(pl.Float32, strict=False)
@@ -379,5 +385,3 @@ def _events(
         position=place + number * FILE,
         **known,
     )
-
-
