@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=_words,
         metavar="A,B,…",
-        help="names of all columns of a file without header: user, session, item, time, order, event, rating, split, or - for one that is not used",
+        help="all columns of a file without header: user, session, item, time, order, event, "
+        "rating, split, or - for one that is not used",
     )
     for role in ("user", "session", "item", "time", "order", "event", "rating"):
         columns.add_argument(f"--{role}", metavar="COLUMN", help=_OF_ROLE[role])

@@ -1,3 +1,5 @@
+"""`recloop run`: not yet."""
+
 HELP = "x"
 
 

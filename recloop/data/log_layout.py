@@ -184,8 +184,8 @@ def _look_at_json(path: Path, lines: list[str]) -> Layout:
     objects = [found for line in lines if isinstance(found := _parsed(line), dict)]
     if len(objects) < CONSTANT * len(lines):
         raise LogError(
-            f"{path}: {len(lines) - len(objects)} of the first {len(lines)} lines are no JSON object, expected one object "
-            f"a line. Make it so: jq -c . {path.name} > events.jsonl"
+            f"{path}: {len(lines) - len(objects)} of the first {len(lines)} lines are no JSON object, expected one "
+            f"object a line. Make it so: jq -c . {path.name} > events.jsonl"
         )
     names = dict.fromkeys(key for one in objects for key in one)
     texts = {name: [_text(one.get(name)) for one in objects] for name in names}

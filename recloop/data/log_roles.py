@@ -68,8 +68,8 @@ def find_roles(sample: pl.DataFrame, given: Mapping[str, Any], where: str) -> di
 
     Args:
         sample: text of some events, one column for each of the file's.
-        given: what the user says: a column (or "none") for `user`, `session`, `item`, `time`, `order`, `event`, `rating`,
-            `part`.
+        given: what the user says: a column (or "none") for `user`, `session`, `item`, `time`, `order`, `event`,
+            `rating`, `part`.
         where: the file, for messages.
 
     Returns:
@@ -81,7 +81,7 @@ def find_roles(sample: pl.DataFrame, given: Mapping[str, Any], where: str) -> di
     found = {role: _column(sample, role, given.get(role), where) for role in NAMES}
     if found["time"] is None and given.get("time") is None:
         found["time"] = _time_by_content(sample, found, where)
-        _no_dates_in_pieces(sample, found, where)
+        _no_dates_in_parts(sample, found, where)
     if found["time"] is not None and given.get("order") is None:
         found["order"] = None  # the time says it, and then the place in the file
     if found["item"] is None or (found["user"] is None and found["session"] is None):
@@ -198,11 +198,12 @@ def _time_by_content(sample: pl.DataFrame, found: Mapping[str, Any], where: str)
     return None
 
 
-def _no_dates_in_pieces(sample: pl.DataFrame, found: Mapping[str, Any], where: str) -> None:
+def _no_dates_in_parts(sample: pl.DataFrame, found: Mapping[str, Any], where: str) -> None:
     parts = [name for name in sample.columns if normal(name) in ("year", "month", "day", "hour")]
     if found["time"] is None and len(parts) > 1:
         raise LogError(
-            f"{where}: {', '.join(parts)} are a date in several columns. Join them in one (2009-04-01), or say --time none."
+            f"{where}: {', '.join(parts)} are a date in several columns. Join them in one "
+            "(2009-04-01), or say --time none."
         )
 
 

@@ -78,8 +78,8 @@ def understand(files: Mapping[str, Path], given: Mapping[str, Any], name: str) -
         if "time" not in reading and "order" not in reading and _is_sorted(found):
             if given.get("order") != "none":
                 raise LogError(
-                    f"{where}: there is no time, and the lines of a {_whose(found)} are sorted by item, which is no order "
-                    "of events. Say --order COLUMN, or --order none to shuffle them."
+                    f"{where}: there is no time, and the lines of a {_whose(found)} are sorted by item, which is no "
+                    "order of events. Say --order COLUMN, or --order none to shuffle them."
                 )
             reading["ties"] = "shuffle"
     placed = dict(zip(names, files.values(), strict=True))
@@ -234,8 +234,8 @@ def _words(rows: pl.LazyFrame, name: str, where: str, option: str) -> list[str]:
     words = table["word"].to_list()
     if len(words) > log_roles.KINDS:
         raise LogError(
-            f"{where}: {name} holds {len(words)} different words or more, the first are {', '.join(words[:3])}; expected a "
-            f"few kinds. Name another column with --{option}, or --{option} none."
+            f"{where}: {name} holds {len(words)} words or more, the first are {', '.join(words[:3])}; expected "
+            f"a few kinds. Name another column with --{option}, or --{option} none."
         )
     return words
 
@@ -315,14 +315,14 @@ def _check(found: Reading, names: Mapping[str, Any], tolerated: float, where: st
 def set_aside(malformed: pl.DataFrame, examples: int = 1) -> list[str]:
     """Say for each reason how many lines are set aside, with examples."""
     reasons = malformed.group_by("reason").len().sort("len", "reason", descending=[True, False])
-    told = []
+    sentences = []
     for reason, number in reasons.iter_rows():
         some = malformed.filter(pl.col("reason") == reason).sort("line").head(examples)
         lines = ", ".join(
             f"line {row['line']} {row['text'][:60]!r}" for row in some.iter_rows(named=True)
         )
-        told.append(f"{number:,} {reason} ({lines})")
-    return told
+        sentences.append(f"{number:,} {reason} ({lines})")
+    return sentences
 
 
 # -- the manifest -------------------------------------------------------------------------------------------------

@@ -133,8 +133,8 @@ def _check_given(sessions: pl.DataFrame) -> None:
     ).height
     if back:
         raise SplitError(
-            f"split by given: {back} of {sessions.height} sessions have an event of an earlier part after one of a later "
-            "part, so that training would know the future. Cut sessions otherwise, or split by another way."
+            f"split by given: {back} of {sessions.height} sessions have an event of an earlier part after one of a "
+            "later part, so that training would know the future. Cut sessions otherwise, or split by another way."
         )
 
 

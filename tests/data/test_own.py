@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 import random
 from datetime import UTC, datetime, timedelta
@@ -337,4 +338,4 @@ def test_a_name_for_the_data_set():
 
 def test_every_unit_has_its_own_range():
     spans = sorted(log_times.UNITS.values())
-    assert all(before[1] < after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(spans))
