@@ -171,7 +171,7 @@ def report(found: Any, name: str) -> str:
     ]
     lines += [f"  {role:<9} {_role(reading, role)}" for role in ("user", "session", "item")]
     lines.append(f"  time      {_time(reading)}")
-    lines.append(f"  events    {_events(reading, found.events)}")
+    lines.append(f"  events    {_events(reading, found.counts['events'])}")
     lines += [f"  rating    {reading['rating']}"] if "rating" in reading else []
     lines.append(f"  sessions  {_sessions(defaults['prepare']['sessions'])}")
     lines.append(f"  split     {_parts(reading, defaults['split'])}")
@@ -182,6 +182,7 @@ def report(found: Any, name: str) -> str:
 
 
 def _layout(reading: dict, note: str | None) -> str:
+    reading = reading["layout"]
     parts = {"jsonl": "one JSON object a line", "parquet": "Parquet"}.get(reading["format"])
     if parts is None:
         names = {mark: word for word, mark in DELIMITERS.items() if word.isalpha()}
@@ -194,10 +195,8 @@ def _layout(reading: dict, note: str | None) -> str:
 
 
 def _role(reading: dict, role: str) -> str:
-    column = reading.get(role)
-    if isinstance(column, list):
-        return f"{' and '.join(column)} together, since users share names of sessions"
-    return column or "–"
+    together = role == "session" and reading.get("sessions_per_user")
+    return reading.get(role, "–") + (" of each user, since users share names" if together else "")
 
 
 def _time(reading: dict) -> str:
@@ -245,9 +244,11 @@ def _parts(reading: dict, split: dict) -> str:
 def _counts(counts: dict) -> str:
     text = f"{counts['rows']:,} events"
     text += "".join(
-        f", {counts[key]:,} {key}" for key in ("users", "sessions", "items") if key in counts
+        f", {counts[key]:,} {key}" for key in ("users", "sessions", "items") if counts[key]
     )
-    if counts.get("first") is None:
+    if counts["duplicates"]:
+        text += f", {counts['duplicates']:,} events repeat another one exactly (kept)"
+    if counts["first"] is None:
         return text
     first, last = (datetime.fromtimestamp(counts[key] / 1000, UTC) for key in ("first", "last"))
     return f"{text}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"

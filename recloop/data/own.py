@@ -15,10 +15,12 @@ import polars as pl
 from recloop.data import log_roles
 from recloop.data.log_layout import Layout, look
 from recloop.data.log_roles import LogError
+from recloop.data.read import open_source
 from recloop.data.readers import log
-from recloop.data.tables import Reading
+from recloop.data.tables import Reading, TableError, write_tables
 from recloop.storage.files import sha256_of
 
+TOLERATED = 0.01  # share of lines that may be set aside
 EXAMPLES = 3  # lines set aside that are shown, of each reason
 BOUGHT = ("purchase", "order")  # events that count as purchases where no study says otherwise
 SHARES = [0.8, 0.1, 0.1]
@@ -32,15 +34,14 @@ class Understood:
 
     Attributes:
         manifest: for sources/<name>.yaml.
-        counts: `rows`, `users`, `sessions`, `items`, `first` and `last` (times in milliseconds, null if unknown).
-        events: how often each event occurs.
+        counts: what `write_tables` counts (`rows`, `users`, `sessions`, `items`, `events`, `duplicates`), with `first`
+            and `last`, times in milliseconds, where they are known.
         malformed: the lines set aside, with the reason.
         note: what is worth saying about the encoding.
     """
 
     manifest: dict[str, Any]
     counts: dict[str, Any]
-    events: dict[str, int]
     malformed: pl.DataFrame
     note: str | None
 
@@ -64,28 +65,31 @@ def understand(files: Mapping[str, Path], given: Mapping[str, Any], name: str) -
         rows = pl.concat(
             [log.scan(folder / file, **settings) for file in names], how="vertical_relaxed"
         )
-        reading = (
-            {"files": names} | _used(settings, roles) | _meanings(rows, sample, roles, given, where)
-        )
-        reading["max_malformed"] = (
-            given.get("max_malformed") if given.get("max_malformed") is not None else 0.01
-        )
-        found = log.read(folder, **reading | {"max_malformed": 1.0})
+        meanings = _meanings(rows, sample, roles, given, where)
+        reading = {"files": names, "layout": _used(settings, roles), **meanings}
+        reading["max_malformed"] = _tolerated(given)
+        found = _read(folder, reading)
         _check(found, names, reading["max_malformed"], where)
-        counts, events = _count(found)
-        if "time" in reading and not _follows_time(found):
-            reading["ties"] = "shuffle"
-        if "time" not in reading and "order" not in reading and _is_sorted(found):
-            if given.get("order") != "none":
-                raise LogError(
-                    f"{where}: there is no time, and the lines of a {_whose(found)} are sorted by item, which is no "
-                    "order of events. Say --order COLUMN, or --order none to shuffle them."
-                )
-            reading["ties"] = "shuffle"
+        counts = _count(found, folder)
+        if ties := _ties(found, reading, given, where):
+            reading["ties"] = ties
+    defaults = _defaults(name, given, reading, counts["events"])
     placed = dict(zip(names, files.values(), strict=True))
-    manifest = _manifest(name, given, reading, placed, _defaults(name, given, reading, events))
     note = next((layout.note for layout in layouts.values() if layout.note), None)
-    return Understood(manifest, counts, events, found.malformed, note)
+    return Understood(
+        _manifest(name, given, reading, placed, defaults), counts, found.malformed, note
+    )
+
+
+def _tolerated(given: Mapping[str, Any]) -> float:
+    share = given.get("max_malformed")
+    return TOLERATED if share is None else share
+
+
+def _read(folder: Path, reading: Mapping[str, Any]) -> Reading:
+    """Read all lines, however many are no event."""
+    source = {"reader": "log", "reading": dict(reading) | {"max_malformed": 1.0}}
+    return open_source(source, folder)[0]
 
 
 def name_of(path: Path) -> str:
@@ -195,16 +199,18 @@ def _meanings(
     """Give the reader's arguments about columns, without those that are null."""
     found = {key: roles[key] for key in ("user", "session", "item", "order", "rating")}
     if roles["session"] and roles["user"] and _shared(rows, roles):
-        found["session"] = [roles["user"], roles["session"]]
+        found["sessions_per_user"] = True
+    if roles["rating"] and _is_partial(rows, roles["rating"]):
+        found["rating"] = None  # a table knows ratings of all events or of none
     if name := roles["time"]:
         found["time"] = _time(rows, sample[name], name, given, where)
-    if name := roles["event"]:
+    if (name := roles["event"]) and not given.get("kind"):
         values = log_roles.event_values(
             _words(rows, name, where, "event"), given.get("events"), where
         )
         found["event"] = {"column": name, "values": values}
     else:
-        found["event"] = given.get("kind") or ("rating" if roles["rating"] else "click")
+        found["event"] = given.get("kind") or ("rating" if found["rating"] else "click")
     if name := roles["part"]:
         values = log_roles.part_values(_words(rows, name, where, "split-column"), where)
         found["part"] = {"column": name, "values": values}
@@ -240,6 +246,12 @@ def _words(rows: pl.LazyFrame, name: str, where: str, option: str) -> list[str]:
     return words
 
 
+def _is_partial(rows: pl.LazyFrame, name: str) -> bool:
+    """Say whether some events have no rating, more than may be set aside."""
+    empty = log.name_of(name).is_null().mean()
+    return rows.select(empty=empty).collect(engine="streaming")["empty"].item() > TOLERATED
+
+
 def _shared(rows: pl.LazyFrame, roles: Mapping[str, Any]) -> bool:
     """Say whether users share names of sessions, as where each user's are numbered from 1 on."""
     user, session = log.name_of(roles["user"]), log.name_of(roles["session"])
@@ -252,17 +264,37 @@ def _shared(rows: pl.LazyFrame, roles: Mapping[str, Any]) -> bool:
 # -- what was read ------------------------------------------------------------------------------------------------
 
 
-def _count(found: Reading) -> tuple[dict[str, Any], dict[str, int]]:
-    rows = found.interactions
-    names = rows.collect_schema().names()
-    wanted = {
-        f"{name}s": pl.col(name).n_unique() for name in ("user", "session", "item") if name in names
-    }
-    if "time" in names:
-        wanted |= {"first": pl.col("time").min(), "last": pl.col("time").max()}
-    counts = rows.select(rows=pl.len(), **wanted).collect(engine="streaming").row(0, named=True)
-    events = rows.group_by("event").len().sort("len", descending=True).collect(engine="streaming")
-    return counts, dict(events.iter_rows())
+def _count(found: Reading, folder: Path) -> dict[str, Any]:
+    """Store the tables once, which checks what tables must hold, and count what is in them."""
+    tables = folder / "tables"
+    try:
+        counts = write_tables(found, tables)
+    except TableError as fault:
+        raise LogError(str(fault)) from None
+    time = pl.scan_parquet(tables / "interactions.parquet").select(
+        first=pl.col("time").min(), last=pl.col("time").max()
+    )
+    return counts | time.collect(engine="streaming").row(0, named=True)
+
+
+def _ties(
+    found: Reading, reading: Mapping[str, Any], given: Mapping[str, Any], where: str
+) -> str | None:
+    """Say whether the lines order nothing, so that events of one moment have to be shuffled.
+
+    Raises:
+        LogError: there is neither a time nor an order.
+    """
+    if "time" in reading:
+        return None if _follows_time(found) else "shuffle"
+    if "order" in reading or not _is_sorted(found):
+        return None
+    if given.get("order") != "none":
+        raise LogError(
+            f"{where}: there is no time, and the lines of a {_whose(found)} are sorted by item, which is no "
+            "order of events. Say --order COLUMN, or --order none to shuffle them."
+        )
+    return "shuffle"
 
 
 def _follows_time(found: Reading) -> bool:

@@ -23,7 +23,10 @@ ROLES = {"user": "user", "item": "item", "time": {"column": "ts", "unit": "s"}}
 def read(folder, text, name="log.csv", written="utf-8", **settings):
     data = text if isinstance(text, bytes) else text.encode(written)
     (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    found = log.read(folder, {name: None}, **LAYOUT | ROLES | {"max_malformed": 0.9} | settings)
+    layout = LAYOUT | {
+        key: settings.pop(key) for key in (*LAYOUT, "quoted", "encoding") if key in settings
+    }
+    found = log.read(folder, {name: None}, layout, **ROLES | {"max_malformed": 0.9} | settings)
     check_columns(found)
     return found, found.interactions.collect().sort("position")
 
@@ -125,7 +128,7 @@ def test_parquet_with_times_of_its_own(tmp_path):
     time = {"column": "ts", "format": "%Y-%m-%dT%H:%M:%S%.f", "zone": "Europe/Paris"}
     layout = {"format": "parquet", "columns": ["user", "item", "ts"]}
     found = log.read(
-        tmp_path, {"log.parquet": None}, **layout, **ROLES | {"time": time}, max_malformed=0.5
+        tmp_path, {"log.parquet": None}, layout, **ROLES | {"time": time}, max_malformed=0.5
     )
     rows = found.interactions.collect()
     assert rows.select("user", "item", "time").rows() == [("7", "a", 1577876400000)]
@@ -140,17 +143,11 @@ def test_words_of_an_event_column(tmp_path):
     assert reasons(found) == {5: "has an unknown event"}
 
 
-def test_sessions_that_users_share_are_told_apart(tmp_path):
-    text = "user,item,s\nann,a,1\nbob,b,1\n"
-    _, rows = read(tmp_path, text, columns=["user", "item", "s"], session=["user", "s"], time=None)
-    assert rows["session"].to_list() == ["ann/1", "bob/1"]
-
-
 def test_files_of_a_given_split_follow_one_another(tmp_path):
     for name in ("train", "valid", "test"):
         (tmp_path / f"{name}.csv").write_text(f"user,item,ts\nann,{name}1,1\nann,{name}2,1\n")
     found = log.read(
-        tmp_path, {f"{name}.csv": name for name in ("train", "valid", "test")}, **LAYOUT, **ROLES
+        tmp_path, {f"{name}.csv": name for name in ("train", "valid", "test")}, LAYOUT, **ROLES
     )
     rows = found.interactions.collect().sort("time", "position")
     assert rows["part"].to_list() == ["train"] * 2 + ["valid"] * 2 + ["test"] * 2
@@ -169,4 +166,4 @@ def test_another_file_under_the_same_name(tmp_path):
     with pytest.raises(MalformedError, match="expected the names user, item, ts"):
         read(tmp_path, "user,thing,ts\nann,a,1\n")
     with pytest.raises(MalformedError, match="no such file"):
-        log.read(tmp_path, {"gone.csv": None}, **LAYOUT, **ROLES)
+        log.read(tmp_path, {"gone.csv": None}, LAYOUT, **ROLES)

@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from recloop.data import log_times, own
 from recloop.data.log_roles import LogError
-from recloop.data.readers import log
+from recloop.data.read import open_source
 
 START = datetime(2020, 3, 14, 12, tzinfo=UTC)
 WAYS = {  # how a moment may be written, and the option without which it is in doubt
@@ -124,7 +124,7 @@ def test_a_file_is_understood_as_it_is_meant_or_refused(tmp_path, file):
         assert way in ("european", "american", "german"), str(refusal)
         assert "--time-format" in str(refusal)
         return
-    rows = log.read(tmp_path, **found.manifest["reading"]).interactions.collect().sort("time")
+    rows = open_source(found.manifest, tmp_path)[0].interactions.collect().sort("time")
     exact = 60 if way in ("minutes", "german") else 1
     for row, (user, item, moment, event) in zip(rows.iter_rows(named=True), truth, strict=True):
         assert (row["user"], row["item"]) == (user, item)
@@ -188,7 +188,7 @@ def test_unknown_words_of_events_are_asked_for(tmp_path):
     text = "user,item,type\n" + "".join(f"u{n % 3},i{n * 7 % 5},{n % 2 + 1}\n" for n in range(20))
     assert "--events 1=?,2=?" in refusal(tmp_path, text)
     found = understood(tmp_path, text, events={"1": "view", "2": None})
-    assert found.events == {"view": 10}
+    assert found.counts["events"] == {"view": 10}
     assert "no such event; did you mean 'purchase'?" in refusal(
         tmp_path, text, events={"1": "purchas"}
     )
@@ -277,7 +277,7 @@ def test_two_units_in_one_column(tmp_path):
 def test_sessions_numbered_for_each_user(tmp_path):
     text = "user,session,item\n" + "".join(f"u{n % 3},{n // 10},i{n * 7 % 5}\n" for n in range(30))
     found = understood(tmp_path, text)
-    assert found.manifest["reading"]["session"] == ["user", "session"]
+    assert found.manifest["reading"]["sessions_per_user"]
     assert found.counts["sessions"] == 9
 
 
@@ -326,7 +326,7 @@ def test_parquet(tmp_path):
     pl.DataFrame(rows).write_parquet(tmp_path / "log.parquet")
     found = own.understand({"all": tmp_path / "log.parquet"}, {}, "mine")
     assert found.counts["first"] == int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
-    assert found.manifest["reading"]["columns"] == ["user_id", "product", "at"]
+    assert found.manifest["reading"]["layout"]["columns"] == ["user_id", "product", "at"]
 
 
 def test_a_name_for_the_data_set():

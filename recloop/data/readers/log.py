@@ -30,9 +30,10 @@ FILE = (
 def read(
     raw: Path,
     files: Mapping[str, str | None],
+    layout: Mapping[str, Any],
     item: str,
     user: str | None = None,
-    session: str | Sequence[str] | None = None,
+    session: str | None = None,
     time: Mapping[str, str] | None = None,
     order: str | None = None,
     event: str | Mapping[str, Any] = "click",
@@ -40,15 +41,14 @@ def read(
     part: Mapping[str, Any] | None = None,
     ties: str = "lines",
     max_malformed: float = 0.01,
-    **layout: Any,
 ) -> Reading:
     """Read one file, or one for each part of a split.
 
     Args:
         raw: folder of the files.
         files: the files in the order of time, each with the part that it is (train, valid, test) or null.
-        item, user: columns of their names.
-        session: column of its name, or several that name it together.
+        layout: how lines become columns, keywords of `scan`.
+        item, user, session: columns of their names.
         time: `column` with `unit` (s, ms, us, ns since 1970), or with `format` (as in strftime) and `zone`; `after`
             is the year before which no time can be.
         order: column of whole numbers, the order of events where time does not say.
@@ -59,7 +59,6 @@ def read(
         ties: what orders events of one moment: `lines` of the file, or `shuffle` where these do not follow the time
             (a file sorted by item would teach that the next item has the next higher number).
         max_malformed: largest tolerated share of lines set aside.
-        layout: how lines become columns, see `scan`.
     """
     roles = {
         "user": user, "session": session, "item": item, "time": time, "order": order,
@@ -255,7 +254,7 @@ def understood(
     if roles["user"]:
         found["user"] = name_of(roles["user"])
     if roles["session"]:
-        found["session"] = _joined(roles["session"])
+        found["session"] = name_of(roles["session"])
     if roles["time"]:
         found["time"] = milliseconds(field_of(roles["time"]["column"]), roles["time"])
     if roles["order"]:
@@ -297,11 +296,6 @@ def milliseconds(text: pl.Expr, time: Mapping[str, str]) -> pl.Expr:
         zone = time.get("zone", "UTC")
         moment = moment.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return moment.dt.epoch("ms")
-
-
-def _joined(names: str | Sequence[str]) -> pl.Expr:
-    names = [names] if isinstance(names, str) else names
-    return pl.concat_str([name_of(name) for name in names], separator="/")
 
 
 def _translated(words: Mapping[str, Any]) -> pl.Expr:
@@ -353,10 +347,7 @@ def _missing(known: set[str], roles: Mapping[str, Any]) -> dict[str, pl.Expr]:
         found[f"has a time before {first}"] = pl.col("known time") < start_of(first)
         found[f"has a time after {LATEST}"] = pl.col("known time") > start_of(LATEST)
     if roles["rating"]:
-        empty = field_of(roles["rating"]).fill_null("").is_in(NOTHING)
-        rated = pl.col("known rating").is_finite().fill_null(False)
-        needed = pl.lit(roles["event"] == "rating")
-        found["has no readable rating"] = ~rated & (needed | ~empty)
+        found["has no readable rating"] = ~pl.col("known rating").is_finite()
     return found
 
 
