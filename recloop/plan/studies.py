@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import yaml
 
 from recloop.data.sources import load_source
-from recloop.plan import folders
+from recloop.plan import folders, own_data
 from recloop.plan import names as sweeps
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest
@@ -54,6 +54,7 @@ class Studies:
         )
         tiers = folders.read_tier(config["tier"])
         own = {name: folders.tier_of_study(self.folders[name], tiers) for name in self.studies}
+        self.studies, own = own_data.laid_over(self.studies, own, config["datasets"] or [])
         self.tier = folders.merged(tiers) | {"studies": own}
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
@@ -311,9 +312,9 @@ value_of = functools.cache(yaml.safe_load)
 
 
 def for_dataset(settings: dict, dataset: str) -> dict:
-    """Pick a data set's value where one is given per data set: `{rc15: 0.6, lfm1b: 0.0}`."""
+    """Pick a data set's value where one is given per data set: `{rc15: 0.6, default: 0.5}`."""
     return {
-        key: value[dataset] if isinstance(value, dict) and dataset in value else value
+        key: value.get(dataset, value.get("default", value)) if isinstance(value, dict) else value
         for key, value in settings.items()
     }
 
