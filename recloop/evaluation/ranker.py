@@ -81,11 +81,13 @@ def ask(
 
     `position` is how many items of the session stand before the target, those beyond the model's length included.
     """
-    told = {
+    inputs = {
         "session": lambda: events.prefixes(part),
         "position": lambda: torch.from_numpy(events.position[part]),
     }
-    return model.score(*(told[name]().to(device) for name in getattr(model, "reads", ("session",))))
+    return model.score(
+        *(inputs[name]().to(device) for name in getattr(model, "reads", ("session",)))
+    )
 
 
 def place(

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recloop.evaluation import marks, rewards
-from recloop.evaluation.metrics import BY_SYSTEM
+from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.plan.names import defaults, points
 
@@ -145,10 +144,9 @@ class Evidence:
         if not self.results.seeds(dataset, [model]):
             return self.why_model(dataset, model)
         if not len(self.results.values(quantity)):
-            absent = marks.why_absent(metric) or rewards.why_absent(metric)
-            return absent or f"{metric}@{k} was not computed"
+            return records.why_absent(metric) or f"{metric}@{k} was not computed"
         counted = self.results.item_counts(dataset) is not None
-        uncounted = metric in (*BY_SYSTEM, "Novelty") and not counted
+        uncounted = "counts" in records.needs(metric) and not counted
         return "its split.json was not given" if uncounted else None
 
     def why_dataset(self, dataset: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recloop.evaluation import metrics, significance
+from recloop.evaluation import records, significance
+from recloop.evaluation.metric import SYSTEM
 from recloop.evaluation.results import Quantity
 from recloop.report import labels
 from recloop.report.evidence import Evidence
@@ -137,11 +138,8 @@ def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
 
 def ranked(cells: pl.DataFrame) -> pl.DataFrame:
     """Add the difference to print and the place within the column, 1 for the best of the block."""
-    better = (
-        pl.when(pl.col("metric").is_in(metrics.DOWN))
-        .then(pl.col("ours"))
-        .otherwise(-pl.col("ours"))
-    )
+    down = [name for name in cells["metric"].unique() if records.direction(name) < 0]
+    better = pl.when(pl.col("metric").is_in(down)).then(pl.col("ours")).otherwise(-pl.col("ours"))
     improved = pl.col("metric").str.starts_with("improvement(")
     place = better.rank("min").over("block", "column", "metric").cast(pl.Int64)
     rank = pl.when(~improved).then(place)
@@ -170,8 +168,8 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
     if row["group"] == SIMPLE or mine == theirs or evidence.why(mine) or evidence.why(theirs):
         return {}
     seeds = evidence.results.seeds(mine.dataset, [mine.model, theirs.model])
-    direction = -1 if mine.metric in metrics.DOWN else 1
-    if mine.metric in metrics.BY_SYSTEM:
+    direction, metric = records.direction(mine.metric), records.record(mine.metric)
+    if metric and metric.unit == SYSTEM:
         sampling = evidence.sampling
         gain = sampling.observed(mine, seeds) - sampling.observed(theirs, seeds)
         draws = sampling.draw(mine, seeds) - sampling.draw(theirs, seeds)
@@ -180,6 +178,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
             "p": significance.two_sided(gain, float(draws.std(ddof=1))),
         }
     result = significance.paired(
-        evidence.results.shares(mine, seeds), evidence.results.shares(theirs, seeds)
+        evidence.results.per_session_scores(mine, seeds),
+        evidence.results.per_session_scores(theirs, seeds),
     )
     return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}

@@ -46,15 +46,15 @@ def converse(
         The dialogues and the number of each sentence.
     """
     environment.reset(requests.target, table=table)
-    states, told, feedback = [begin(model, requests, catalogue)], [], []
+    states, infos, feedback = [begin(model, requests, catalogue)], [], []
     lists = []
     for number in range(environment.lists):
         lists.append(choose(number, states[-1], environment.seen))
-        feedback, *_, info = environment.step(lists[-1])
-        states.append(model.observe(states[-1], feedback))
-        feedback.append(feedback)
-        told.append(info)
-    by_list = {name: torch.stack([info[name] for info in told], dim=1) for name in told[0]}
+        answer, *_, info = environment.step(lists[-1])
+        states.append(model.observe(states[-1], answer))
+        feedback.append(answer)
+        infos.append(info)
+    by_list = {name: torch.stack([info[name] for info in infos], dim=1) for name in infos[0]}
     sentence = by_list.pop("sentence")
     dialogue = Dialogue(
         requests.target,

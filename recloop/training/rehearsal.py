@@ -157,8 +157,8 @@ class Trainer(supervised.Trainer):
     ) -> Int[Tensor, "batch wanted"]:
         """Draw different items for each dialogue."""
         items = len(self.worlds["train"].pool)
-        generator = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
-        return distinct(generator, items).to(self.device)
+        uniform = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
+        return distinct(uniform, items).to(self.device)
 
     def validate(self) -> None:
         """Hold the validation dialogues, keep the weights if they are the best, write the checkpoint."""
