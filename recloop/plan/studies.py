@@ -14,6 +14,7 @@ from recloop.plan import folders, own_data
 from recloop.plan import names as sweeps
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest
+from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -349,6 +350,6 @@ def modules(settings: dict) -> list[str]:
     if backbone := settings["model"].get("backbone"):
         classes.append(backbone["class"])
     return [
-        f"recloop.training.{settings['training']['loop']}",
+        loop_name(settings["training"]),
         *(f"recloop.models.{name.rpartition('.')[0]}" for name in classes),
     ]
