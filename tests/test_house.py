@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from recloop.plan.folders import read_study
+from recloop.plan.studies import modules
 from recloop.storage.fingerprint import imports, source_of
-from recloop.studies import modules
 
 ROOT = Path(__file__).parents[1]
-STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
+STUDIES = sorted(path.parent for path in (ROOT / "studies").glob("*/paper.yaml"))
 SCHEMAS = sorted((ROOT / "workflow/schemas").glob("*.yaml"))
 CODE = [
     file for folder in ("recloop", "workflow") for file in sorted((ROOT / folder).rglob("*.py"))
@@ -24,7 +25,7 @@ SOURCE = re.compile(
     r"\b(S\d|Eqs?\. ?\d|Table \d|Figure \d|Algorithm \d|RL code|authors' code|ours)\b"
 )
 
-each_study = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+each_study = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
 each_schema = pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
 
 
@@ -55,7 +56,7 @@ def reached(names: list[str]) -> set[str]:
 def test_every_model_is_in_a_study():
     named = []
     for path in STUDIES:
-        study = yaml.safe_load(path.read_text())
+        study = read_study(path)
         for entry in study["models"].values():
             training = study["training"] | entry.get("training", {})
             named += modules({"model": entry, "training": training})
@@ -65,8 +66,8 @@ def test_every_model_is_in_a_study():
 
 @each_study
 def test_every_exhibit_has_a_function_and_back(path):
-    study = yaml.safe_load(path.read_text())
-    report = import_module(f"recloop.report.{path.stem}")
+    study = read_study(path)
+    report = import_module(f"recloop.report.{path.name}")
     drawn = {name for name, _ in inspect.getmembers(report, inspect.isfunction)}
     assert {name for name in drawn if re.match("(table|figure)_", name)} == {
         *study["tables"],
@@ -76,7 +77,7 @@ def test_every_exhibit_has_a_function_and_back(path):
 
 @each_study
 def test_every_study_has_its_printed_numbers(path):
-    assert path.with_suffix("").with_suffix(".reported.csv").exists()
+    assert (path / "reported.csv").exists()
 
 
 def test_every_rule_has_a_script_and_back():
@@ -109,7 +110,7 @@ def test_unsourced_number_is_found():
 
 @each_study
 def test_every_number_has_a_source(path):
-    assert unsourced(path.read_text()) == []
+    assert unsourced((path / "paper.yaml").read_text()) == []
 
 
 def unsafe(file: Path) -> list[str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from recloop.plan.studies import Run
 from recloop.storage import fingerprint as hashing
 from recloop.storage.settings import SettingsError, check, read_settings
-from recloop.studies import Run
 
 STUDY, DATASET = "modt4r", "rc15"
 
@@ -228,11 +228,11 @@ def test_an_unknown_key_stops_with_the_nearest_name(plan):
 
 
 def test_a_number_that_yaml_takes_for_text_is_caught(tmp_path):
-    path = tmp_path / "smoke.yaml"
-    text = (Path(__file__).parents[1] / "tiers" / "smoke.yaml").read_text()
+    path = tmp_path / "tiers.yaml"
+    text = (Path(__file__).parents[1] / "studies/modt4r/tiers.yaml").read_text()
     path.write_text(text.replace("learning_rate: [0.005]", "learning_rate: 1e-3"))
     with pytest.raises(SettingsError, match=r"'1e-3' is text to YAML, not a number; write 0.001"):
-        read_settings(path, "tier")
+        read_settings(path, "tiers")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_wrong_config_is_explained(plan, changes, message):
 
 
 def test_a_missing_study_is_named_with_those_there_are(plan):
-    with pytest.raises(SettingsError, match=r"nothing\.yaml does not exist; there are: .*modt4r"):
+    with pytest.raises(SettingsError, match=r"there is no 'nothing'; allowed: .*modt4r"):
         plan(studies=["nothing"])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
-# Imports stand in the functions: a table needs no seaborn, and `recloop.report.sweeps` nothing at all.
+# Imports stand in the functions: a table needs no seaborn, and `recloop.plan.names` nothing at all.
 
 
 def build_table(name: str, into: Path, **saved) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 from recloop.evaluation import marks, rewards
 from recloop.evaluation.metrics import BY_SYSTEM
 from recloop.evaluation.results import Quantity, Results, Sampling
-from recloop.report import sweeps
+from recloop.plan import names as sweeps
 
 CURVE = {
     **dict.fromkeys(["dataset", "model"], pl.String),

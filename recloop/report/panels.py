@@ -7,7 +7,8 @@ from string import ascii_lowercase
 import polars as pl
 
 from recloop.evaluation.results import Quantity
-from recloop.report import labels, sweeps
+from recloop.plan import names as sweeps
+from recloop.report import labels
 from recloop.report.evidence import Evidence
 from recloop.report.tables import split
 

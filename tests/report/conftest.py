@@ -10,7 +10,6 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[2]
 ITEMS, SESSIONS, TOP = 1500, 80, 20
@@ -33,19 +32,21 @@ TIER = {
 @pytest.fixture(scope="session")
 def study() -> dict:
     """The study of the paper."""
-    return yaml.safe_load((ROOT / "studies/modt4r.yaml").read_text())
+    from recloop.plan.folders import read_study
+
+    return read_study(ROOT / "studies/modt4r")
 
 
 @pytest.fixture(scope="session")
 def reported() -> Path:
     """The printed numbers of the paper."""
-    return ROOT / "studies/modt4r.reported.csv"
+    return ROOT / "studies/modt4r/reported.csv"
 
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory, study) -> dict:
     """Scores, runs and splits of every run of the study on two of its data sets."""
-    from recloop.report import sweeps
+    from recloop.plan import names as sweeps
 
     root = tmp_path_factory.mktemp("saved")
     entries = [*study["tables"].values(), *study["figures"].values(), *study["claims"].values()]

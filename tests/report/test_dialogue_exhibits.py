@@ -9,12 +9,12 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 from PIL import Image
 
 from recloop import report
 from recloop.models import build
-from recloop.report import sweeps
+from recloop.plan import names as sweeps
+from recloop.plan.folders import read_study
 from recloop.report.evidence import Evidence
 from recloop.report.verdicts import in_print, judge_all
 
@@ -28,11 +28,11 @@ each_paper = pytest.mark.parametrize("name", NAMES)
 
 
 def study(name: str) -> dict:
-    return yaml.safe_load((ROOT / f"studies/{name}.yaml").read_text())
+    return read_study(ROOT / f"studies/{name}")
 
 
 def reported(name: str) -> Path:
-    return ROOT / f"studies/{name}.reported.csv"
+    return ROOT / f"studies/{name}/reported.csv"
 
 
 # -- what the studies say ---------------------------------------------------------------------------------------------

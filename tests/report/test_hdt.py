@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[2]
 ITEMS, USERS, HASH = 60, 25, "abc"
@@ -16,13 +15,15 @@ MADE = {"gru4rec": 0.2, "gru4rec_hier": 0.3, "gru4rec_hdt": 0.6}  # share of hit
 @pytest.fixture(scope="module")
 def paper() -> dict:
     """The study."""
-    return yaml.safe_load((ROOT / "studies/hdt.yaml").read_text())
+    from recloop.plan.folders import read_study
+
+    return read_study(ROOT / "studies/hdt")
 
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory, paper):
     """Runs of three models, of the twin and of the figure on Reddit; nothing on Album."""
-    from recloop.report import sweeps
+    from recloop.plan import names as sweeps
     from recloop.report.evidence import Evidence
 
     root = tmp_path_factory.mktemp("hdt")
@@ -32,7 +33,7 @@ def evidence(tmp_path_factory, paper):
     split = write_split(root)
     tier = {"tier": "laptop", "seeds": [1, 2], "absent": {"album": "no plays here"}}
     tier |= {"datasets": {"reddit": {"source": "radio_stations", "stand_in": "an embedded radio"}}}
-    return Evidence.gather(paper, tier, scores, ROOT / "studies/hdt.reported.csv", [split])
+    return Evidence.gather(paper, tier, scores, ROOT / "studies/hdt/reported.csv", [split])
 
 
 def write_split(root: Path) -> Path:
@@ -90,7 +91,7 @@ def made(evidence, name: str):
 
 
 def test_every_run_of_a_claim_is_a_run_of_an_exhibit(paper):
-    from recloop.report import sweeps
+    from recloop.plan import names as sweeps
 
     exhibits = [*paper["tables"].values(), *paper["figures"].values()]
     runs = {pair for entry in exhibits for pair in sweeps.wanted(paper, entry)}
@@ -99,7 +100,7 @@ def test_every_run_of_a_claim_is_a_run_of_an_exhibit(paper):
 
 
 def test_every_override_is_of_a_keyword_that_the_study_gives(paper):
-    from recloop.report import sweeps
+    from recloop.plan import names as sweeps
 
     for entry in paper["tables"].values():
         for dataset, run in sweeps.wanted(paper, entry):
@@ -108,7 +109,7 @@ def test_every_override_is_of_a_keyword_that_the_study_gives(paper):
 
 
 def test_all_printed_cells_are_there_with_a_margin(paper):
-    printed = pl.read_csv(ROOT / "studies/hdt.reported.csv")
+    printed = pl.read_csv(ROOT / "studies/hdt/reported.csv")
     counted = dict(printed.group_by("exhibit").len().iter_rows())
     assert counted == {"table_5_2": 22, "table_5_3": 240, "table_5_5": 30}
     assert set(printed["metric"]) <= set(paper["margins"])
@@ -124,7 +125,7 @@ def test_the_printed_numbers_say_about_the_claims_what_they_say(paper):
     from recloop.report.verdicts import in_print, judge_all
 
     nothing = {"tier": "none", "datasets": {}}
-    judged = judge_all(Evidence.gather(paper, nothing, [], ROOT / "studies/hdt.reported.csv"))
+    judged = judge_all(Evidence.gather(paper, nothing, [], ROOT / "studies/hdt/reported.csv"))
     answers = {name: in_print(rows) for (name,), rows in judged.group_by("id", maintain_order=True)}
     assert answers["hdt-01"] == "holds in 192 of 192"
     assert answers["hdt-02"].startswith("fails in 10 of 32: ")

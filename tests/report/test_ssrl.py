@@ -8,19 +8,20 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-import yaml
 
 from recloop.evaluation.results import Quantity
 from recloop.models import build
-from recloop.report import ssrl, sweeps
+from recloop.plan import names as sweeps
+from recloop.plan.folders import read_study
+from recloop.report import ssrl
 from recloop.report.evidence import Evidence
 from recloop.report.panels import Plot
 from recloop.report.tables import Table
 from recloop.report.verdicts import in_print, judge_all
 
 ROOT = Path(__file__).parents[2]
-STUDY = yaml.safe_load((ROOT / "studies/ssrl.yaml").read_text())
-REPORTED = ROOT / "studies/ssrl.reported.csv"
+STUDY = read_study(ROOT / "studies/ssrl")
+REPORTED = ROOT / "studies/ssrl/reported.csv"
 EXHIBITS = STUDY["tables"] | STUDY["figures"]
 ITEMS, SESSIONS, TOP = 60, 40, 20
 RAN = {"rc15": 1.0, "retailrocket": 0.0}  # share of the sessions that end with a purchase

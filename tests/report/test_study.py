@@ -4,7 +4,7 @@ import importlib
 
 import polars as pl
 
-from recloop.report import sweeps
+from recloop.plan import names as sweeps
 from recloop.report.evidence import Evidence
 from recloop.report.verdicts import in_print, judge_all
 

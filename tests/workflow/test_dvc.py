@@ -12,19 +12,8 @@ NOT_RESULTS = {".snakemake", ".recloop", ".git", ".dvc", ".aside", "__pycache__"
 
 @pytest.fixture
 def stages(untouched) -> dict[str, dict]:
-    """The stages by name, those of the studies spread."""
-    described = yaml.safe_load((untouched.root / "dvc.yaml").read_text())["stages"]
-    studies = yaml.safe_load((untouched.root / "config.yaml").read_text())["studies"]
-    spread = {f"study@{name}": replaced(described["study"]["do"], name) for name in studies}
-    return {"data": described["data"], **spread}
-
-
-def replaced(part, name: str):
-    if isinstance(part, dict):
-        return {replaced(key, name): replaced(value, name) for key, value in part.items()}
-    if isinstance(part, list):
-        return [replaced(one, name) for one in part]
-    return part.replace("${item}", name) if isinstance(part, str) else part
+    """The stages by name."""
+    return yaml.safe_load((untouched.root / "dvc.yaml").read_text())["stages"]
 
 
 def outputs(stages: dict) -> set[str]:

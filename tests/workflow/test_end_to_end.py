@@ -26,7 +26,7 @@ def forgotten(built):
 
 @pytest.mark.parametrize("name", ["modt4r", "pmmir", "gommir", "ssrl", "hdt"])
 def test_every_exhibit_is_there(built, name):
-    study = yaml.safe_load((built.root / f"studies/{name}.yaml").read_text())
+    study = yaml.safe_load((built.root / f"studies/{name}/exhibits.yaml").read_text())
     names = [
         f"{name}.{end}" for kind, ends in EXHIBITS.items() for name in study[kind] for end in ends
     ]
@@ -52,7 +52,9 @@ def test_lost_memory_plans_nothing(forgotten):
 
 
 def test_one_number_reruns_what_uses_it(built, changed):
-    changed("studies/modt4r.yaml", lambda text: text.replace("q_weight: 1.0", "q_weight: 0.5", 1))
+    changed(
+        "studies/modt4r/paper.yaml", lambda text: text.replace("q_weight: 1.0", "q_weight: 0.5", 1)
+    )
     plan = built.plan()
     assert of_kind(plan, "train") == {f"smorl {WHERE}"} == of_kind(plan, "rank")
     assert of_kind(plan, "evaluate") == {f"smorl {WHERE}"}
@@ -61,7 +63,9 @@ def test_one_number_reruns_what_uses_it(built, changed):
 
 
 def test_one_number_is_seen_with_lost_memory(forgotten, changed):
-    changed("studies/modt4r.yaml", lambda text: text.replace("q_weight: 1.0", "q_weight: 0.5", 1))
+    changed(
+        "studies/modt4r/paper.yaml", lambda text: text.replace("q_weight: 1.0", "q_weight: 0.5", 1)
+    )
     plan = forgotten.plan()
     assert of_kind(plan, "train") == {f"smorl {WHERE}"}
     assert "table table_4_3 of modt4r" in plan

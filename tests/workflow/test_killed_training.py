@@ -19,19 +19,19 @@ def project(untouched):
 
     def longer(text: str) -> str:
         tier = yaml.safe_load(text)
-        tier["studies"]["modt4r"]["training"] |= LONG
+        tier["smoke"]["training"] |= LONG
         return yaml.safe_dump(tier)
 
-    before = (untouched.root / "tiers/smoke.yaml").read_text()
-    untouched.edit("tiers/smoke.yaml", longer)
+    before = (untouched.root / "studies/modt4r/tiers.yaml").read_text()
+    untouched.edit("studies/modt4r/tiers.yaml", longer)
     yield untouched
-    untouched.edit("tiers/smoke.yaml", lambda _: before)
+    untouched.edit("studies/modt4r/tiers.yaml", lambda _: before)
 
 
 def weights_of(project) -> str:
     """Ask the plan where the weights of SASRec will be."""
     source = (
-        "import yaml; from recloop.plan import Plan; from recloop.studies import Run;"
+        "import yaml; from recloop.plan import Plan; from recloop.plan.studies import Run;"
         "plan = Plan(yaml.safe_load(open('config.yaml')) | {'tier': 'smoke'});"
         "print(plan.run(Run('modt4r', 'retailrocket', 'sasrec', 1)) + '/weights.safetensors')"
     )

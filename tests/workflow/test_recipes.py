@@ -3,8 +3,7 @@
 import pytest
 import yaml
 
-from recloop import studies
-from recloop.plan import Plan
+from recloop.plan import Plan, folders
 from recloop.storage.settings import SettingsError
 
 CONFIG = {
@@ -22,13 +21,13 @@ CONFIG = {
 def test_dry_run(untouched, tier):
     untouched.settings = ["--config", f"tier={tier}", "seeds=[4]"]  # one of five: faster
     plan = untouched.plan()
-    for path in (untouched.root / "studies").glob("*.yaml"):
-        study = yaml.safe_load(path.read_text())
+    for path in (untouched.root / "studies").iterdir():
+        study = yaml.safe_load((path / "exhibits.yaml").read_text())
         kinds = {"table": study["tables"], "figure": study["figures"]}
         wanted = {
-            f"{kind} {name} of {path.stem}" for kind, names in kinds.items() for name in names
+            f"{kind} {name} of {path.name}" for kind, names in kinds.items() for name in names
         }
-        assert wanted | {f"claims of {path.stem}", f"page of {path.stem}"} <= plan
+        assert wanted | {f"claims of {path.name}", f"page of {path.name}"} <= plan
     trained = {job for job in plan if job.startswith("train ")}
     assert trained
     assert all(job.endswith("seed 4") for job in trained)
@@ -37,7 +36,7 @@ def test_dry_run(untouched, tier):
 @pytest.mark.parametrize("tier", ["laptop", "real", "full"])
 def test_every_seed_of_a_tier_is_trained(tier):
     plan = Plan(CONFIG | {"tier": tier})
-    seeds = yaml.safe_load((studies.ROOT / f"tiers/{tier}.yaml").read_text())["seeds"]
+    seeds = yaml.safe_load((folders.ROOT / f"tiers/{tier}.yaml").read_text())["seeds"]
     for study in plan.studies:
         assert {plan.trained(run).seed for run in plan.study_runs(study)} == set(seeds)
 
@@ -71,7 +70,7 @@ def test_wrong_command_line_stops(untouched):
         ({"datasets": ["rc51"]}, "unknown 'rc51'; did you mean 'rc15'?"),
         (
             {"studies": ["modt4"]},
-            "studies/modt4.yaml does not exist; there are: gommir, hdt, modt4r, pmmir, ssrl",
+            "studies: there is no 'modt4'; did you mean 'modt4r'?",
         ),
     ],
 )
@@ -83,34 +82,38 @@ def test_wrong_config_stops(change, says):
 
 CASES = {
     "unknown key of a tier": ("tiers/full.yaml", {"seed": [1]}, "did you mean 'seeds'?"),
-    "unknown key of a study": ("studies/modt4r.yaml", {"modles": {}}, "did you mean 'models'?"),
+    "unknown key of a study": (
+        "studies/modt4r/paper.yaml",
+        {"modles": {}},
+        "did you mean 'models'?",
+    ),
     "number as text": (
-        "studies/modt4r.yaml",
+        "studies/modt4r/paper.yaml",
         {"training": {"loop": "supervised", "length": 10, "clip_norm": "1e-3"}},
         "'1e-3' is text to YAML, not a number; write 0.001",
     ),
     "number as text in a list": (
-        "tiers/full.yaml",
-        {"studies": {"modt4r": {"datasets": {}, "training": {"learning_rate": ["1e-3"]}}}},
+        "studies/modt4r/tiers.yaml",
+        {"full": {"datasets": {}, "training": {"learning_rate": ["1e-3"]}}},
         "training.learning_rate.0: '1e-3' is text to YAML",
     ),
     "number as text, deep down": (
-        "studies/modt4r.yaml",
+        "studies/modt4r/paper.yaml",
         {"models": {"a": {"class": "b.C", "backbone": {"dropout": {"rc15": "1e-3"}}}}},
         "models.a.backbone.dropout.rc15: '1e-3' is text to YAML",
     ),
     "unknown override": (
-        "studies/modt4r.yaml",
+        "studies/modt4r/exhibits.yaml",
         {"figures": {"figure_1": {"models": ["modt4r,alhpa=0.5"]}}},
         "overrides 'alhpa', which it has not; did you mean 'alpha'?",
     ),
     "override of the wrong kind": (
-        "studies/modt4r.yaml",
+        "studies/modt4r/exhibits.yaml",
         {"figures": {"figure_1": {"models": ["modt4r,alpha=high"]}}},
         "alpha=high does not go with the study's alpha: 1.0",
     ),
     "unknown model": (
-        "studies/modt4r.yaml",
+        "studies/modt4r/exhibits.yaml",
         {"tables": {"table_1": {"models": ["sasrek"]}}},
         "did you mean 'sasrec'?",
     ),
@@ -123,7 +126,7 @@ def test_wrong_file_stops(untouched, monkeypatch, case):
     file = untouched.root / path
     before = file.read_text()
     file.write_text(yaml.safe_dump(yaml.safe_load(before) | change))
-    monkeypatch.setattr(studies, "ROOT", untouched.root)
+    monkeypatch.setattr(folders, "ROOT", untouched.root)
     try:
         with pytest.raises(SettingsError) as stopped:
             plan = Plan(CONFIG)

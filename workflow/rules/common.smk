@@ -27,9 +27,9 @@ import time
 from pathlib import Path
 
 from recloop.data.sources import is_whole
-from recloop.report.stamp import is_current, seal
+from recloop.plan.stamp import is_current, seal
 from recloop.storage.settings import SettingsError
-from recloop.studies import PARTS
+from recloop.plan.studies import PARTS
 from recloop.plan import Plan
 
 

@@ -1,6 +1,6 @@
 """Scores to the tables, figures, verdicts and pages of the papers.
 
-IN   results/{study}/scores/…, studies/{study}.reported.csv
+IN   results/{study}/scores/…, studies/{study}/reported.csv
 OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …
 
 Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, made by `table_4_3` in recloop/report/modt4r.py.
@@ -11,7 +11,7 @@ rule table:
     """One table of one paper, ours beside printed."""
     input:
         unpack(lambda wildcards: exhibit_input(wildcards.study, wildcards.name)),
-        reported="studies/{study}.reported.csv",
+        reported=lambda wildcards: PLAN.reported(wildcards.study),
     output:
         multiext("results/{study}/{name}", *TABLE),
         stamp="results/{study}/.made/{name}.json",
@@ -32,7 +32,7 @@ rule figure:
     """One figure of one paper."""
     input:
         unpack(lambda wildcards: exhibit_input(wildcards.study, wildcards.name)),
-        reported="studies/{study}.reported.csv",
+        reported=lambda wildcards: PLAN.reported(wildcards.study),
     output:
         multiext("results/{study}/{name}", *FIGURE),
         stamp="results/{study}/.made/{name}.json",
@@ -53,7 +53,7 @@ rule claims:
     """Every printed cell and every claim of a paper with its verdict."""
     input:
         unpack(lambda wildcards: exhibit_input(wildcards.study, "claims")),
-        reported="studies/{study}.reported.csv",
+        reported=lambda wildcards: PLAN.reported(wildcards.study),
     output:
         multiext("results/{study}/", "claims.md", "claims.csv", "ledger.csv"),
         stamp="results/{study}/.made/claims.json",

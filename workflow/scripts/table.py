@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
+from recloop.plan.stamp import make
 from recloop.report import build_table
-from recloop.report.stamp import make
 
 if __name__ == "__main__":
     make(build_table, snakemake, reported=Path(snakemake.input.reported))

@@ -1,6 +1,6 @@
 """Studies, tiers and the user's config to the settings of every run: what is to be made, not where it lies.
 
-Nothing here knows a paper. Places and their hashes are in recloop/places.py and recloop/plan.py.
+Nothing here knows a paper. Places and their hashes are in recloop/plan/places.py and recloop/plan/__init__.py.
 """
 
 import functools
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import yaml
 
 from recloop.data.sources import load_source
-from recloop.report import sweeps
+from recloop.plan import folders
+from recloop.plan import names as sweeps
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import SettingsError, check, nearest, read_settings
+from recloop.storage.settings import SettingsError, check, nearest
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -47,11 +48,13 @@ class Studies:
     def __init__(self, config: dict):
         check(config, "config", "config.yaml")
         self.config = config
-        self.tier = read_settings(ROOT / "tiers" / f"{config['tier']}.yaml", "tier")
-        self.studies = {
-            name: read_settings(ROOT / "studies" / f"{name}.yaml", "study")
-            for name in config["studies"]
-        }
+        self.folders = folders.find_studies(config["studies"])
+        self.studies = folders.in_order(
+            {name: folders.read_study(folder) for name, folder in self.folders.items()}
+        )
+        tiers = folders.read_tier(config["tier"])
+        own = {name: folders.tier_of_study(self.folders[name], tiers) for name in self.studies}
+        self.tier = folders.merged(tiers) | {"studies": own}
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
         self.check_datasets()
@@ -94,7 +97,7 @@ class Studies:
             for model in (model for part in parts for model in sweeps.named(part)):
                 if (key := model.split(",")[0]) not in known:
                     raise SettingsError(
-                        f"studies/{study}.yaml: {name}: no model '{key}'{nearest(key, known)}"
+                        f"studies/{study}/exhibits.yaml: {name}: no model '{key}'{nearest(key, known)}"
                     )
 
     @functools.cache  # noqa: B019 a plan lives as long as the process
@@ -130,7 +133,7 @@ class Studies:
         name, *overrides = model.split(",")
         if name not in paper["models"]:
             raise SettingsError(
-                f"studies/{study}.yaml: no model '{name}'{nearest(name, paper['models'])}"
+                f"studies/{study}/paper.yaml: no model '{name}'{nearest(name, paper['models'])}"
             )
         entry = paper["models"][name]
         for_all = {key: value for key, value in here.get("every_model", {}).items() if key in entry}
@@ -286,7 +289,9 @@ class Studies:
         paper, here = self.studies[study].get(kind, {}), self.here(study).get(kind, {})
         if name not in paper and name not in here:
             known = paper | here
-            raise SettingsError(f"studies/{study}.yaml: {kind}: no '{name}'{nearest(name, known)}")
+            raise SettingsError(
+                f"studies/{study}/paper.yaml: {kind}: no '{name}'{nearest(name, known)}"
+            )
         changed = here.get(name, {})
         if "class" in changed:
             return changed

@@ -1,6 +1,6 @@
 """Names with braces and the runs they stand for."""
 
-from recloop.report.sweeps import defaults, points, spread, swept, wanted
+from recloop.plan.names import defaults, points, spread, swept, wanted
 
 STUDY = {
     "datasets": {"one": {}, "two": {}},

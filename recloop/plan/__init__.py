@@ -1,10 +1,11 @@
 """What is to be made under one config, and where: the only class that turns settings into paths."""
 
 import functools
+from pathlib import Path
 
-from recloop.places import Places, catalogue, raw
+from recloop.plan.places import Places, catalogue, raw
+from recloop.plan.studies import Run, manifest, modules
 from recloop.storage.fingerprint import ROOT, digest, fingerprint
-from recloop.studies import Run, manifest, modules
 
 METRICS = {"sequences": "recloop.evaluation.metrics", "dialogues": "recloop.evaluation.dialogue"}
 
@@ -213,15 +214,19 @@ class Plan(Places):
         """Hash all that decides a table, a figure, the claims or the page."""
         one = name in self.exhibits(study)
         runs = self.exhibit_runs(study, name) if one else self.study_runs(study)
-        files = (f"studies/{study}.reported.csv", "recloop/report/page.css")
+        files = (self.reported(study), ROOT / "recloop/report/page.css")
         return digest(
             name,
             self.said_of(study, name, runs) if one else self.studies[study],
             self.described_tier(study),
             self.exhibit_scores(study, name),
-            [(ROOT / file).read_text(encoding="utf-8") for file in files],
+            [file.read_text(encoding="utf-8") for file in files],
             fingerprint("recloop.report", f"recloop.report.{study}"),
         )
+
+    def reported(self, study: str) -> Path:
+        """Find the numbers that the paper prints."""
+        return self.folders[study] / "reported.csv"
 
     def described_tier(self, study: str) -> dict:
         """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""

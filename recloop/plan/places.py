@@ -6,8 +6,8 @@ Snakemake remembers.
 
 import functools
 
+from recloop.plan.studies import Run, Studies, manifest
 from recloop.storage.fingerprint import digest, fingerprint
-from recloop.studies import Run, Studies, manifest
 
 
 class Places(Studies):
