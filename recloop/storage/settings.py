@@ -226,8 +226,10 @@ def in_words(error: ValidationError) -> str:
         "required": lambda: f"lacks '{missing(error)}'",
         "pattern": lambda: f"does not look as it should (pattern {wanted})",
         "not": lambda: "is not allowed",
-        "oneOf": lambda: " or ".join(dict.fromkeys(in_words(one) for one in error.context))
-        or "has what excludes one another",
+        "oneOf": lambda: (
+            " or ".join(dict.fromkeys(in_words(one) for one in error.context))
+            or "has what excludes one another"
+        ),
     }.get(error.validator)
     if known is None:
         return error.message
@@ -256,7 +258,9 @@ def looks_like_number(text: str) -> bool:
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest the closest valid name, or list them all."""
     known = [str(name) for name in known]
-    close = difflib.get_close_matches(str(word).strip("'"), [name.strip("'") for name in known], n=1)
+    close = difflib.get_close_matches(
+        str(word).strip("'"), [name.strip("'") for name in known], n=1
+    )
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; allowed: {', '.join(known)}" if known else "; none is known"

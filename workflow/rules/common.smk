@@ -47,7 +47,8 @@ config.update({key: typed(value) for key, value in config.items()})
 
 try:
     PLAN = Plan(config)
-except SettingsError as error:
+    check_plan(PLAN)
+except (SettingsError, SourceError) as error:
     sys.exit(f"recloop: {error}")
 
 GPU = config["device"] == "cuda" or (
