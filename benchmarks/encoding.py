@@ -71,8 +71,8 @@ def clock(given: argparse.Namespace) -> Callable[[], float]:
 
 def forward_seconds(encoder: Encoder, pictures: int, batch: int, now: Callable[[], float]) -> float:
     """Time the network alone on as many pictures, with pixels already where it computes."""
-    side = encoder.prepare.size
-    pixels = torch.randint(0, 255, (batch, 3, side, side), dtype=torch.uint8)
+    checkpoint_dir = encoder.prepare.size
+    pixels = torch.randint(0, 255, (batch, 3, checkpoint_dir, checkpoint_dir), dtype=torch.uint8)
     pixels = encoder.prepare.scale(pixels.to(encoder.device))
     with torch.no_grad(), encoder.autocast():
         encoder.look(pixels)  # the first pass warms up
@@ -86,22 +86,22 @@ def forward_seconds(encoder: Encoder, pictures: int, batch: int, now: Callable[[
 
 def operations(encoder: Encoder) -> float:
     """Count the floating-point operations of one picture."""
-    side = encoder.prepare.size
+    checkpoint_dir = encoder.prepare.size
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        encoder.look(torch.zeros(1, 3, side, side, device=encoder.device))
+        encoder.look(torch.zeros(1, 3, checkpoint_dir, checkpoint_dir, device=encoder.device))
     return float(counter.get_total_flops())
 
 
-def matrix_rate(device: torch.device, side: int = 8192, turns: int = 20) -> float:
+def matrix_rate(device: torch.device, checkpoint_dir: int = 8192, turns: int = 20) -> float:
     """Measure the operations per second of a large product in bfloat16."""
-    left = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    left = torch.randn(checkpoint_dir, checkpoint_dir, device=device, dtype=torch.bfloat16)
     left @ left
     synchronise(device)
     started = time.perf_counter()
     for _ in range(turns):
         left @ left
     synchronise(device)
-    return 2 * side**3 * turns / (time.perf_counter() - started)
+    return 2 * checkpoint_dir**3 * turns / (time.perf_counter() - started)
 
 
 def catalogue_of(pictures: int, size: tuple[int, int], folder: Path) -> Path:

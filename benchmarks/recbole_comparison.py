@@ -97,17 +97,17 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     rows, items = load(given.mirror, given.sessions)
     train, valid = leave_one_out(rows)
-    pieces, events = cut(train, LENGTH, items), Events.of(valid, LENGTH, items)
-    targets = int((pieces.following != items).sum())
+    windows, events = cut(train, LENGTH, items), Events.of(valid, LENGTH, items)
+    targets = int((windows.following != items).sum())
     print(
         f"{len(rows):,} sessions, {items:,} items, {targets:,} training targets, "
         f"{len(events):,} validation targets, {given.threads} threads"
     )
     torch.manual_seed(given.seed)
     model = build(SETTINGS, items=items, length=LENGTH)
-    batch = round(given.batch * targets / len(pieces))
+    batch = round(given.batch * targets / len(windows))
     schedule = Schedule(given.rate, batch, given.epochs, given.epochs, None, None)
-    trainer = ClockedTrainer(model, pieces, events, schedule, given.seed)
+    trainer = ClockedTrainer(model, windows, events, schedule, given.seed)
     seconds, processor = time.perf_counter(), time.process_time()
     trainer.fit()
     seconds = (time.perf_counter() - seconds) / given.epochs

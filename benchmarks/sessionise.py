@@ -28,7 +28,7 @@ CHUNK = 2_000_000
 MINIMA = {"min_session_events": 3, "min_item_events": 5}
 
 
-def generate(into: Path, rows: int) -> None:
+def generate(output: Path, rows: int) -> None:
     """Write clicks and buys in the official format, as many as asked, Zipf by item."""
     import polars as pl
 
@@ -52,24 +52,24 @@ def generate(into: Path, rows: int) -> None:
         )
         buys = clicks.gather_every(29).with_columns(category=pl.lit(1000), quantity=pl.lit(1))
         for name, table in (("clicks", clicks), ("buys", buys)):
-            with open(into / f"yoochoose-{name}.dat", "ab") as file:
+            with open(output / f"yoochoose-{name}.dat", "ab") as file:
                 table.write_csv(file, include_header=False)
 
 
-def with_polars(raw: Path, into: Path) -> int:
+def with_polars(raw: Path, output: Path) -> int:
     """Run the project's own steps."""
     from recloop.data.prepare import prepare
     from recloop.data.readers.yoochoose import read
     from recloop.data.tables import write_tables
 
-    write_tables(read(raw), into / "tables")
+    write_tables(read(raw), output / "tables")
     settings = {"order": ["sessions", "items", "sessions"], **MINIMA}
     split = {"by": "session", "shares": [0.8, 0.1, 0.1]}
-    record = prepare(into / "tables", into / "sessions", settings, split, seed=1, source={})
+    record = prepare(output / "tables", output / "sessions", settings, split, seed=1, source={})
     return sum(part["interactions"] for part in record["counts"].values())
 
 
-def with_pandas(raw: Path, into: Path) -> int:
+def with_pandas(raw: Path, output: Path) -> int:
     """Run the same steps as one would write them with pandas."""
     import pandas as pd
 
@@ -90,7 +90,7 @@ def with_pandas(raw: Path, into: Path) -> int:
     part = np.random.Generator(np.random.PCG64(1)).permutation(part)
     parts = events["session"].map(pd.Series(part, index=sessions))
     for number, name in enumerate(("train", "valid", "test")):
-        events[parts == number].to_parquet(into / f"{name}.parquet")
+        events[parts == number].to_parquet(output / f"{name}.parquet")
     return len(events)
 
 
@@ -99,8 +99,8 @@ SIDES = {"polars": with_polars, "pandas": with_pandas}
 
 def measure(side: str, raw: Path) -> dict[str, float]:
     """Run one side in a process of its own and return what it reports."""
-    with tempfile.TemporaryDirectory(dir=raw.parent) as into:
-        command = [sys.executable, __file__, "--side", side, "--raw", str(raw), "--into", into]
+    with tempfile.TemporaryDirectory(dir=raw.parent) as output:
+        command = [sys.executable, __file__, "--side", side, "--raw", str(raw), "--into", output]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -110,9 +110,9 @@ def _sizes(number: int) -> list[int]:
     return [number - 2 * held_out, held_out, held_out]
 
 
-def _run_side(side: str, raw: Path, into: Path) -> None:
+def _run_side(side: str, raw: Path, output: Path) -> None:
     begin = time.perf_counter()
-    kept = SIDES[side](raw, into)
+    kept = SIDES[side](raw, output)
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # kB to GiB
     print(json.dumps({"seconds": seconds, "peak_gib": peak, "kept": kept}))
@@ -134,7 +134,7 @@ def main() -> None:
     """Print a line per side, and the ratio of both."""
     given = _arguments()
     if given.side:
-        _run_side(given.side, Path(given.raw), Path(given.into))
+        _run_side(given.side, Path(given.raw), Path(given.output))
         return
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         raw = Path(folder) / "raw"

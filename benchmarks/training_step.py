@@ -53,11 +53,11 @@ def loss_of(compute: Callable, states: Tensor, layer: Catalogue) -> Callable[[],
 def whole_step(items: int, batch: int, length: int) -> Callable[[], None]:
     """One update of a trainer: forward, backward, Adam."""
     path = torch.randint(items, (batch, length + 1))
-    pieces = Batch.whole(path)
+    windows = Batch.whole(path)
     schedule = Schedule(0.001, batch * length, 1, 1, None, None)
     nothing = Events(*([torch.empty(0).numpy()] * 8), length=length, padding=items)
     model = build(SETTINGS, items=items, length=length)
-    trainer, rows = Trainer(model, pieces, nothing, schedule, seed=1), torch.arange(batch)
+    trainer, rows = Trainer(model, windows, nothing, schedule, seed=1), torch.arange(batch)
     return lambda: trainer.learn(rows)
 
 

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from recloop.data.pools import Pool, distinct
+from recloop.simulators.critique_encoder import CritiqueEncoder
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
-from recloop.simulators.voice import Voice
 
 SHOWN, SEEN, SENTENCES = 3, 27, 500
 
@@ -42,8 +42,10 @@ def sides(users: int, items: int, dim: int) -> dict[str, Callable[[], object]]:
     target = torch.randint(items, (users,), generator=generator)
     seen = distinct(torch.rand(2, users, SEEN, generator=generator), items)
     words = torch.randn(SENTENCES, dim, generator=generator)
-    voice = Voice(Numbered(), lambda said: words[[int(one) for one in said]], dim)
-    environment = Environment(Pool(torch.arange(items), table), voice, 10)
+    critique_encoder = CritiqueEncoder(
+        Numbered(), lambda said: words[[int(one) for one in said]], dim
+    )
+    environment = Environment(Pool(torch.arange(items), table), critique_encoder, 10)
     nearest, room = Nearest(table), torch.empty(users, items)
 
     def turn() -> Tensor:

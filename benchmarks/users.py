@@ -85,8 +85,8 @@ def endless(trainer: Trainer) -> Iterator:
 def size(trainer: Trainer, batch: object) -> np.ndarray:
     """Count the targets and the events of a batch; the first item of a row is an event, and for some a target."""
     rows = batch.sessions if isinstance(trainer, UserTrainer) else batch
-    following = int((trainer.pieces.following[rows] != trainer.events.padding).sum())
-    first = int((trainer.pieces.start[rows] == 0).sum())
+    following = int((trainer.windows.following[rows] != trainer.events.padding).sum())
+    first = int((trainer.windows.start[rows] == 0).sum())
     goal = getattr(trainer.model, "first", None) is not None
     return np.array([following + first * goal, following + first])
 

@@ -9,7 +9,7 @@ def read_attributes(catalogue: Path) -> list[dict[str, frozenset[str]]]:
     """Give every item its values by attribute; the kind of product counts as an attribute where kinds differ.
 
     Args:
-        catalogue: folder of `recloop.data.catalogues.collect`.
+        catalogue: folder of `recloop.data.catalogues.build_catalogue`.
     """
     items = pl.read_parquet(catalogue / "items.parquet", columns=["item", "kind"])
     rows = pl.read_parquet(catalogue / "attributes.parquet")

@@ -98,9 +98,9 @@ def cut(sessions: Sessions, length: int, padding: int) -> Batch:
     """
     sizes = np.diff(sessions.offsets)
     transitions = np.maximum(sizes - 1, 0)
-    pieces = -(-transitions // length)
-    owner = np.repeat(np.arange(len(sessions)), pieces)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    windows = -(-transitions // length)
+    owner = np.repeat(np.arange(len(sessions)), windows)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(windows) - windows, windows)
     start = sessions.offsets[owner] + number * length
     steps = np.minimum(transitions[owner] - number * length, length)
     grid = np.arange(length)[None, :]
@@ -113,7 +113,7 @@ def cut(sessions: Sessions, length: int, padding: int) -> Batch:
         session=torch.from_numpy(np.where(real, sessions.items[where], padding)),
         following=torch.from_numpy(np.where(real, sessions.items[where + 1], padding)),
         purchase=torch.from_numpy(np.where(real, sessions.events[where + 1], 0)),
-        ended=torch.from_numpy(number == pieces[owner] - 1),
+        ended=torch.from_numpy(number == windows[owner] - 1),
         start=torch.from_numpy(number * length),
         clicks_after=torch.from_numpy(close - end - purchases_after),
         purchases_after=torch.from_numpy(purchases_after),

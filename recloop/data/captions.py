@@ -71,8 +71,8 @@ def _people(catalogue: Path, told: pl.DataFrame, settings: Mapping[str, Any]) ->
     rows = rows.join(parts, left_on="target", right_on="item", maintain_order="left")
     about = parts.select(reference="item", earlier="place")
     rows = rows.join(about, on="reference", maintain_order="left")
-    said = pl.col("caption").str.strip_chars() != ""
-    rows = rows.filter(said, pl.col("earlier") <= pl.col("place"))
+    utterances = pl.col("caption").str.strip_chars() != ""
+    rows = rows.filter(utterances, pl.col("earlier") <= pl.col("place"))
     return pl.concat(
         rows.filter(pl.col("part") == name).head(settings[name] or rows.height) for name in PARTS
     )
@@ -90,12 +90,12 @@ def _grammar(
         chosen = told.filter(pl.col("part") == name)
         stop_if(chosen.height < 2, f"captions of the part {name} need two items")
         pairs = _pairs(chosen, settings[name], stream(seed, f"pairs {name}"))
-        said = [
+        utterances = [
             compose(attributes[target], attributes[reference], words, **settings["rates"])
             for target, reference in pairs.iter_rows()
         ]
         found.append(
-            pairs.with_columns(caption=pl.Series(said, dtype=pl.String), part=pl.lit(name))
+            pairs.with_columns(caption=pl.Series(utterances, dtype=pl.String), part=pl.lit(name))
         )
     return pl.concat(found)
 

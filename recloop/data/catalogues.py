@@ -1,7 +1,7 @@
 """Products with pictures, attributes and what people said about them: one form for every source.
 
-A reader gives a `Catalogue` by the source's own names; `collect` drops what has no sound picture, numbers the rest
-from 0 on and writes the tables and the shards of pictures.
+A reader gives a `Catalogue` by the source's own names; `build_catalogue` drops what has no sound picture, numbers the
+rest from 0 on and writes the tables and the shards of pictures.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class Catalogue:
     malformed: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=MALFORMED))
 
 
-def collect(source: dict, raw: Path, into: Path) -> None:
+def build_catalogue(source: dict, raw: Path, output: Path) -> None:
     """Read a source with the reader that its manifest names and write it as a catalogue.
 
     Args:
         source: the manifest; `reading` holds the reader's settings, `pictures.max_missing` the tolerated share of
             items without a picture.
         raw: folder of the raw files.
-        into: folder for the tables, `images/` and `catalogue.json`.
+        output: folder for the tables, `images/` and `catalogue.json`.
 
     Raises:
         CatalogueError: the reader gave undeclared columns, names twice, or too many items without a picture.
@@ -75,8 +75,8 @@ def collect(source: dict, raw: Path, into: Path) -> None:
     reader = resolve_name(f"recloop.data.readers.{source['reader']}")
     found = reader.read_catalogue(raw, **source.get("reading", {}))
     check(found)
-    into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=into) as spool:
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=output) as spool:
         places, damaged = _spool(found, spool)
         tables, missing = _numbered(found, places)
         tolerated = source.get("pictures", {}).get("max_missing", MAX_MISSING)
@@ -84,10 +84,10 @@ def collect(source: dict, raw: Path, into: Path) -> None:
         tables["quarantine"] = pl.concat([found.malformed, _set_aside(damaged)])
         content = _content(tables)
         shards = _picked(spool, [places[name] for name in tables["items"]["name"]], content)
-        write_shards(shards, into / FOLDER)
+        write_shards(shards, output / FOLDER)
     for name, table in tables.items():
-        table.write_parquet(into / f"{name}.parquet")
-    _write_record(into / "catalogue.json", tables, missing, content.hexdigest())
+        table.write_parquet(output / f"{name}.parquet")
+    _write_record(output / "catalogue.json", tables, missing, content.hexdigest())
 
 
 def check(found: Catalogue) -> None:
@@ -153,14 +153,14 @@ def _with_target(sequences: pl.DataFrame, has_picture: pl.Expr) -> pl.DataFrame:
 
 
 def _as_numbers(
-    rows: pl.DataFrame, column: str, numbers: pl.DataFrame, into: str | None = None
+    rows: pl.DataFrame, column: str, numbers: pl.DataFrame, output: str | None = None
 ) -> pl.DataFrame:
     known = numbers.rename({"name": column, "item": "number"})
     joined = rows.join(known, on=column, how="inner", maintain_order="left")
     return (
         joined.with_columns(pl.col("number").alias(column))
         .drop("number")
-        .rename({column: into or column})
+        .rename({column: output or column})
     )
 
 

@@ -46,20 +46,20 @@ SCHEMA = {
 }
 
 
-def pose(
-    catalogue: Path, prepare: Mapping[str, Any], split: Mapping[str, Any], seed: int, into: Path
+def make_dialogues(
+    catalogue: Path, prepare: Mapping[str, Any], split: Mapping[str, Any], seed: int, output: Path
 ) -> None:
     """Write items.parquet, dialogues.parquet, captions.parquet and split.json.
 
     Args:
-        catalogue: folder of `recloop.data.catalogues.collect`.
+        catalogue: folder of `recloop.data.catalogues.build_catalogue`.
         prepare: `items` (how many to draw; null for all), `simulator_share` (share that nobody is shown and only
             simulators learn from), `captions` (`by` people or grammar, how many for each part, `rates` of `compose`),
             `histories` (keywords of `histories.Buying`; null for none, or for those published where users are parted).
         split: `by` item, user or released; `shares` of train, valid and test. Released are the parts of items; `valid`
             is then the share taken out of training where validation was not released.
         seed: of all draws.
-        into: folder to write.
+        output: folder to write.
 
     Raises:
         SettingsError: unknown or contradictory settings, or a part without items, users or captions.
@@ -73,12 +73,12 @@ def pose(
     captions = caption(catalogue, items, settings["captions"], seed)
     items = _count(items, dialogues)
     for name, rows in (("items", items), ("dialogues", dialogues), ("captions", captions)):
-        into.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(into / f"{name}.parquet")
+        output.mkdir(parents=True, exist_ok=True)
+        rows.write_parquet(output / f"{name}.parquet")
     about = json.loads((catalogue / "catalogue.json").read_text())
     record = _record(items, dialogues, captions, settings, way)
     record |= {"catalogue": about["hash"], "seed": seed}
-    (into / "split.json").write_text(json.dumps(record, indent=1) + "\n")
+    (output / "split.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def check_settings(

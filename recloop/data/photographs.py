@@ -37,40 +37,40 @@ class Unreachable(ConnectionError):
 def gather(
     settings: Mapping[str, Any],
     names: Sequence[str],
-    into: Path,
+    output: Path,
     mirror: Path | None,
     download: Callable[[str, Path], None],
-    tell: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+    log: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
 ) -> list[str]:
     """Bring pictures into `images` and list those that are gone in `pictures.json`.
 
     Args:
         settings: `pictures` of a manifest: mirror, archive, lists, address.
         names: the pictures wanted.
-        into: folder of the raw files.
+        output: folder of the raw files.
         mirror: folder to copy from instead of downloading, or null.
         download: downloads an address to a path, for whole archives and lists of addresses.
-        tell: prints progress.
+        log: prints progress.
 
     Returns:
         Names of the pictures that are neither here nor known to be gone; try again for them.
     """
-    folder = into / FOLDER
+    folder = output / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [name for name in dict.fromkeys(names) if SAFE.match(name)]
     if mirror is not None and "mirror" in settings:
         _copy(mirror / settings["mirror"], folder, set(wanted) - _here(folder))
     left = [name for name in wanted if name not in _here(folder)]
-    gone = _recorded(into)
+    gone = _recorded(output)
     if left and "archive" in settings:
-        if not (into / ARCHIVE).exists():
-            download(settings["archive"], into / ARCHIVE)
+        if not (output / ARCHIVE).exists():
+            download(settings["archive"], output / ARCHIVE)
         left = []
-    addresses = _addresses(settings, left, into, download)
+    addresses = _addresses(settings, left, output, download)
     gone |= {name: "has no address" for name in left if name not in addresses}
     asked = {name: addresses[name] for name in left if name not in gone}
-    unreachable = _download_all(asked, folder, gone, tell) if asked else []
-    _record(into, gone, len(wanted))
+    unreachable = _download_all(asked, folder, gone, log) if asked else []
+    _record(output, gone, len(wanted))
     return unreachable
 
 
@@ -89,7 +89,7 @@ def _copy(origin: Path, folder: Path, wanted: set[str]) -> None:
 def _addresses(
     settings: Mapping[str, Any],
     names: Sequence[str],
-    into: Path,
+    output: Path,
     download: Callable[[str, Path], None],
 ) -> dict[str, str]:
     if not names:
@@ -98,7 +98,7 @@ def _addresses(
         return {name: settings["address"].replace("{name}", name) for name in names}
     found, wanted = {}, set(names)
     for number, link in enumerate(settings.get("lists", ())):
-        path = into / f"addresses-{number}.txt"
+        path = output / f"addresses-{number}.txt"
         if not path.exists():
             download(link, path)
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -113,7 +113,7 @@ def _addresses(
 
 
 def _download_all(
-    asked: Mapping[str, str], folder: Path, gone: dict[str, str], tell: Callable[[str], None]
+    asked: Mapping[str, str], folder: Path, gone: dict[str, str], log: Callable[[str], None]
 ) -> list[str]:
     """Download with a few connections at once; stop where nothing answers at all."""
     unreachable, had = [], 0
@@ -132,7 +132,7 @@ def _download_all(
                     gone[name] = str(fault)
             done = start + len(some)
             if done % TELL_EVERY < GIVE_UP:
-                tell(
+                log(
                     f"{done:,} of {len(names):,} pictures asked for, {had:,} had, {len(gone):,} gone"
                 )
             if not had and len(unreachable) == done:
@@ -167,11 +167,11 @@ def _download(address: str, folder: Path, name: str) -> None:
     os.replace(part, folder / f"{name}.jpg")
 
 
-def _recorded(into: Path) -> dict[str, str]:
-    path = into / RECORD
+def _recorded(output: Path) -> dict[str, str]:
+    path = output / RECORD
     return json.loads(path.read_text())["gone"] if path.exists() else {}
 
 
-def _record(into: Path, gone: Mapping[str, str], wanted: int) -> None:
+def _record(output: Path, gone: Mapping[str, str], wanted: int) -> None:
     told = {"wanted": wanted, "gone": dict(sorted(gone.items()))}
-    (into / RECORD).write_text(json.dumps(told, indent=1) + "\n")
+    (output / RECORD).write_text(json.dumps(told, indent=1) + "\n")

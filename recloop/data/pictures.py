@@ -99,16 +99,16 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, solid).convert("RGB")
 
 
-def write_shards(encoded: Iterable[bytes], into: Path) -> list[Path]:
+def write_shards(encoded: Iterable[bytes], output: Path) -> list[Path]:
     """Write pictures in the order of their items as `00000.parquet` and so on."""
-    into.mkdir(parents=True, exist_ok=True)
-    for stale in into.glob("*.parquet"):
+    output.mkdir(parents=True, exist_ok=True)
+    for stale in output.glob("*.parquet"):
         stale.unlink()
     paths, coming = [], iter(encoded)
     while shard := list(islice(coming, SHARD)):
         first = len(paths) * SHARD
         rows = {"item": range(first, first + len(shard)), "image": shard}
-        paths.append(into / f"{len(paths):05d}.parquet")
+        paths.append(output / f"{len(paths):05d}.parquet")
         # The bytes are compressed already.
         pl.DataFrame(rows, schema=SCHEMA).write_parquet(paths[-1], compression="uncompressed")
     return paths

@@ -44,7 +44,7 @@ class SettingError(ValueError):
 
 def prepare(
     tables: Path,
-    into: Path,
+    output: Path,
     prepare: Mapping[str, Any],
     split: Mapping[str, Any],
     seed: int,
@@ -54,7 +54,7 @@ def prepare(
 
     Args:
         tables: folder of `write_tables`.
-        into: folder of the parts.
+        output: folder of the parts.
         prepare: what is kept and in which order, keys as in `PREPARE`.
         split: how it is parted, keys as in `SPLIT`.
         seed: of the sample and of the random shares.
@@ -83,7 +83,7 @@ def prepare(
         "leakage": leaks,
         "quarantined": json.loads((tables / "read.json").read_text())["malformed"],
     }
-    _write(into, parts, items, record)
+    _write(output, parts, items, record)
     return record
 
 
@@ -205,13 +205,13 @@ def _count(rows: pl.DataFrame) -> dict[str, int]:
 
 
 def _write(
-    into: Path, parts: dict[str, pl.DataFrame], items: pl.DataFrame, record: dict[str, Any]
+    output: Path, parts: dict[str, pl.DataFrame], items: pl.DataFrame, record: dict[str, Any]
 ) -> None:
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     for name, rows in parts.items():
-        rows.write_parquet(into / f"{name}.parquet")
-    items.write_parquet(into / "items.parquet")
-    (into / "split.json").write_text(json.dumps(record, indent=1) + "\n")
+        rows.write_parquet(output / f"{name}.parquet")
+    items.write_parquet(output / "items.parquet")
+    (output / "split.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _known(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,34 +45,34 @@ def load_source(path: Path) -> dict[str, Any]:
     return source
 
 
-def fetch(source: Mapping[str, Any], into: Path, mirror: Path | None = None) -> dict[str, Any]:
+def fetch(source: Mapping[str, Any], output: Path, mirror: Path | None = None) -> dict[str, Any]:
     """Bring all files of a source into a folder and record them in `fetched.json`.
 
     Args:
         source: from `load_source`; a tier may have overridden the sizes of a world.
-        into: the folder; files that are there and right are kept.
+        output: the folder; files that are there and right are kept.
         mirror: folder to read instead of downloading.
     """
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     if "world" in source:
-        record = _generate(source, into)
+        record = _generate(source, output)
     else:
-        before = _recorded(into)
+        before = _recorded(output)
         record = {
-            name: _fetch_file(source, name, into, mirror, before.get(name, {}))
+            name: _fetch_file(source, name, output, mirror, before.get(name, {}))
             for name in source["files"]
         }
         if "pictures" in source:
-            record |= _gather(source, into, mirror)
-    (into / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+            record |= _gather(source, output, mirror)
+    (output / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
     return record
 
 
-def is_whole(into: Path) -> bool:
+def is_whole(output: Path) -> bool:
     """Say whether the raw files in a folder are those that were fetched; only one newer than the record is hashed."""
-    since = (into / RECORD).stat().st_mtime
-    for name, was in _recorded(into).items():
-        path = into / name
+    since = (output / RECORD).stat().st_mtime
+    for name, was in _recorded(output).items():
+        path = output / name
         if not path.is_file() or path.stat().st_size != was["bytes"]:
             return False
         if path.stat().st_mtime > since and _measure(path)["sha256"] != was["sha256"]:
@@ -80,30 +80,30 @@ def is_whole(into: Path) -> bool:
     return True
 
 
-def _generate(source: Mapping[str, Any], into: Path) -> dict[str, Any]:
+def _generate(source: Mapping[str, Any], output: Path) -> dict[str, Any]:
     world = import_module(f"recloop.data.worlds.{source['world']}")
     kinds = {"kinds": source["kinds"]} if "kinds" in source else {}
-    files = world.generate(into, source["writes"], source["seed"], source["sizes"], **kinds)
+    files = world.generate(output, source["writes"], source["seed"], source["sizes"], **kinds)
     return {
         path.name: {**_measure(path), "from": f"{source['world']} world, seed {source['seed']}"}
         for path in files
     }
 
 
-def _gather(source: Mapping[str, Any], into: Path, mirror: Path | None) -> dict[str, Any]:
+def _gather(source: Mapping[str, Any], output: Path, mirror: Path | None) -> dict[str, Any]:
     """Bring the pictures that are files of their own; what stands for them is the list of those that are gone."""
     from recloop.data import photographs
 
     reader = import_module(f"recloop.data.readers.{source['reader']}")
-    names = reader.picture_names(into, **source.get("reading", {}))
-    unreachable = photographs.gather(source["pictures"], names, into, mirror, _whole)
+    names = reader.picture_names(output, **source.get("reading", {}))
+    unreachable = photographs.gather(source["pictures"], names, output, mirror, _whole)
     if unreachable:
         raise SourceError(
             f"{len(unreachable)} of {len(names)} pictures could not be reached, the first one is "
             f"{unreachable[0]}. Remedy: check the connection and try again, it goes on where it "
-            f"stopped; or put them into {into / photographs.FOLDER}. By hand: {source['instructions']}"
+            f"stopped; or put them into {output / photographs.FOLDER}. By hand: {source['instructions']}"
         )
-    return {photographs.RECORD: {**_measure(into / photographs.RECORD), "from": "pictures"}}
+    return {photographs.RECORD: {**_measure(output / photographs.RECORD), "from": "pictures"}}
 
 
 def _whole(link: str, path: Path) -> None:
@@ -119,14 +119,14 @@ def _whole(link: str, path: Path) -> None:
 
 
 def _fetch_file(
-    source: Mapping[str, Any], name: str, into: Path, mirror: Path | None, before: dict[str, Any]
+    source: Mapping[str, Any], name: str, output: Path, mirror: Path | None, before: dict[str, Any]
 ) -> dict[str, Any]:
     """Keep a right file, else copy it from the mirror or download it."""
     file = source["files"][name]
     expected = {
         key: file[key] if file[key] is not None else before.get(key) for key in ("bytes", "sha256")
     }
-    path = into / name
+    path = output / name
     if path.exists():
         found = _check(path, name, expected, f"delete {path} and fetch again")
         return {**found, "from": before.get("from", "by hand")}
@@ -281,9 +281,9 @@ def _measure(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
-def _recorded(into: Path) -> dict[str, Any]:
+def _recorded(output: Path) -> dict[str, Any]:
     """Give what the first fetch found, for files whose hash no manifest can know."""
-    path = into / RECORD
+    path = output / RECORD
     return json.loads(path.read_text()) if path.exists() else {}
 
 

@@ -77,28 +77,28 @@ def as_items(items: pl.DataFrame) -> pl.DataFrame:
     ).sort("item")
 
 
-def unroll(rows: pl.LazyFrame, sequence: str, *keys: str, into: str = "item") -> pl.LazyFrame:
+def unroll(rows: pl.LazyFrame, sequence: str, *keys: str, output: str = "item") -> pl.LazyFrame:
     """Turn one sequence per row into one row per element, `line` being its place from 0 on."""
     places = pl.int_ranges(pl.col(sequence).list.len(), dtype=pl.Int64)
-    listed = rows.select(*keys, pl.col(sequence).alias(into), places.alias("line"))
-    return listed.explode(into, "line")
+    listed = rows.select(*keys, pl.col(sequence).alias(output), places.alias("line"))
+    return listed.explode(output, "line")
 
 
-def write_tables(reading: Reading, into: Path) -> dict:
+def write_tables(reading: Reading, output: Path) -> dict:
     """Store interactions, items and quarantine as Parquet and what was read as `read.json`."""
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     check_columns(reading)
-    interactions = into / "interactions.parquet"
+    interactions = output / "interactions.parquet"
     _write_sorted(reading.interactions, interactions)
     try:
         counts = _check_values(pl.scan_parquet(interactions), reading.items)
     except TableError:
         interactions.unlink()
         raise
-    reading.items.write_parquet(into / "items.parquet")
-    reading.malformed.write_parquet(into / "quarantine.parquet")
+    reading.items.write_parquet(output / "items.parquet")
+    reading.malformed.write_parquet(output / "quarantine.parquet")
     counts |= {"malformed": reading.malformed.height, "files": _hashes(reading.files)}
-    (into / "read.json").write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
+    (output / "read.json").write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
     return counts
 
 

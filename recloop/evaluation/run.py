@@ -28,7 +28,7 @@ def score(
     split: Path,
     identity: dict,
     evaluation: dict,
-    into: Path,
+    output: Path,
     vectors: Path | None = None,
 ) -> None:
     """Compute every metric of a run at every cut-off, or at every turn.
@@ -39,18 +39,18 @@ def score(
         identity: study, dataset, source, stand_in, tier, model and seed, which come with every number.
         evaluation: `cutoffs`, `novel_share` and perhaps `marks`, `users` and `rewards` of a study about sequences,
             `turns` of one about dialogues.
-        into: parquet file.
+        output: parquet file.
         vectors: weights whose item table measures how alike the items of a list are; not for dialogues.
     """
     rows = pl.read_parquet(lists)
     identity = identity | {"split": json.loads((split / "split.json").read_text())["hash"]}
     if rows.is_empty():
-        return pl.DataFrame(schema=SCHEMA).write_parquet(into)
+        return pl.DataFrame(schema=SCHEMA).write_parquet(output)
     turns = evaluation.get("turns")
     values = (
         dialogue.evaluate(rows, turns) if turns else of_sequences(rows, split, evaluation, vectors)
     )
-    return tidy(values, identity).write_parquet(into)
+    return tidy(values, identity).write_parquet(output)
 
 
 def of_sequences(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path) -> pl.DataFrame:

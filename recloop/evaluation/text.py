@@ -14,18 +14,20 @@ from recloop.language.vocabulary import words_of
 Grams = Counter[tuple[str, ...]]
 
 
-def bleu(said: Sequence[str], references: Sequence[Sequence[str]], most: int = 4) -> list[float]:
+def bleu(
+    utterances: Sequence[str], references: Sequence[Sequence[str]], most: int = 4
+) -> list[float]:
     """Compute BLEU-1 to BLEU-`most` of a whole corpus, unsmoothed.
 
     Args:
-        said: one sentence per pair of pictures.
+        utterances: one sentence per pair of pictures.
         references: what people said about the same pair, at least one sentence each.
         most: longest n-gram.
 
     Returns:
         Values in [0, 1]; 0 as soon as no n-gram of some length is right.
     """
-    candidates, answers = split(said, references)
+    candidates, answers = split(utterances, references)
     length = sum(map(len, candidates))
     closest = sum(
         min((abs(len(words) - len(one)), len(one)) for one in group)[1]
@@ -51,17 +53,17 @@ def clipped_precision(candidates: list[list[str]], answers: list[list[list[str]]
 
 
 def rouge_l(
-    said: Sequence[str], references: Sequence[Sequence[str]], recall_weight: float = 1.2
+    utterances: Sequence[str], references: Sequence[Sequence[str]], recall_weight: float = 1.2
 ) -> float:
     """Compute mean ROUGE-L: how long the longest common subsequence is, as an F-measure in [0, 1].
 
     Args:
-        said: one sentence per pair.
+        utterances: one sentence per pair.
         references: as for `bleu`; the best precision and the best recall over them count.
         recall_weight: beta, how much more recall counts.
     """
     scores, squared = [], recall_weight**2
-    for words, group in zip(*split(said, references), strict=True):
+    for words, group in zip(*split(utterances, references), strict=True):
         common = [longest_common(words, one) for one in group]
         precision = max(common) / max(len(words), 1)
         recall = max(c / max(len(one), 1) for c, one in zip(common, group, strict=True))
@@ -84,17 +86,20 @@ def longest_common(one: list[str], other: list[str]) -> int:
 
 
 def cider(
-    said: Sequence[str], references: Sequence[Sequence[str]], most: int = 4, sigma: float = 6.0
+    utterances: Sequence[str],
+    references: Sequence[Sequence[str]],
+    most: int = 4,
+    sigma: float = 6.0,
 ) -> float:
     """Compute mean CIDEr-D: cosine of tf-idf weighted n-grams, times 10 as is custom.
 
     Args:
-        said: one sentence per pair.
+        utterances: one sentence per pair.
         references: as for `bleu`; they say how rare an n-gram is, a pair counts once.
         most: longest n-gram.
         sigma: width of the penalty for another length, in words.
     """
-    candidates, answers = split(said, references)
+    candidates, answers = split(utterances, references)
     scores = np.zeros(len(candidates))
     for n in range(1, most + 1):
         groups = [[grams(one, n) for one in group] for group in answers]
@@ -115,14 +120,14 @@ def weighted(counts: Grams, seen: Counter, pairs: int) -> dict[tuple[str, ...], 
     }
 
 
-def clipped_cosine(said: dict, reference: dict) -> float:
+def clipped_cosine(utterances: dict, reference: dict) -> float:
     """Compute the cosine, where what is said too often counts only as often as the reference has it."""
     product = sum(
         min(weight, reference.get(gram, 0.0)) * reference.get(gram, 0.0)
-        for gram, weight in said.items()
+        for gram, weight in utterances.items()
     )
     norms = np.prod(
-        [np.sqrt(sum(weight**2 for weight in one.values())) for one in (said, reference)]
+        [np.sqrt(sum(weight**2 for weight in one.values())) for one in (utterances, reference)]
     )
     return float(product / norms) if norms else 0.0
 
@@ -133,18 +138,19 @@ def grams(words: list[str], n: int) -> Grams:
 
 
 def split(
-    said: Sequence[str], references: Sequence[Sequence[str]]
+    utterances: Sequence[str], references: Sequence[Sequence[str]]
 ) -> tuple[list[list[str]], list[list[list[str]]]]:
     """Split all sentences into words.
 
     Raises:
         ValueError: not one group of references per sentence, or an empty group.
     """
-    if len(said) != len(references) or not all(references) or not said:
+    if len(utterances) != len(references) or not all(references) or not utterances:
         raise ValueError(
-            f"{len(said)} sentences and {len(references)} groups of references, {sum(map(len, references))} in all; "
+            f"{len(utterances)} sentences and {len(references)} groups of references, "
+            f"{sum(map(len, references))} in all; "
             "expected one group per sentence and at least one reference in each"
         )
-    return [words_of(one) for one in said], [
+    return [words_of(one) for one in utterances], [
         [words_of(one) for one in group] for group in references
     ]

@@ -58,32 +58,32 @@ def describe(product: Product, random: Random, most: int = 3) -> Caption:
     """Name some attributes of a product, with its kind or without."""
     attributes = sorted(product.values.keys() - {"kind"})
     chosen = random.sample(attributes, min(len(attributes), random.randint(1, most)))
-    said = [(attribute, random.choice(product.values[attribute])) for attribute in chosen]
+    utterances = [(attribute, random.choice(product.values[attribute])) for attribute in chosen]
     kind = random.choice(product.values.get("kind", [""]))
-    if kind and (not said or random.random() < 0.5):
-        return Caption(as_noun(said, kind, random), frozenset([*said, ("kind", kind)]))
-    return Caption(as_sentence(said, random), frozenset(said))
+    if kind and (not utterances or random.random() < 0.5):
+        return Caption(as_noun(utterances, kind, random), frozenset([*utterances, ("kind", kind)]))
+    return Caption(as_sentence(utterances, random), frozenset(utterances))
 
 
-def as_noun(said: list[Label], kind: str, random: Random) -> str:
+def as_noun(utterances: list[Label], kind: str, random: Random) -> str:
     """Write "red heels with a round toe"."""
-    adjectives, nouns = worded(said, random)
+    adjectives, nouns = worded(utterances, random)
     front = " ".join([*adjectives, kind])
     return f"{front} with {' and '.join(nouns)}" if nouns else front
 
 
-def as_sentence(said: list[Label], random: Random) -> str:
+def as_sentence(utterances: list[Label], random: Random) -> str:
     """Write "is red and has a round toe"."""
-    adjectives, nouns = worded(said, random)
+    adjectives, nouns = worded(utterances, random)
     parts = [f"is {' and '.join(adjectives)}"] * bool(adjectives)
     parts += [f"has {' and '.join(nouns)}"] * bool(nouns)
     return " and ".join(parts)
 
 
-def worded(said: list[Label], random: Random) -> tuple[list[str], list[str]]:
+def worded(utterances: list[Label], random: Random) -> tuple[list[str], list[str]]:
     """Choose one of the wordings of each label; those that follow "is", then those that follow "has"."""
     adjectives, nouns = [], []
-    for attribute, value in said:
+    for attribute, value in utterances:
         words = wording(attribute, plain(value))
         form = random.choice([*words.adjectives, *words.nouns])
         (adjectives if form in words.adjectives else nouns).append(form)

@@ -16,7 +16,7 @@ from torch.nn.functional import log_softmax, normalize
 
 from recloop.features import captions, tokens
 from recloop.features.encoder import TOKENIZER
-from recloop.features.lessons import Lessons
+from recloop.features.pretraining_data import PretrainingData
 from recloop.features.tagging import tag_loss
 
 LARGEST_SCALE = 100.0  # CLIP S2.5
@@ -27,7 +27,7 @@ class Contrast(nn.Module):
     """Pulls a picture and the sentences that fit it together.
 
     Args:
-        lessons: what to learn from.
+        pretraining_data: what to learn from.
         seed: of captions.
         dim: of the common space.
         channels: of the ResNet's last stage, which the others double up to.
@@ -43,7 +43,7 @@ class Contrast(nn.Module):
 
     def __init__(
         self,
-        lessons: Lessons,
+        pretraining_data: PretrainingData,
         seed: int,
         dim: int = 64,
         channels: int = 128,
@@ -59,11 +59,11 @@ class Contrast(nn.Module):
         hint: float = 1.0,
     ):
         super().__init__()
-        self.lessons, self.dim, self.hint = lessons, dim, hint
-        learnt = [lessons.known[item] for item in lessons.train.tolist()]
+        self.pretraining_data, self.dim, self.hint = pretraining_data, dim, hint
+        learnt = [pretraining_data.known[item] for item in pretraining_data.train.tolist()]
         written = captions.write(learnt, each, Random(seed), compared)
         texts = [caption.text for row in written for caption in row]
-        self.tokenizer = tokens.train([*texts, *lessons.sentences], vocabulary)
+        self.tokenizer = tokens.train([*texts, *pretraining_data.sentences], vocabulary)
         self.tokens = tokens.Tokens(self.tokenizer, length)
         self.ids, self.mask = (found.view(len(learnt), each, -1) for found in self.tokens(texts))
         self.named, self.exact = self.mark(written)
@@ -76,13 +76,13 @@ class Contrast(nn.Module):
         }
         widths = [channels // 2**stage for stage in reversed(range(stages))]
         self.clip = self.build(dim, sizes, widths, depth)
-        self.head = nn.Linear(dim, len(lessons.labels))
+        self.head = nn.Linear(dim, len(pretraining_data.labels))
 
     def mark(
         self, written: list[list[captions.Caption]]
     ) -> tuple[Bool[Tensor, "train each label"], Bool[Tensor, "train each"]]:
         """Mark which labels each caption names and whether it says nothing else."""
-        place = {one: index for index, one in enumerate(self.lessons.labels)}
+        place = {one: index for index, one in enumerate(self.pretraining_data.labels)}
         named = torch.zeros(len(written), len(written[0]), len(place), dtype=torch.bool)
         exact = torch.zeros(named.shape[:2], dtype=torch.bool)
         for row, several in enumerate(written):
@@ -101,7 +101,9 @@ class Contrast(nn.Module):
             "bos_token_id": tokens.START,
             "eos_token_id": tokens.END,
         }
-        return ResNetCLIP(configure(text, widths, depth, self.lessons.pixels.shape[-1], dim))
+        return ResNetCLIP(
+            configure(text, widths, depth, self.pretraining_data.pixels.shape[-1], dim)
+        )
 
     def loss(
         self,
@@ -118,7 +120,9 @@ class Contrast(nn.Module):
         backward = fits / fits.sum(0) * log_softmax(logits, 0)
         contrast = -(forward.sum(1).mean() + backward.sum(0).mean()) / 2
         return contrast + self.hint * (
-            tag_loss(self.head(found.vision_model_output.pooler_output), self.lessons, rows)
+            tag_loss(
+                self.head(found.vision_model_output.pooler_output), self.pretraining_data, rows
+            )
             + self.name_loss(rows.repeat(READ), random, pixels.device)
         )
 
@@ -146,7 +150,7 @@ class Contrast(nn.Module):
     ) -> Bool[Tensor, "caption picture"]:
         """Say which pictures of a batch have all that a caption names; its own picture always fits."""
         named = self.named[rows, drawn].float()
-        has = self.lessons.has[self.lessons.train[rows]].float()
+        has = self.pretraining_data.has[self.pretraining_data.train[rows]].float()
         fits = (named @ has.T == named.sum(1, keepdim=True)) & self.exact[rows, drawn, None]
         return fits | torch.eye(len(rows), dtype=torch.bool)
 
@@ -162,14 +166,14 @@ class Contrast(nn.Module):
 
     def label_texts(self, device: torch.device) -> Float[Tensor, "label dim"]:
         """Encode all names of each label and take their mean."""
-        named = [captions.names(label) for label in self.lessons.labels]
+        named = [captions.names(label) for label in self.pretraining_data.labels]
         ids, mask = self.tokens([name for several in named for name in several])
         texts = self.clip.get_text_features(ids.to(device), attention_mask=mask.to(device))
         counts = [len(several) for several in named]
         split = normalize(texts.pooler_output, dim=1).split(counts)
         return normalize(torch.stack([several.mean(0) for several in split]), dim=1)
 
-    def save(self, into: Path) -> None:
+    def save(self, output: Path) -> None:
         """Write what `clip.CLIP` opens."""
-        self.clip.save_pretrained(into)
-        self.tokenizer.save(str(into / TOKENIZER))
+        self.clip.save_pretrained(output)
+        self.tokenizer.save(str(output / TOKENIZER))

@@ -32,28 +32,28 @@ IDENTITY = ("encoder", "revision", "data", "rows", "shape", "dtype", "precision"
 def encode(
     catalogue: Path,
     settings: dict,
-    into: Path,
+    output: Path,
     encoder: Path | None = None,
     device: str = "cpu",
     workers: int = 0,
     batch_size: int = 256,
     threads: int | None = None,
-    side: Path | None = None,
-    tell: Callable[[str], None] = print,
+    checkpoint_dir: Path | None = None,
+    log: Callable[[str], None] = print,
 ) -> None:
     """Encode every picture of a catalogue.
 
     Args:
-        catalogue: folder that `collect` wrote.
+        catalogue: folder that `build_catalogue` wrote.
         settings: `class` and keywords of the encoder; `dtype` of the cache, float16 unless said otherwise.
-        into: folder for the shards and features.json.
+        output: folder for the shards and features.json.
         encoder: folder of a saved encoder; None takes the published one that the settings name.
         device: cpu or cuda.
         workers: threads that decode pictures ahead.
         batch_size: pictures per pass.
         threads: of the processor, for the network; None leaves torch's choice.
-        side: folder where the work is kept until it is whole, for rules whose outputs a kill removes.
-        tell: takes a line of progress.
+        checkpoint_dir: folder where the work is kept until it is whole, for rules whose outputs a kill removes.
+        log: takes a line of progress.
 
     Raises:
         ValueError: the folder holds features of another encoder or catalogue, or a damaged shard.
@@ -63,10 +63,10 @@ def encode(
     pictures = Pictures.open(catalogue)
     network = open_encoder(settings, encoder, device)
     record = describe(network, settings, catalogue_hash(catalogue), len(pictures))
-    work = side or into
-    Writer(work, record, network, pictures, workers, batch_size, tell).run()
-    if side:
-        move(side, into)
+    work = checkpoint_dir or output
+    Writer(work, record, network, pictures, workers, batch_size, log).run()
+    if checkpoint_dir:
+        move(checkpoint_dir, output)
 
 
 def describe(network: Encoder, settings: dict, data: str, rows: int) -> dict:
@@ -95,7 +95,7 @@ class Writer:
         record: from `describe`.
         network: the encoder.
         pictures: the catalogue's.
-        workers, batch_size, tell: as for `encode`.
+        workers, batch_size, log: as for `encode`.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Writer:
         pictures: Pictures,
         workers: int,
         batch_size: int,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
     ):
-        self.folder, self.network, self.tell = folder, network, tell
+        self.folder, self.network, self.log = folder, network, log
         self.batch_size = batch_size
         folder.mkdir(parents=True, exist_ok=True)
         self.record = self.resume(record)
@@ -134,14 +134,14 @@ class Writer:
         """Write what is missing."""
         done, rows = sum(shard["rows"] for shard in self.record["shards"]), self.record["rows"]
         if done:
-            self.tell(f"goes on after {done:,} of {rows:,} pictures")
+            self.log(f"goes on after {done:,} of {rows:,} pictures")
         first, started = done, time.monotonic()
         # One stream of batches over all shards, so that decoding never waits for a shard to end.
         stream = self.loader.batches(self.parts(done))
         while done < rows:
             done += self.write_shard(stream, min(self.record["shard_rows"], rows - done))
             rate = (done - first) / (time.monotonic() - started)
-            self.tell(
+            self.log(
                 f"{done:,} of {rows:,} pictures, {rate:.0f}/s, {(rows - done) / rate:.0f} s left"
             )
         write_record(self.folder, self.record)
@@ -195,10 +195,10 @@ def catalogue_hash(catalogue: Path) -> str:
     return json.loads((catalogue / "catalogue.json").read_text())["hash"]
 
 
-def move(side: Path, into: Path) -> None:
+def move(checkpoint_dir: Path, output: Path) -> None:
     """Bring a whole cache to its place; the record comes last."""
-    into.mkdir(parents=True, exist_ok=True)
-    shards = [shard["file"] for shard in read_record(side)["shards"]]
+    output.mkdir(parents=True, exist_ok=True)
+    shards = [shard["file"] for shard in read_record(checkpoint_dir)["shards"]]
     for name in [*shards, RECORD]:
-        shutil.move(side / name, into / name)
-    shutil.rmtree(side)
+        shutil.move(checkpoint_dir / name, output / name)
+    shutil.rmtree(checkpoint_dir)

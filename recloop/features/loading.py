@@ -90,6 +90,6 @@ class Loader:
     def results(futures: list[Future]) -> list[Tensor]:
         return [picture for future in futures for picture in future.result()]
 
-    def collect(self, pictures: list[Tensor]) -> UInt8[Tensor, "batch 3 height width"]:
+    def build_catalogue(self, pictures: list[Tensor]) -> UInt8[Tensor, "batch 3 height width"]:
         batch = torch.stack(pictures)
         return batch.pin_memory() if self.pinned else batch

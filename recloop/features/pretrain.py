@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from recloop.features.encode import catalogue_hash
 from recloop.features.encoder import revision_of
-from recloop.features.lessons import Lessons, attributes_of
 from recloop.features.preparation import CONFIG, Preparation
+from recloop.features.pretraining_data import PretrainingData, attributes_of
 from recloop.features.zero_shot import judge
 
 RECORD = "encoder.json"
@@ -45,29 +45,29 @@ class Learner(Protocol):
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch label"]: ...
 
-    def save(self, into: Path) -> None: ...
+    def save(self, output: Path) -> None: ...
 
 
 def pretrain(
     catalogue: Path,
     settings: dict,
-    into: Path,
+    output: Path,
     seed: int,
     device: str = "cpu",
     threads: int = 1,
-    tell: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> None:
     """Train a small encoder and judge it on pictures held out.
 
     Args:
-        catalogue: folder that `collect` wrote.
+        catalogue: folder that `build_catalogue` wrote.
         settings: `class` of the encoder and `pretrain`: epochs, batch_size, learning_rate, weight_decay, image_size
             and held_out of the loop, the rest keywords of the learner that the class names.
-        into: folder for what `open_encoder` reads, and encoder.json.
+        output: folder for what `open_encoder` reads, and encoder.json.
         seed: of weights, captions, batches and the held-out items.
         device: cpu or cuda.
         threads: of the processor.
-        tell: takes a line of progress.
+        log: takes a line of progress.
 
     Raises:
         ValueError: the class is not one that we train ourselves.
@@ -79,21 +79,26 @@ def pretrain(
     size = schedule["image_size"]
     # The whole picture, squeezed: cutting out the middle would cut off hems and collars.
     prepare = Preparation(size=size, short_side=None)
-    lessons = Lessons.read(catalogue, prepare, schedule["held_out"], seed, workers=threads)
+    pretraining_data = PretrainingData.read(
+        catalogue, prepare, schedule["held_out"], seed, workers=threads
+    )
     sizes = {k: v for k, v in settings["pretrain"].items() if k not in SCHEDULE}
-    learner = learner_of(settings["class"])(lessons, seed, **sizes).to(device)
-    course = Course(learner, lessons, prepare, schedule, seed, device, tell)
+    learner = learner_of(settings["class"])(pretraining_data, seed, **sizes).to(device)
+    course = Course(learner, pretraining_data, prepare, schedule, seed, device, log)
     course.run()
-    into.mkdir(parents=True, exist_ok=True)
-    learner.save(into)
-    prepare.write(into / CONFIG)
+    output.mkdir(parents=True, exist_ok=True)
+    learner.save(output)
+    prepare.write(output / CONFIG)
     record = {
         "class": settings["class"],
         "dim": learner.dim,
-        "revision": revision_of(into),
+        "revision": revision_of(output),
         "zero_shot": course.judge(),
-        "pictures": {"train": len(lessons.train), "held_out": len(lessons.held_out)},
-        "labels": len(lessons.labels),
+        "pictures": {
+            "train": len(pretraining_data.train),
+            "held_out": len(pretraining_data.held_out),
+        },
+        "labels": len(pretraining_data.labels),
         "parameters": sum(weight.numel() for weight in learner.parameters()),
         "loss": course.curve,
         "settings": settings,
@@ -101,7 +106,7 @@ def pretrain(
         "data": catalogue_hash(catalogue),
         "seconds": time.monotonic() - started,
     }
-    (into / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    (output / RECORD).write_text(json.dumps(record, indent=1) + "\n")
 
 
 DEFAULTS = {
@@ -127,31 +132,31 @@ class Course:
 
     Args:
         learner: what learns.
-        lessons: from what.
+        pretraining_data: from what.
         prepare: scales pixels.
         schedule: settings of the loop.
-        seed, device, tell: as for `pretrain`.
+        seed, device, log: as for `pretrain`.
     """
 
     def __init__(
         self,
         learner: nn.Module,
-        lessons: Lessons,
+        pretraining_data: PretrainingData,
         prepare: Preparation,
         schedule: dict,
         seed: int,
         device: str,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
     ):
-        self.learner, self.lessons, self.prepare = learner, lessons, prepare
-        self.schedule, self.device, self.tell = schedule, torch.device(device), tell
-        self.pixels = lessons.pixels.to(device)
+        self.learner, self.pretraining_data, self.prepare = learner, pretraining_data, prepare
+        self.schedule, self.device, self.log = schedule, torch.device(device), log
+        self.pixels = pretraining_data.pixels.to(device)
         self.random = torch.Generator().manual_seed(seed)
         self.curve: list[float] = []
         self.optimiser = torch.optim.AdamW(
             learner.parameters(), schedule["learning_rate"], weight_decay=schedule["weight_decay"]
         )
-        updates = schedule["epochs"] * -(-len(lessons.train) // schedule["batch_size"])
+        updates = schedule["epochs"] * -(-len(pretraining_data.train) // schedule["batch_size"])
         self.pace = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, schedule["learning_rate"], updates, pct_start=0.1
         )
@@ -161,16 +166,16 @@ class Course:
         started, epochs = time.monotonic(), self.schedule["epochs"]
         self.learner.train()
         for epoch in range(epochs):
-            order = torch.randperm(len(self.lessons.train), generator=self.random)
+            order = torch.randperm(len(self.pretraining_data.train), generator=self.random)
             losses = [self.learn(rows) for rows in order.split(self.schedule["batch_size"])]
             self.curve.append(sum(losses) / len(losses))
             left = (time.monotonic() - started) / (epoch + 1) * (epochs - epoch - 1)
-            self.tell(f"epoch {epoch + 1}/{epochs}  loss {self.curve[-1]:.4f}  {left:.0f} s left")
+            self.log(f"epoch {epoch + 1}/{epochs}  loss {self.curve[-1]:.4f}  {left:.0f} s left")
         self.learner.eval()
 
     def learn(self, rows: Int[Tensor, " batch"]) -> float:
         """Make one update."""
-        pixels = self.vary(self.pixels[self.lessons.train[rows].to(self.device)])
+        pixels = self.vary(self.pixels[self.pretraining_data.train[rows].to(self.device)])
         self.optimiser.zero_grad()
         with self.autocast():
             loss = self.learner.loss(self.prepare.scale(pixels), rows, self.random)
@@ -193,7 +198,7 @@ class Course:
     @torch.no_grad()
     def judge(self) -> dict:
         """Judge the learner on the pictures it never saw."""
-        items, lessons = self.lessons.held_out, self.lessons
+        items, pretraining_data = self.pretraining_data.held_out, self.pretraining_data
         with self.autocast():
             scores = [
                 self.learner.scores(self.prepare.scale(self.pixels[part.to(self.device)])).float()
@@ -201,7 +206,11 @@ class Course:
             ]
         if not scores:
             return {}
-        return judge(torch.cat(scores).cpu(), lessons.has[items], attributes_of(lessons.labels))
+        return judge(
+            torch.cat(scores).cpu(),
+            pretraining_data.has[items],
+            attributes_of(pretraining_data.labels),
+        )
 
     def autocast(self) -> torch.autocast:
         """Compute in bfloat16 on a GPU, in float32 elsewhere."""

@@ -88,8 +88,8 @@ class Lexicon:
                 general = phrases.plain_colour(attribute, plain(value))
                 if general != plain(value):
                     self._learn(phrases.wording(attribute, general), (attribute, general))
-            for word, said in COMPARATIVES.get(attribute, ()):
-                self._learn(said, (attribute, word))
+            for word, utterances in COMPARATIVES.get(attribute, ()):
+                self._learn(utterances, (attribute, word))
         longest_first = sorted(self.claims, key=lambda form: (-len(form), form))
         self.pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b")
 

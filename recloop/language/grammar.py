@@ -116,12 +116,12 @@ def _clause(
     if one.deniable() and (not one.gained or random.random() < missing):
         return _deny_value(one, random)
     value = random.choice(one.gained)
-    said = _say(phrases.wording(one.attribute, plain(value)), random)
+    utterances = _say(phrases.wording(one.attribute, plain(value)), random)
     if one.deniable() and random.random() < contrast:
-        return _instead(said, one, random)
-    if one.attribute in GRADED and said.verb == "is" and not LEAD.match(said.text):
-        return Clause("is", random.choice(("", "more ")) + said.text)
-    return said
+        return _instead(utterances, one, random)
+    if one.attribute in GRADED and utterances.verb == "is" and not LEAD.match(utterances.text):
+        return Clause("is", random.choice(("", "more ")) + utterances.text)
+    return utterances
 
 
 def _say(wording: Wording, random: Random) -> Clause:
@@ -147,25 +147,25 @@ def _vaguely(one: Difference, random: Random) -> Clause:
 
 def _deny_value(one: Difference, random: Random) -> Clause:
     value = random.choice(one.deniable())
-    said = _say(_affirmative(phrases.wording(one.attribute, plain(value))), random)
-    if said.verb == "has":
-        return Clause("has", f"no {LEAD.sub('', said.text)}", denies=True)
-    graded = one.attribute in GRADED and not LEAD.match(said.text)
+    utterances = _say(_affirmative(phrases.wording(one.attribute, plain(value))), random)
+    if utterances.verb == "has":
+        return Clause("has", f"no {LEAD.sub('', utterances.text)}", denies=True)
+    graded = one.attribute in GRADED and not LEAD.match(utterances.text)
     return Clause(
-        "is", f"{random.choice(('not', 'less') if graded else ('not',))} {said.text}", True
+        "is", f"{random.choice(('not', 'less') if graded else ('not',))} {utterances.text}", True
     )
 
 
-def _instead(said: Clause, one: Difference, random: Random) -> Clause:
+def _instead(utterances: Clause, one: Difference, random: Random) -> Clause:
     value = random.choice(one.deniable())
     wording = _affirmative(phrases.wording(one.attribute, plain(value)))
-    same = wording.adjectives if said.verb == "is" else wording.nouns
+    same = wording.adjectives if utterances.verb == "is" else wording.nouns
     if not same:
-        return said
+        return utterances
     other = re.sub("^(?:more like|made of|for) ", "", random.choice(same))
     return Clause(
-        said.verb,
-        f"{said.text} {random.choice(('instead of', 'rather than', 'not'))} {other}",
+        utterances.verb,
+        f"{utterances.text} {random.choice(('instead of', 'rather than', 'not'))} {other}",
         True,
     )
 

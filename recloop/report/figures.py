@@ -92,14 +92,14 @@ class Row:
         self.figure.text(x, (self.bottom + above) / self.figure.get_figheight(), text, **style)
 
 
-def save(plot: Plot, into: Path) -> None:
+def save(plot: Plot, output: Path) -> None:
     """Draw a plot and write it beside its stem as .pdf, .svg, .png (300 dpi) and .csv."""
-    into.parent.mkdir(parents=True, exist_ok=True)
-    plot.data.write_csv(into.with_name(into.name + ".csv"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    plot.data.write_csv(output.with_name(output.name + ".csv"))
     with sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.9"}), mpl.rc_context(STYLE):
         figure = plot.drawn() if plot.drawn else draw(plot)
         for ending, metadata in METADATA.items():
-            figure.savefig(into.with_name(f"{into.name}.{ending}"), dpi=300, metadata=metadata)
+            figure.savefig(output.with_name(f"{output.name}.{ending}"), dpi=300, metadata=metadata)
 
 
 def draw(plot: Plot) -> Figure:

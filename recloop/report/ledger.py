@@ -23,14 +23,14 @@ OURS = {
 STATUSES = ("reproduced", "different", "stand-in", "no margin", "not run")
 
 
-def write(evidence: Evidence, into: Path) -> None:
+def write(evidence: Evidence, output: Path) -> None:
     """Write the verdicts on the claims as Markdown and CSV, and ledger.csv beside them."""
-    into.parent.mkdir(parents=True, exist_ok=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
     cells, judged = ledger(evidence), verdicts.judge_all(evidence)
-    cells.write_csv(into.with_name("ledger.csv"))
-    judged.write_csv(into.with_name(into.name + ".csv"))
+    cells.write_csv(output.with_name("ledger.csv"))
+    judged.write_csv(output.with_name(output.name + ".csv"))
     text = verdicts.markdown(evidence, judged) + "\n" + markdown(cells)
-    into.with_name(into.name + ".md").write_text(text, encoding="utf-8")
+    output.with_name(output.name + ".md").write_text(text, encoding="utf-8")
 
 
 def ledger(evidence: Evidence) -> pl.DataFrame:

@@ -21,12 +21,12 @@ SYMBOLS = {"–": "--", "−": "$-$", "±": r"$\pm$", "†": r"$\dagger$", "≥"
 LINES = ("ours", "printed", "difference")
 
 
-def write(table: Table, into: Path) -> None:
+def write(table: Table, output: Path) -> None:
     """Write a table beside its stem as .md, .tex and .csv."""
-    into.parent.mkdir(parents=True, exist_ok=True)
-    into.with_name(into.name + ".md").write_text(markdown(table), encoding="utf-8")
-    into.with_name(into.name + ".tex").write_text(latex(table), encoding="utf-8")
-    table.cells.write_csv(into.with_name(into.name + ".csv"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_name(output.name + ".md").write_text(markdown(table), encoding="utf-8")
+    output.with_name(output.name + ".tex").write_text(latex(table), encoding="utf-8")
+    table.cells.write_csv(output.with_name(output.name + ".csv"))
 
 
 def number(value: float | None, digits: int, signed: bool = False) -> str:

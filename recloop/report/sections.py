@@ -22,14 +22,14 @@ ENDINGS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv
 
 
 def gather(
-    evidence: Evidence, runs: list[dict], into: Path, not_run: Mapping[str, str] | Iterable[str]
+    evidence: Evidence, runs: list[dict], output: Path, not_run: Mapping[str, str] | Iterable[str]
 ) -> Page:
     """Collect everything that the page says."""
-    study, name = evidence.study, into.name
+    study, name = evidence.study, output.name
     stamp = f"**{labels.stamp(evidence, study['datasets'])}.**"
     lead = [study.get("citation", "").strip(), evidence.tier.get("says", ""), stamp]
     exhibits = {
-        kind: [exhibit(evidence, into, kind, key) for key in study[kind]] for kind in ENDINGS
+        kind: [exhibit(evidence, output, kind, key) for key in study[kind]] for kind in ENDINGS
     }
     found = [
         Section("Data", data(evidence)),
@@ -38,8 +38,8 @@ def gather(
             if evidence.tier.get("encoders")
             else []
         ),
-        Section("Claims", claims(evidence, into)),
-        Section("Ledger", cells(evidence, into)),
+        Section("Claims", claims(evidence, output)),
+        Section("Ledger", cells(evidence, output)),
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
         Section("Cost", cost(study, runs)),
@@ -69,9 +69,9 @@ def data_row(evidence: Evidence, name: str) -> list[str]:
     return [label, used, what, *sizes, f"`{split['hash'][:12]}`" if split else "–"]
 
 
-def claims(evidence: Evidence, into: Path) -> list[Part]:
+def claims(evidence: Evidence, output: Path) -> list[Part]:
     """Sum up the verdicts on the claims."""
-    path = into / "claims.csv"
+    path = output / "claims.csv"
     if not path.exists():
         return ["No claims were judged in this run."]
     judged = pl.read_csv(path, schema_overrides=verdicts.SCHEMA)
@@ -93,9 +93,9 @@ def claim_row(study: Mapping, part: pl.DataFrame) -> list[str]:
     return [about, f"{SIGNS[verdict]} {verdict}", *rest]
 
 
-def cells(evidence: Evidence, into: Path) -> list[Part]:
+def cells(evidence: Evidence, output: Path) -> list[Part]:
     """Sum up the ledger."""
-    path = into / "ledger.csv"
+    path = output / "ledger.csv"
     if not path.exists():
         return ["No ledger was written in this run."]
     found = read_reported(path)
@@ -111,21 +111,21 @@ def cells(evidence: Evidence, into: Path) -> list[Part]:
     return [text, Grid(("exhibit", "data", "printed cells", *ledger.STATUSES), rows)]
 
 
-def exhibit(evidence: Evidence, into: Path, kind: str, name: str) -> Exhibit:
+def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:
     """Describe one exhibit and the files that were made for it."""
     entry = evidence.study[kind][name]
     wanted = [f"{name}.{ending}" for ending in ENDINGS[kind]]
-    files = tuple(file for file in wanted if (into / file).exists())
-    table = read_table(evidence, into, name) if kind == "tables" and files else None
+    files = tuple(file for file in wanted if (output / file).exists())
+    table = read_table(evidence, output, name) if kind == "tables" and files else None
     title = f"{labels.exhibit(name)}. {entry['caption']}"
-    command = f"snakemake results/{into.name}/{wanted[0]}"
+    command = f"snakemake results/{output.name}/{wanted[0]}"
     return Exhibit(name, title, entry["source"], command, files, table)
 
 
-def read_table(evidence: Evidence, into: Path, name: str) -> tables.Table:
+def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:
     """Read the cells of a table back from its CSV."""
     entry = evidence.study["tables"][name]
-    cells = pl.read_csv(into / f"{name}.csv", schema_overrides=tables.CELL)
+    cells = pl.read_csv(output / f"{name}.csv", schema_overrides=tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
     return tables.table(evidence, entry, name, cells)
 

@@ -39,8 +39,8 @@ def open_simulator(
     Args:
         settings: `class` and what else the simulator is set by.
         folder: its weights; None where it learns nothing.
-        dialogues: folder of `recloop.data.dialogues.pose`.
-        catalogue: folder of `recloop.data.catalogues.collect`.
+        dialogues: folder of `recloop.data.dialogues.make_dialogues`.
+        catalogue: folder of `recloop.data.catalogues.build_catalogue`.
         grid: features of picture cells; None where it looks at no pictures.
         device: where it computes.
 

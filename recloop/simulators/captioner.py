@@ -110,14 +110,14 @@ class Captioner:
         sentences: list[str] = []
         for start in range(0, len(target), self.chunk):
             part = slice(start, start + self.chunk)
-            said = greedy(
+            utterances = greedy(
                 self.network,
                 self.cells(target[part]),
                 self.cells(liked[part]),
                 self.length,
                 self.vocabulary.unknown,
             )
-            sentences += self.vocabulary.decode(said.cpu().numpy())
+            sentences += self.vocabulary.decode(utterances.cpu().numpy())
         return sentences
 
     def cells(self, items: Int[np.ndarray, " batch"]) -> Float[Tensor, "batch cell dim"]:

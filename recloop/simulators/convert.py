@@ -51,13 +51,13 @@ TRANSFORMER = [
 COMPUTED = re.compile(r"model\.tgt_embed\.1\.pe$")  # sinusoids
 
 
-def convert(checkpoint: Path, words: Path, into: Path, heads: int = 8, grid: str = "") -> None:
+def convert(checkpoint: Path, words: Path, output: Path, heads: int = 8, grid: str = "") -> None:
     """Write a foreign captioner as a folder that `Captioner.open` reads.
 
     Args:
         checkpoint: .pth file with a state dictionary of a Show, Attend & Tell or a Transformer.
         words: its vocabulary: the library's infos_*.pkl, or a JSON file with `ix_to_word` or the mapping itself.
-        into: folder for weights.safetensors, vocabulary.json, curve.csv and simulator.json.
+        output: folder for weights.safetensors, vocabulary.json, curve.csv and simulator.json.
         heads: of the Transformer, which its weights do not tell.  # library: always 8
         grid: name of the grid encoder whose features it was trained on.
 
@@ -81,7 +81,7 @@ def convert(checkpoint: Path, words: Path, into: Path, heads: int = 8, grid: str
     except RuntimeError as error:
         raise ValueError(f"{checkpoint}: {error}") from error
     record = {"settings": settings, "features": features, "length": LENGTH, "from": checkpoint.name}
-    write(into, network.state_dict(), vocabulary, [], record)
+    write(output, network.state_dict(), vocabulary, [], record)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -178,7 +178,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("checkpoint", "words", "into"):
+    for name in ("checkpoint", "words", "output"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--grid", default="", help="name of the grid encoder it was trained on")

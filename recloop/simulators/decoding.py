@@ -52,15 +52,15 @@ def greedy(
         unknown: number of the word that stands for all rare ones.
     """
     state, word = network.begin(target, reference), target.new_full((len(target),), END).long()
-    going, said = torch.ones_like(word, dtype=torch.bool), []
+    going, utterances = torch.ones_like(word, dtype=torch.bool), []
     for position in range(length):
         scores, state = network.step(word, state)
         scores[:, unknown] = -torch.inf
         if position == 0:
             scores[:, END] = -torch.inf  # an empty critique tells nothing
         word = scores.argmax(-1) * going
-        said.append(word)
+        utterances.append(word)
         going = going & (word != END)
         if not going.any():
             break
-    return torch.stack(said, 1)
+    return torch.stack(utterances, 1)

@@ -19,7 +19,7 @@ LIKES = ("fixed", "own")
 
 
 @runtime_checkable
-class Voice(Protocol):
+class CritiqueEncoder(Protocol):
     """What users say, as text features and as numbers of sentences."""
 
     def hear(
@@ -32,7 +32,7 @@ class Environment:
 
     Args:
         pool: what can be shown.
-        voice: says what is missing, for catalogue numbers of target and liked item.
+        critique_encoder: says what is missing, for catalogue numbers of target and liked item.
         lists: how many lists a dialogue has at most.
         likes: the space in which a user compares. `fixed`: cosine of the encoder's features, one for all models.
             `own`: the model's own embeddings, as in the released code, which makes every model meet other users.
@@ -42,10 +42,17 @@ class Environment:
         found: whether a user's target was shown.
     """
 
-    def __init__(self, pool: Pool, voice: Voice, lists: int, likes: str = "fixed"):
+    def __init__(
+        self, pool: Pool, critique_encoder: CritiqueEncoder, lists: int, likes: str = "fixed"
+    ):
         if likes not in LIKES:
             raise ValueError(f"likes={likes!r}: expected one of {', '.join(LIKES)}")
-        self.pool, self.voice, self.lists, self.likes = pool, voice, lists, likes
+        self.pool, self.critique_encoder, self.lists, self.likes = (
+            pool,
+            critique_encoder,
+            lists,
+            likes,
+        )
         self.reference = normalize(pool.features, dim=-1) if likes == "fixed" else None
 
     def reset(
@@ -96,7 +103,9 @@ class Environment:
         """
         wanted, offered = self.space[self.target][:, None], self.space[shown]
         liked, disliked = self.choose(shown, (offered - wanted).square().sum(-1))
-        text, sentence = self.voice.hear(self.pool.ids[self.target], self.pool.ids[liked])
+        text, sentence = self.critique_encoder.hear(
+            self.pool.ids[self.target], self.pool.ids[liked]
+        )
         features = self.pool.features
         info = {"liked": liked, "disliked": disliked, "sentence": sentence, "open": ~self.found}
         self.found = self.found | (shown == self.target[:, None]).any(1)

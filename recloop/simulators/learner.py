@@ -96,7 +96,7 @@ class Learner:
         schedule: see `Schedule`.
         seed: of the order of batches.
         path: checkpoint, written after each epoch.
-        tell: takes a line per epoch.
+        log: takes a line per epoch.
     """
 
     def __init__(
@@ -106,10 +106,10 @@ class Learner:
         schedule: Schedule,
         seed: int,
         path: Path,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
     ):
         self.network, self.pairs, self.schedule = network, pairs, schedule
-        self.seed, self.path, self.tell = seed, path, tell
+        self.seed, self.path, self.log = seed, path, log
         self.optimiser = torch.optim.Adam(
             network.parameters(),
             lr=schedule.learning_rate,
@@ -169,9 +169,9 @@ class Learner:
         valid, done = self.pairs["valid"], self.progress
         total, words = 0.0, 0
         for rows in torch.arange(len(valid), device=valid.words.device).split(256):
-            target, reference, said = valid.take(rows)
-            counted = int(real(said).sum())
-            total += word_loss(self.network, target, reference, said).item() * counted
+            target, reference, utterances = valid.take(rows)
+            counted = int(real(utterances).sum())
+            total += word_loss(self.network, target, reference, utterances).item() * counted
             words += counted
         done.epoch, score = epoch, total / words
         if score < done.best:
@@ -180,7 +180,7 @@ class Learner:
         row = {"epoch": epoch, "loss": loss, "valid_loss": score, "seconds": done.seconds}
         done.curve.append(row)
         left = done.seconds / epoch * (self.schedule.epochs - epoch)
-        self.tell(
+        self.log(
             f"epoch {epoch}/{self.schedule.epochs}  loss {loss:.4f}  valid {score:.4f} "
             f"(best {done.best:.4f})  at most {left:.0f} s left"
         )
@@ -196,12 +196,10 @@ class Learner:
             return
         tensors, found = checkpoint.load(self.path)
         if found["origin"] != origin:
-            return self.tell(
-                "a checkpoint of other settings or captions is left aside; starts anew"
-            )
+            return self.log("a checkpoint of other settings or captions is left aside; starts anew")
         self.best = checkpoint.unpack(tensors, self.network, self.optimiser)
         self.progress = Progress(**found["progress"])
-        self.tell(f"goes on after epoch {self.progress.epoch}")
+        self.log(f"goes on after epoch {self.progress.epoch}")
 
 
 def real(words: Int[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:

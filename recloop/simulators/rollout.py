@@ -50,9 +50,9 @@ def converse(
     lists = []
     for number in range(environment.lists):
         lists.append(choose(number, states[-1], environment.seen))
-        heard, *_, info = environment.step(lists[-1])
-        states.append(model.observe(states[-1], heard))
-        feedback.append(heard)
+        feedback, *_, info = environment.step(lists[-1])
+        states.append(model.observe(states[-1], feedback))
+        feedback.append(feedback)
         told.append(info)
     by_list = {name: torch.stack([info[name] for info in told], dim=1) for name in told[0]}
     sentence = by_list.pop("sentence")
@@ -188,7 +188,7 @@ def write(
     world: World,
     first_turn: int,
     sentences: Callable[[Tensor], list[str]],
-    into: Path,
+    output: Path,
 ) -> None:
     """Write one row per dialogue and turn, items by their catalogue numbers.
 
@@ -197,14 +197,14 @@ def write(
         world: whose pool the rows belong to.
         first_turn: number of the first list; 0 if it does not count as a turn.
         sentences: writes critiques out by their numbers.
-        into: parquet file.
+        output: parquet file.
     """
     lists, ids = transcript.shown.shape[1], world.pool.ids.cpu()
     rows, transcript = (
         world.rows,
         Transcript(*(getattr(transcript, field.name).cpu() for field in fields(Transcript))),
     )
-    said, places = transcript.sentence.unique(return_inverse=True)
+    utterances, places = transcript.sentence.unique(return_inverse=True)
     columns = {
         "session": (np.repeat(rows["dialogue"].to_numpy(), lists), pl.Int64),
         "position": (np.tile(np.arange(first_turn, first_turn + lists), len(rows)), pl.Int32),
@@ -220,9 +220,9 @@ def write(
         "user": (np.repeat(rows["user"].to_numpy(), lists), pl.Int64),
     }
     frame = pl.DataFrame({name: pl.Series(name, *column) for name, column in columns.items()})
-    critiques = pl.Series("critique", sentences(said), pl.String)
-    into.parent.mkdir(parents=True, exist_ok=True)
+    critiques = pl.Series("critique", sentences(utterances), pl.String)
+    output.parent.mkdir(parents=True, exist_ok=True)
     frame.with_columns(
         critique=critiques.gather(places.flatten().numpy()),
         group=rows["group"].gather(np.repeat(np.arange(len(rows)), lists)),
-    ).write_parquet(into)
+    ).write_parquet(output)

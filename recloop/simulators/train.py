@@ -27,11 +27,11 @@ def train(
     dialogues: Path,
     features: Path,
     settings: dict,
-    into: Path,
+    output: Path,
     seed: int,
     device: str = "cpu",
     threads: int = 1,
-    tell: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> None:
     """Teach a network to say how one picture differs from another.
 
@@ -39,11 +39,11 @@ def train(
         dialogues: folder with captions.parquet; part train is learned, part valid chooses the epoch.
         features: folder of grid features.
         settings: `class`, `network`, `grid`, keywords of the network, and `training`, see `Schedule`.
-        into: folder for weights.safetensors, vocabulary.json, curve.csv and, when these are whole, simulator.json.
+        output: folder for weights.safetensors, vocabulary.json, curve.csv and, when these are whole, simulator.json.
         seed: of weights, batches and dropout.
         device: cpu or cuda.
         threads: processor threads.
-        tell: takes a line per epoch.
+        log: takes a line per epoch.
 
     Raises:
         ValueError: no captions in part train or valid.
@@ -60,15 +60,15 @@ def train(
     pairs = gather(captions, vocabulary, grid, schedule.length, device)
     torch.manual_seed(seed)
     network = build_network(settings, len(vocabulary), pairs["train"].cells.shape[-1]).to(device)
-    draft = into.with_name(f"{into.name}.part")  # also the place of the checkpoint
+    draft = output.with_name(f"{output.name}.part")  # also the place of the checkpoint
     origin = {"settings": settings, "seed": seed, "dialogues": hash_of(dialogues)}
-    learner = Learner(network, pairs, schedule, seed, draft / "checkpoint.safetensors", tell)
+    learner = Learner(network, pairs, schedule, seed, draft / "checkpoint.safetensors", log)
     best = learner.fit(origin)
     record = origin | facts(learner, pairs, vocabulary, features, device)
     write(draft, best, vocabulary, learner.progress.curve, record)
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        (draft / name).replace(into / name)
+        (draft / name).replace(output / name)
     shutil.rmtree(draft)
 
 

@@ -36,7 +36,7 @@ def validate(
     encoder: dict,
     encoder_folder: Path | None,
     identity: dict,
-    into: Path,
+    output: Path,
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
@@ -52,7 +52,7 @@ def validate(
         encoder: settings of the encoder that made them; its texts are what dialogue models hear.
         encoder_folder: where it is saved; None takes the published one.
         identity: study, dataset, source, stand_in, tier, model (the simulator's name) and seed.
-        into: parquet file of tidy results.
+        output: parquet file of tidy results.
         device: cpu or cuda.
         threads: processor threads.
     """
@@ -64,10 +64,10 @@ def validate(
     torch.set_num_threads(threads)
     pairs = held_out(dialogues)
     user = open_simulator(settings, simulator, dialogues, catalogue, grid, device)
-    said = user.critique(pairs["target"].to_numpy(), pairs["reference"].to_numpy())
+    utterances = user.critique(pairs["target"].to_numpy(), pairs["reference"].to_numpy())
     images = Features.open(features)
     rows = judge(
-        said,
+        utterances,
         pairs,
         read_attributes(catalogue),
         lambda items: images.tensor(items),
@@ -77,8 +77,8 @@ def validate(
     tidy = pl.DataFrame(rows).with_columns(
         pl.lit(value).alias(name) for name, value in (identity | {"split": split}).items()
     )
-    into.parent.mkdir(parents=True, exist_ok=True)
-    tidy.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).write_parquet(into)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    tidy.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).write_parquet(output)
 
 
 def held_out(dialogues: Path) -> pl.DataFrame:
@@ -99,7 +99,7 @@ def held_out(dialogues: Path) -> pl.DataFrame:
 
 
 def judge(
-    said: Sequence[str],
+    utterances: Sequence[str],
     pairs: pl.DataFrame,
     attributes: Sequence[Attributes],
     images: Callable[[Int[np.ndarray, " item"]], Tensor],
@@ -108,7 +108,7 @@ def judge(
     """Compute every measure of validity.
 
     Args:
-        said: what the simulator said about each pair.
+        utterances: what the simulator said about each pair.
         pairs: `target`, `reference` and `captions`, see `held_out`.
         attributes: of every catalogue item.
         images: gives image features `item dim` of items.
@@ -120,25 +120,30 @@ def judge(
     """
     captions = pairs["captions"].to_list()
     values = {
-        "ROUGE-L": rouge_l(said, captions),
-        "CIDEr": cider(said, captions),
-        "empty": float(np.mean([not words_of(one) for one in said])),
-        "duplicates": 1 - len(set(said)) / len(said),  # share of sentences that repeat another
-        "vocabulary": float(len({word for one in said for word in words_of(one)})),
-        "attribute accuracy": accuracy(said, pairs, attributes),
+        "ROUGE-L": rouge_l(utterances, captions),
+        "CIDEr": cider(utterances, captions),
+        "empty": float(np.mean([not words_of(one) for one in utterances])),
+        "duplicates": 1
+        - len(set(utterances)) / len(utterances),  # share of sentences that repeat another
+        "vocabulary": float(len({word for one in utterances for word in words_of(one)})),
+        "attribute accuracy": accuracy(utterances, pairs, attributes),
         "attribute accuracy (true)": accuracy([group[0] for group in captions], pairs, attributes),
     }
-    values |= informativeness(said, pairs, images, texts)
-    rows = [{"metric": "BLEU", "k": n, "value": v} for n, v in enumerate(bleu(said, captions), 1)]
+    values |= informativeness(utterances, pairs, images, texts)
+    rows = [
+        {"metric": "BLEU", "k": n, "value": v} for n, v in enumerate(bleu(utterances, captions), 1)
+    ]
     rows += [{"metric": name, "k": 0, "value": value} for name, value in values.items()]
     return [row for row in rows if not np.isnan(row["value"])]
 
 
-def accuracy(said: Sequence[str], pairs: pl.DataFrame, attributes: Sequence[Attributes]) -> float:
+def accuracy(
+    utterances: Sequence[str], pairs: pl.DataFrame, attributes: Sequence[Attributes]
+) -> float:
     """Compute the share of claims that are true of their target; NaN if nothing is claimed."""
     lexicon, right = Lexicon.of(attributes), []
     for sentence, target, reference in zip(
-        said, pairs["target"].to_list(), pairs["reference"].to_list(), strict=True
+        utterances, pairs["target"].to_list(), pairs["reference"].to_list(), strict=True
     ):
         true = true_claims(attributes[target], attributes[reference])
         right += [holds(claim, true) for claim in lexicon.read(sentence)]
@@ -158,7 +163,7 @@ def holds(claim: Claim, true: set[Claim]) -> bool:
 
 
 def informativeness(
-    said: Sequence[str],
+    utterances: Sequence[str],
     pairs: pl.DataFrame,
     images: Callable[[Int[np.ndarray, " item"]], Tensor],
     texts: Texts,
@@ -175,10 +180,12 @@ def informativeness(
     items, places = np.unique(pairs.select("target", "reference").to_numpy(), return_inverse=True)
     table = normalize(images(items).float(), dim=-1)
     target, reference = torch.from_numpy(places.reshape(-1, 2)).unbind(1)
-    order = np.random.default_rng(seed).permutation(len(said))
-    other = [said[place] for place in np.roll(order, 1)[np.argsort(order)]]  # nobody keeps his own
+    order = np.random.default_rng(seed).permutation(len(utterances))
+    other = [
+        utterances[place] for place in np.roll(order, 1)[np.argsort(order)]
+    ]  # nobody keeps his own
     spoken = {
-        "simulator": said,
+        "simulator": utterances,
         "true": [group[0] for group in pairs["captions"].to_list()],
         "shuffled": other,
     }

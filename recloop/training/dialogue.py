@@ -18,11 +18,11 @@ from recloop.data.pools import World, read_part
 from recloop.models import build
 from recloop.models.dialogue.dialogue import DialogueModel
 from recloop.simulators import Simulator, open_simulator
+from recloop.simulators.critique_encoder import CritiqueEncoder
 from recloop.simulators.environment import Environment
 from recloop.simulators.rollout import ask, write
-from recloop.simulators.said import Said
 from recloop.simulators.sentences import Sentences
-from recloop.simulators.voice import Voice
+from recloop.simulators.utterances import Utterances
 from recloop.storage import checkpoint
 from recloop.training import supervised
 from recloop.training.rehearsal import Trainer, judge, num_lists
@@ -48,7 +48,7 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     return {
         "make": maker(settings, needs, features),
         "worlds": worlds,
-        "voice": open_voice(data, settings, features.shape[1], device),
+        "critique_encoder": open_critique_encoder(data, settings, features.shape[1], device),
         "dialogue": settings["dialogue"],
     }
 
@@ -58,7 +58,7 @@ def rank(
     tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
-    into: Path,
+    output: Path,
     device: str = "cpu",
 ) -> None:
     """Hold every test dialogue and keep what was shown, said and ranked.
@@ -66,18 +66,18 @@ def rank(
     Args:
         data, settings, needs, device: as for `prepare`; the user may be another than in training.
         tensors: the weights.
-        into: parquet file, see `recloop.simulators.rollout.write`.
+        output: parquet file, see `recloop.simulators.rollout.write`.
     """
     features, dialogue = open_features(data).to(device), settings["dialogue"]
     parts = {role: path for role, path in needs.items() if role != "start"}
     model = maker(settings, parts, features)()
     model.load_state_dict(tensors)
     world = read_part(data["dialogues"], "test", features)
-    voice = open_voice(data, settings, features.shape[1], device)
-    environment = Environment(world.pool, voice, num_lists(dialogue), dialogue["likes"])
+    critique_encoder = open_critique_encoder(data, settings, features.shape[1], device)
+    environment = Environment(world.pool, critique_encoder, num_lists(dialogue), dialogue["likes"])
     transcript = ask(model.to(device), world, environment, dialogue["shown"])
-    write(transcript, world, dialogue["first_turn"], voice.sentences, into)
-    save(voice)
+    write(transcript, world, dialogue["first_turn"], critique_encoder.sentences, output)
+    save(critique_encoder)
 
 
 def open_features(data: dict[str, Path]) -> Float[Tensor, "every features"]:
@@ -88,7 +88,9 @@ def open_features(data: dict[str, Path]) -> Float[Tensor, "every features"]:
     return Features.open(data["features"], data=catalogue["hash"]).tensor()
 
 
-def open_voice(data: dict[str, Path], settings: dict, dim: int, device: str) -> Voice:
+def open_critique_encoder(
+    data: dict[str, Path], settings: dict, dim: int, device: str
+) -> CritiqueEncoder:
     """Open the simulated user and the encoder of what it says."""
     from recloop.features import open_encoder
 
@@ -107,7 +109,7 @@ def open_voice(data: dict[str, Path], settings: dict, dim: int, device: str) -> 
         data.get("grid"),
         device,
     )
-    return Voice(remembered(data, opened), texts, dim, device)
+    return CritiqueEncoder(remembered(data, opened), texts, dim, device)
 
 
 def remembered(data: dict[str, Path], opened: Callable[[], Simulator]) -> Simulator:
@@ -115,15 +117,15 @@ def remembered(data: dict[str, Path], opened: Callable[[], Simulator]) -> Simula
     trained, grid = data.get("simulator"), data.get("grid")
     if not (trained and grid):
         return opened()
-    return Said(
+    return Utterances(
         trained.with_name(f"{trained.name}-{grid.parent.name}-{grid.name}-said.parquet"), opened
     )
 
 
-def save(voice: Voice) -> None:
+def save(critique_encoder: CritiqueEncoder) -> None:
     """Keep for other jobs what was said and how it was encoded."""
-    for memory in (voice.texts, voice.simulator):
-        if isinstance(memory, Sentences | Said):
+    for memory in (critique_encoder.texts, critique_encoder.simulator):
+        if isinstance(memory, Sentences | Utterances):
             memory.save()
 
 
@@ -153,21 +155,21 @@ def maker(
 def train(
     make: Callable[[], DialogueModel],
     worlds: dict[str, World],
-    voice: Voice,
+    critique_encoder: CritiqueEncoder,
     dialogue: dict,
     training: dict,
     seed: int,
-    side: Path,
+    checkpoint_dir: Path,
     device: torch.device | str = "cpu",
-    tell: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part if there are several, then train with it.
 
     Args:
-        make, worlds, voice, dialogue: see `prepare`.
+        make, worlds, critique_encoder, dialogue: see `prepare`.
         training: settings of the loop, see a study's `training`.
         seed: of weights, batches, lists and negatives.
-        side: folder for the checkpoint, kept when the job is killed, emptied when it is done.
+        checkpoint_dir: folder for the checkpoint, kept when the job is killed, emptied when it is done.
 
     Returns:
         The weights of the best epoch and the facts for the record.
@@ -181,22 +183,34 @@ def train(
         )
     worlds = worlds | {"valid": sample(worlds["valid"], training.get("max_validation"))}
     if training["stage"] == "none":
-        return keep(make, worlds, voice, dialogue, device)
+        return keep(make, worlds, critique_encoder, dialogue, device)
 
     def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
         torch.manual_seed(seed)
         model = make().to(device)
         return Trainer(
-            model, worlds, voice, dialogue, training, rate, epochs, seed, path, tell, device
+            model,
+            worlds,
+            critique_encoder,
+            dialogue,
+            training,
+            rate,
+            epochs,
+            seed,
+            path,
+            log,
+            device,
         )
 
     rates, tried = training["learning_rate"], []
     if len(rates) > 1:
-        tried = supervised.tune(trainer, rates, training["tuning_epochs"], side / "tuning.json")
+        tried = supervised.tune(
+            trainer, rates, training["tuning_epochs"], checkpoint_dir / "tuning.json"
+        )
     rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
-    chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
+    chosen = trainer(rate, training["epochs"], checkpoint_dir / "checkpoint.safetensors")
     weights, done = chosen.fit(), chosen.progress
-    save(voice)
+    save(critique_encoder)
     return weights, {
         "curve": done.curve,
         "learning_rate": rate,
@@ -204,7 +218,7 @@ def train(
         "epochs_run": done.update / chosen.epoch_updates,
         "best_epoch": done.best_update / chosen.epoch_updates,
         "valid_ndcg10": done.best,
-        "dialogues_per_second": len(chosen.pieces) * len(done.curve) / done.seconds,
+        "dialogues_per_second": len(chosen.windows) * len(done.curve) / done.seconds,
         "not_run": None,
     }
 
@@ -212,13 +226,15 @@ def train(
 def keep(
     make: Callable[[], DialogueModel],
     worlds: dict[str, World],
-    voice: Voice,
+    critique_encoder: CritiqueEncoder,
     dialogue: dict,
     device: torch.device | str,
 ) -> tuple[dict[str, Tensor], dict]:
     """Judge a model that is made of trained ones and give its weights as they are."""
     model = make().to(device)
-    environment = Environment(worlds["valid"].pool, voice, num_lists(dialogue), dialogue["likes"])
+    environment = Environment(
+        worlds["valid"].pool, critique_encoder, num_lists(dialogue), dialogue["likes"]
+    )
     score = judge(model, worlds["valid"], environment, dialogue)
     facts = {"curve": [], "tuning": [], "epochs_run": 0, "best_epoch": 0, "valid_ndcg10": score}
     return model.state_dict(), facts | {"not_run": None}

@@ -37,7 +37,7 @@ class Improvement:
     ):
         self.model, self.users, self.world, self.shown = model, users, world, shown
         self.guide = copy.deepcopy(model).requires_grad_(False).eval()
-        self.trial = Environment(users.pool, users.voice, users.lists, users.likes)
+        self.trial = Environment(users.pool, users.critique_encoder, users.lists, users.likes)
         self.candidates, self.horizon = training["candidates"], training["horizon"]
         self.temperature, self.goal_weight = training["temperature"], training["goal_weight"]
         self.num_negatives = training["num_negatives"]
@@ -72,8 +72,8 @@ class Improvement:
                 shown = self.fill(guide, chosen)
                 losses.append(self.pull(state, chosen, requests.target, table, generator))
                 counted.append(~self.users.found | (not self.model.stop_at_target))
-            heard, *_ = self.users.step(shown)
-            state, guide = self.model.observe(state, heard), self.guide.observe(guide, heard)
+            feedback, *_ = self.users.step(shown)
+            state, guide = self.model.observe(state, feedback), self.guide.observe(guide, feedback)
         return mean_where(torch.stack(losses, dim=1), torch.stack(counted, dim=1))
 
     @torch.no_grad()
@@ -114,8 +114,8 @@ class Improvement:
         self.trial.found = item == target
         ranks = torch.zeros_like(target)
         for _ in range(turns):
-            heard, *_ = self.trial.step(item[:, None])
-            state = self.guide.observe(state, heard)
+            feedback, *_ = self.trial.step(item[:, None])
+            state = self.guide.observe(state, feedback)
             seen = torch.cat([seen, item[:, None]], dim=1)
             top, better, _ = self.ahead.rank(state.query, target, seen, 1)
             ranks += torch.where(self.trial.found, 0, better)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from recloop.data.pools import Requests, World, distinct
 from recloop.models.dialogue.dialogue import DialogueModel, State
+from recloop.simulators.critique_encoder import CritiqueEncoder
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
 from recloop.simulators.rollout import Choose, ask, converse
-from recloop.simulators.voice import Voice
 from recloop.training import supervised
 from recloop.training.improvement import Improvement
 
@@ -28,42 +28,42 @@ class Trainer(supervised.Trainer):
     Args:
         model: with the weights it starts from.
         worlds: `train`, and `valid` to choose the epoch on.
-        voice: of the simulated users.
+        critique_encoder: of the simulated users.
         dialogue: `shown`, `turns`, `first_turn`, `likes`.
         training: `stage`, `batch_size`, `patience`, `weight_decay` and the switches of a stage.
         rate: learning rate.
         epochs: most passes over the dialogues.
         seed: of the order of batches, random lists and negatives.
-        path, tell, device: as for the other loop.
+        path, log, device: as for the other loop.
     """
 
     def __init__(
         self,
         model: DialogueModel,
         worlds: dict[str, World],
-        voice: Voice,
+        critique_encoder: CritiqueEncoder,
         dialogue: dict,
         training: dict,
         rate: float,
         epochs: int,
         seed: int,
         path: Path | None = None,
-        tell: Callable[[str], None] = print,
+        log: Callable[[str], None] = print,
         device: torch.device | str = "cpu",
     ):
         self.model, self.worlds, self.dialogue, self.training = model, worlds, dialogue, training
-        self.seed, self.path, self.tell, self.device = seed, path, tell, device
-        self.pieces = worlds["train"].requests
+        self.seed, self.path, self.log, self.device = seed, path, log, device
+        self.windows = worlds["train"].requests
         self.rows = training["batch_size"]
-        self.epoch_updates = -(-len(self.pieces) // self.rows)
+        self.epoch_updates = -(-len(self.windows) // self.rows)
         self.schedule = supervised.Schedule(
             rate, self.rows, epochs, training["patience"] or epochs + 1, None, None
         )
         # A pretraining needs no feedback on its last list: its last state is judged as it stands.
         lists = num_lists(dialogue)
         used = lists - 1 if training["stage"] == "pretrain" else lists
-        self.users = Environment(worlds["train"].pool, voice, used, dialogue["likes"])
-        self.asked = Environment(worlds["valid"].pool, voice, lists, dialogue["likes"])
+        self.users = Environment(worlds["train"].pool, critique_encoder, used, dialogue["likes"])
+        self.asked = Environment(worlds["valid"].pool, critique_encoder, lists, dialogue["likes"])
         self.prepare_stage()
         self.optimiser = torch.optim.Adam(
             [parameter for parameter in model.parameters() if parameter.requires_grad],
@@ -103,7 +103,7 @@ class Trainer(supervised.Trainer):
         self.optimiser.zero_grad()
         # Chance depends on the update alone, so that a resumed training meets the same.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.progress.update)
-        loss = self.loss(self.pieces.take(rows, self.device), generator)
+        loss = self.loss(self.windows.take(rows, self.device), generator)
         loss.backward()
         self.optimiser.step()
         self.progress.loss += loss.item()
@@ -157,8 +157,8 @@ class Trainer(supervised.Trainer):
     ) -> Int[Tensor, "batch wanted"]:
         """Draw different items for each dialogue."""
         items = len(self.worlds["train"].pool)
-        chance = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
-        return distinct(chance, items).to(self.device)
+        generator = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
+        return distinct(generator, items).to(self.device)
 
     def validate(self) -> None:
         """Hold the validation dialogues, keep the weights if they are the best, write the checkpoint."""
@@ -180,7 +180,7 @@ class Trainer(supervised.Trainer):
             }
         )
         done.loss, done.counted = 0.0, 0
-        self.tell(self.line())
+        self.log(self.line())
         self.keep()
 
 

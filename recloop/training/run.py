@@ -21,8 +21,8 @@ def train(
     data: dict[str, Path],
     settings: dict,
     identity: dict,
-    into: Path,
-    side: Path,
+    output: Path,
+    checkpoint_dir: Path,
     needs: dict[str, Path] | None = None,
     device: str = "cpu",
     threads: int = 1,
@@ -33,8 +33,8 @@ def train(
         data: folders by what they hold: `sessions`, or `dialogues`, `features` and so on.
         settings: `model`, `training`, `dialogue` and `inference`, as resolved from the study.
         identity: study, dataset, source, model, seed and the like, for the record.
-        into: folder for weights.safetensors, curve.csv and run.json.
-        side: folder for checkpoints; it outlives a killed job and is removed after a whole one.
+        output: folder for weights.safetensors, curve.csv and run.json.
+        checkpoint_dir: folder for checkpoints; it outlives a killed job and is removed after a whole one.
         needs: weights of other runs that this one starts from or works with, by role.
         device: cpu or cuda.
         threads: processor threads to use.
@@ -47,13 +47,13 @@ def train(
         **loop.prepare(data, settings, needs or {}, device),
         training=settings["training"],
         seed=identity["seed"],
-        side=side,
+        checkpoint_dir=checkpoint_dir,
         device=device,
-        tell=lambda line: print(f"{label}: {line}", flush=True),
+        log=lambda line: print(f"{label}: {line}", flush=True),
     )
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     curve = found.pop("curve")
-    pl.DataFrame(curve, schema=CURVE).write_csv(into / "curve.csv")
+    pl.DataFrame(curve, schema=CURVE).write_csv(output / "curve.csv")
     record = (
         identity
         | found
@@ -62,10 +62,10 @@ def train(
     )
     record["split"] = split_hash(data)
     checkpoint.save(
-        into / "weights.safetensors", weights, {"split": record["split"], "settings": settings}
+        output / "weights.safetensors", weights, {"split": record["split"], "settings": settings}
     )
-    (into / "run.json").write_text(json.dumps(record, indent=1))
-    shutil.rmtree(side, ignore_errors=True)
+    (output / "run.json").write_text(json.dumps(record, indent=1))
+    shutil.rmtree(checkpoint_dir, ignore_errors=True)
 
 
 CURVE = {
@@ -81,7 +81,7 @@ def rank_test(
     data: dict[str, Path],
     weights: Path,
     settings: dict,
-    into: Path,
+    output: Path,
     top_k: int | None = None,
     needs: dict[str, Path] | None = None,
     device: str = "cpu",
@@ -93,7 +93,7 @@ def rank_test(
         data: folders, as for `train`.
         weights: what `train` wrote.
         settings: as for `train`, perhaps with another `inference`.
-        into: parquet file, one row per test event; no rows for a model that was not run.
+        output: parquet file, one row per test event; no rows for a model that was not run.
         top_k: length of the lists; a dialogue shows as many items as its settings say.
         needs, device, threads: as for `train`.
 
@@ -108,7 +108,7 @@ def rank_test(
             "remove the weights and run again"
         )
     length = {} if top_k is None else {"top_k": top_k}
-    loop_of(settings).rank(data, tensors, settings, needs or {}, into, device=device, **length)
+    loop_of(settings).rank(data, tensors, settings, needs or {}, output, device=device, **length)
 
 
 def loop_of(settings: dict) -> ModuleType:

@@ -38,7 +38,7 @@ def rank(
     tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
-    into: Path,
+    output: Path,
     top_k: int,
     device: str = "cpu",
 ) -> None:
@@ -47,7 +47,7 @@ def rank(
     Args:
         data, settings, needs, device: as for `prepare`, perhaps with another `inference`.
         tensors: the weights; none for a model that was not run, which gives no rows.
-        into: parquet file, one row per test event.
+        output: parquet file, one row per test event.
         top_k: length of the lists.
     """
     facts, training = data_facts(data["sessions"], settings, needs), settings["training"]
@@ -56,10 +56,10 @@ def rank(
     events = Events.of(sessions, training["length"], facts["items"])
     past = Past.of(sessions) if users else None
     if not tensors:
-        return write_lists(into, events, Ranks.none(top_k), past)
+        return write_lists(output, events, Ranks.none(top_k), past)
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
-    return write_lists(into, events, rank_events(model.to(device), events, top_k, device), past)
+    return write_lists(output, events, rank_events(model.to(device), events, top_k, device), past)
 
 
 def judged_on(settings: dict) -> str:
@@ -79,11 +79,11 @@ def read_part(folder: Path, part: str, users: bool) -> Sessions:
     return joined(folder, part) if users else Sessions.read(folder / f"{part}.parquet")
 
 
-def write_lists(into: Path, events: Events, ranks: Ranks, past: Past | None = None) -> None:
+def write_lists(output: Path, events: Events, ranks: Ranks, past: Past | None = None) -> None:
     """Write one row per event in the order of session and position, or an empty table with the same columns.
 
     Args:
-        into: parquet file.
+        output: parquet file.
         events: what was asked.
         ranks: of all events, or of none for a model that was not run.
         past: what users had met in earlier sessions; with it come the columns `past` and `familiar`.
@@ -110,8 +110,8 @@ def write_lists(into: Path, events: Events, ranks: Ranks, past: Past | None = No
                 "familiar", past.familiar(rows, ranks.top), dtype=pl.Array(pl.Boolean, top_k)
             ),
         )
-    into.parent.mkdir(parents=True, exist_ok=True)
-    table.write_parquet(into)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    table.write_parquet(output)
 
 
 def maker(settings: dict, facts: dict) -> Callable[[], nn.Module]:

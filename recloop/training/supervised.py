@@ -36,28 +36,28 @@ class Trainer:
 
     Args:
         model: has `loss(batch)` and `score(session)`.
-        pieces: the training part, cut.
+        windows: the training part, cut.
         events: validation events, ranked against the full catalogue.
         schedule: see `Schedule`.
         seed: of the order of batches.
         path: checkpoint, written at each validation and when the job is told to stop; None keeps none.
-        tell: takes a line for the person who waits.
+        log: takes a line for the person who waits.
         device: where the model is.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        pieces: Batch,
+        windows: Batch,
         events: Events,
         schedule: Schedule,
         seed: int,
         path: Path | None = None,
-        tell: Callable[[str], None] = print,
+        log: Callable[[str], None] = print,
         device: torch.device | str = "cpu",
     ):
-        self.model, self.pieces, self.events, self.schedule = model, pieces, events, schedule
-        self.seed, self.path, self.tell, self.device = seed, path, tell, device
+        self.model, self.windows, self.events, self.schedule = model, windows, events, schedule
+        self.seed, self.path, self.log, self.device = seed, path, log, device
         self.optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate, fused=True)
         self.progress, self.best, self.stopping = Progress(), {}, False
         self.count()
@@ -66,9 +66,9 @@ class Trainer:
 
     def count(self) -> None:
         """Set `targets`, the targets of an epoch, and `epoch_updates`, its updates."""
-        self.targets = int((self.pieces.following != self.events.padding).sum())
-        self.rows = max(1, round(self.schedule.batch_size * len(self.pieces) / self.targets))
-        self.epoch_updates = -(-len(self.pieces) // self.rows)
+        self.targets = int((self.windows.following != self.events.padding).sum())
+        self.rows = max(1, round(self.schedule.batch_size * len(self.windows) / self.targets))
+        self.epoch_updates = -(-len(self.windows) // self.rows)
 
     def fit(self) -> dict[str, Tensor]:
         """Train until the best validation score is old or the epochs are over; give the best weights."""
@@ -98,21 +98,21 @@ class Trainer:
         """Give each piece once per epoch, in an order that depends only on seed and epoch."""
         done, skip = divmod(self.progress.update, self.epoch_updates)
         for epoch in range(done, self.schedule.epochs):
-            order = torch.randperm(len(self.pieces), generator=self.chance(epoch))
+            order = torch.randperm(len(self.windows), generator=self.generator(epoch))
             yield from order.split(self.rows)[skip if epoch == done else 0 :]
 
     def independent_batches(self) -> Iterator[Tensor]:
         """Draw each batch from all pieces, whatever was drawn before."""
         for update in range(self.progress.update, self.last_update):
-            yield torch.randint(len(self.pieces), (self.rows,), generator=self.chance(update))
+            yield torch.randint(len(self.windows), (self.rows,), generator=self.generator(update))
 
-    def chance(self, number: int) -> torch.Generator:
+    def generator(self, number: int) -> torch.Generator:
         """Seed a generator with the run's seed and a number, so that a resumed training meets the same."""
         return torch.Generator().manual_seed(self.seed * 1_000_003 + number)
 
     def loss_of(self, rows: Any) -> Float[Tensor, ""]:
         """Compute the loss of one of the `batches`."""
-        return self.model.loss(self.pieces.take(rows, self.device))
+        return self.model.loss(self.windows.take(rows, self.device))
 
     def ranks(self) -> Ranks:
         """Rank the validation events."""
@@ -179,7 +179,7 @@ class Trainer:
             }
         )
         done.loss, done.counted = 0.0, 0
-        self.tell(self.line())
+        self.log(self.line())
         self.keep()
 
     def line(self) -> str:
@@ -206,7 +206,7 @@ class Trainer:
         if self.switches and self.progress.update > self.model.warm_up:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.schedule.second_rate
-        self.tell(f"goes on after update {self.progress.update}")
+        self.log(f"goes on after update {self.progress.update}")
 
 
 class stop_on_signal:  # noqa: N801 a context manager, used like a function
@@ -234,9 +234,9 @@ def train(
     items: int,
     training: dict,
     seed: int,
-    side: Path,
+    checkpoint_dir: Path,
     device: torch.device | str = "cpu",
-    tell: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part, then train with it.
 
@@ -248,12 +248,12 @@ def train(
         items: size of the catalogue.
         training: settings of the loop, see a study's `training`.
         seed: of weights, batches, dropout and drawn items.
-        side: folder for the checkpoint, kept when the job is killed, emptied when it is done.
+        checkpoint_dir: folder for the checkpoint, kept when the job is killed, emptied when it is done.
 
     Returns:
         The best weights and the facts for the record.
     """
-    pieces = cut(parts["train"], training["length"], items)
+    windows = cut(parts["train"], training["length"], items)
     events = Events.of(parts["valid"], training["length"], items).sample(
         training["validation_events"], seed=0
     )
@@ -261,29 +261,29 @@ def train(
     def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
         torch.manual_seed(seed)
         schedule = Schedule.of(training, rate, epochs)
-        return Trainer(make().to(device), pieces, events, schedule, seed, path, tell, device)
+        return Trainer(make().to(device), windows, events, schedule, seed, path, log, device)
 
-    return fit_tuned(trainer, training, side)
+    return fit_tuned(trainer, training, checkpoint_dir)
 
 
 def fit_tuned(
-    trainer: Callable[[float, int, Path | None], Trainer], training: dict, side: Path
+    trainer: Callable[[float, int, Path | None], Trainer], training: dict, checkpoint_dir: Path
 ) -> tuple[dict[str, Tensor], dict]:
     """Try the learning rates if there are several, then train with the best.
 
     Args:
         trainer: makes a training from a rate, a number of epochs and the place of its checkpoint.
         training: `learning_rate`, `tuning_epochs` and `epochs`.
-        side: folder for checkpoints.
+        checkpoint_dir: folder for checkpoints.
 
     Returns:
         The best weights and the facts for the record.
     """
     rates, tried = training["learning_rate"], []
     if len(rates) > 1:
-        tried = tune(trainer, rates, training["tuning_epochs"], side / "tuning.json")
+        tried = tune(trainer, rates, training["tuning_epochs"], checkpoint_dir / "tuning.json")
     rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
-    chosen = trainer(rate, training["epochs"], side / "checkpoint.safetensors")
+    chosen = trainer(rate, training["epochs"], checkpoint_dir / "checkpoint.safetensors")
     weights, done = chosen.fit(), chosen.progress
     return weights, {
         "curve": done.curve,
@@ -302,7 +302,7 @@ def tune(trainer: Callable, rates: list[float], epochs: int, path: Path) -> list
     tried = json.loads(path.read_text()) if path.exists() else []
     for rate in rates[len(tried) :]:
         candidate = trainer(rate, epochs, None)
-        candidate.tell(f"tries learning_rate {rate}")
+        candidate.log(f"tries learning_rate {rate}")
         with contextlib.suppress(Diverged):
             candidate.fit()
         tried.append(

@@ -1,7 +1,7 @@
 """Users, session after session, to a model that remembers them: user-parallel batches, memories, ranking.
 
-A slot of the batch follows one user through all sessions in order (recloop/data/strips.py). What it remembers goes from
-one update to the next without gradient, and into the checkpoint.
+A slot of the batch follows one user through all sessions in order (recloop/data/user_batches.py). What it remembers
+goes from one update to the next without gradient, and into the checkpoint.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from recloop.data.batches import Batch, Events, cut
-from recloop.data.strips import Strips, Turn
+from recloop.data.user_batches import UserBatch, UserBatches
 from recloop.data.users import Past, Users
 from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
@@ -128,7 +128,7 @@ class UserTrainer(Trainer):
             `score(session, memory, whole)`.
         users: the training sessions, capped.
         judged: validation events with the sessions before them.
-        schedule, seed, path, tell, device: as for `Trainer`.
+        schedule, seed, path, log, device: as for `Trainer`.
 
     Raises:
         ValueError: a schedule that draws batches independently: a user's sessions have an order.
@@ -142,7 +142,7 @@ class UserTrainer(Trainer):
         schedule: Schedule,
         seed: int,
         path: Path | None = None,
-        tell: Callable[[str], None] = print,
+        log: Callable[[str], None] = print,
         device: torch.device | str = "cpu",
     ):
         if schedule.draws != "passes":
@@ -151,26 +151,28 @@ class UserTrainer(Trainer):
             )
         self.users, self.judged = users, judged
         longest = int(np.diff(users.offsets).max())
-        pieces = cut(users.sessions(), longest - 1, judged.events.padding)  # one of each session
-        super().__init__(model, pieces, judged.events, schedule, seed, path, tell, device)
+        windows = cut(users.sessions(), longest - 1, judged.events.padding)  # one of each session
+        super().__init__(model, windows, judged.events, schedule, seed, path, log, device)
 
     def count(self) -> None:
         """Deal the users out and set `targets` and `epoch_updates`."""
         slots = min(self.schedule.batch_size, int((np.diff(self.users.first) > 0).sum()))
-        self.strips = Strips.deal(self.users, slots, self.chance(-1))  # epochs count from 0
+        self.user_batches = UserBatches.deal(
+            self.users, slots, self.generator(-1)
+        )  # epochs count from 0
         self.memory = {name: part.clone() for name, part in self.model.start(slots).items()}
-        self.steps = (self.pieces.following != self.events.padding).sum(1)
+        self.steps = (self.windows.following != self.events.padding).sum(1)
         self.targets = int(self.steps.sum())
-        self.epoch_updates = self.strips.updates
+        self.epoch_updates = self.user_batches.updates
 
-    def batches(self) -> Iterator[Turn]:
+    def batches(self) -> Iterator[UserBatch]:
         """Give the turns from this update on; they depend only on the seed and on the epoch."""
         done, skip = divmod(self.progress.update, self.epoch_updates)
         for epoch in range(done, self.schedule.epochs):
-            turns = list(self.strips.turns(self.chance(epoch)))
+            turns = list(self.user_batches.turns(self.generator(epoch)))
             yield from turns[skip if epoch == done else 0 :]
 
-    def loss_of(self, rows: Turn) -> Float[Tensor, ""]:
+    def loss_of(self, rows: UserBatch) -> Float[Tensor, ""]:
         """Compute the loss of a turn and keep what its slots remember after it."""
         slots = rows.slots.to(self.device)
         loss, after = self.model.loss(self.batch(rows.sessions), self.recall(slots, rows.fresh))
@@ -180,7 +182,7 @@ class UserTrainer(Trainer):
 
     def batch(self, sessions: Int[Tensor, " batch"]) -> Batch:
         """Take some sessions, padded to the longest of them."""
-        batch, longest = self.pieces.take(sessions, self.device), int(self.steps[sessions].max())
+        batch, longest = self.windows.take(sessions, self.device), int(self.steps[sessions].max())
         names = ("session", "following", "purchase")
         return replace(batch, **{name: getattr(batch, name)[:, :longest] for name in names})
 
@@ -223,9 +225,9 @@ def train(
     items: int,
     training: dict,
     seed: int,
-    side: Path,
+    checkpoint_dir: Path,
     device: torch.device | str = "cpu",
-    tell: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part, then train with it; as `supervised.train`."""
     users = parts["train"].capped(training["length"])
@@ -235,9 +237,9 @@ def train(
     def trainer(rate: float, epochs: int, path: Path | None) -> UserTrainer:
         torch.manual_seed(seed)
         schedule = Schedule.of(training, rate, epochs)
-        return UserTrainer(make().to(device), users, judged, schedule, seed, path, tell, device)
+        return UserTrainer(make().to(device), users, judged, schedule, seed, path, log, device)
 
-    return fit_tuned(trainer, training, side)
+    return fit_tuned(trainer, training, checkpoint_dir)
 
 
 def rank(
@@ -245,7 +247,7 @@ def rank(
     tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
-    into: Path,
+    output: Path,
     top_k: int,
     device: str = "cpu",
 ) -> None:
@@ -258,4 +260,4 @@ def rank(
         model = maker(settings, facts)()
         model.load_state_dict(tensors)
         found = judged.ranks(model.to(device), top_k, device)
-    write_lists(into, judged.events, found, Past.of(users.judged()))
+    write_lists(output, judged.events, found, Past.of(users.judged()))

@@ -43,28 +43,28 @@ def transitions(rows):
 @hypothesis
 @given(rows=filled, length=st.integers(1, 7))
 def test_every_transition_is_in_just_one_piece(sessions, rows, length):
-    pieces = cut(sessions(*rows), length, PADDING)
-    real = pieces.following != PADDING
-    assert torch.equal(real, pieces.session != PADDING)
-    found = list(zip(pieces.session[real].tolist(), pieces.following[real].tolist(), strict=True))
+    windows = cut(sessions(*rows), length, PADDING)
+    real = windows.following != PADDING
+    assert torch.equal(real, windows.session != PADDING)
+    found = list(zip(windows.session[real].tolist(), windows.following[real].tolist(), strict=True))
     assert found == transitions(rows)
-    assert pieces.session.shape[1] == length
+    assert windows.session.shape[1] == length
     assert (real[:, :-1] | ~real[:, 1:]).all()  # padded on the right
     assert real.any(1).all()
-    assert torch.equal(pieces.purchase[real], pieces.following[real] % 2)
-    assert int(pieces.ended.sum()) == sum(len(row) > 1 for row in rows)
+    assert torch.equal(windows.purchase[real], windows.following[real] % 2)
+    assert int(windows.ended.sum()) == sum(len(row) > 1 for row in rows)
 
 
 def test_pieces_of_one_session_overlap_by_an_item(sessions):
-    pieces = cut(sessions([1, 2, 3, 4, 5, 6], [8], [9, 7]), 3, PADDING)
-    assert pieces.session.tolist() == [[1, 2, 3], [4, 5, PADDING], [9, PADDING, PADDING]]
-    assert pieces.following.tolist() == [[2, 3, 4], [5, 6, PADDING], [7, PADDING, PADDING]]
-    assert pieces.ended.tolist() == [False, True, True]
+    windows = cut(sessions([1, 2, 3, 4, 5, 6], [8], [9, 7]), 3, PADDING)
+    assert windows.session.tolist() == [[1, 2, 3], [4, 5, PADDING], [9, PADDING, PADDING]]
+    assert windows.following.tolist() == [[2, 3, 4], [5, 6, PADDING], [7, PADDING, PADDING]]
+    assert windows.ended.tolist() == [False, True, True]
 
 
 def test_some_rows_of_a_batch(sessions):
-    pieces = cut(sessions([1, 2, 3], [4, 5], [6, 7]), 3, PADDING)
-    taken = pieces.take(torch.tensor([2, 0]))
+    windows = cut(sessions([1, 2, 3], [4, 5], [6, 7]), 3, PADDING)
+    taken = windows.take(torch.tensor([2, 0]))
     assert len(taken) == 2
     assert taken.session[:, 0].tolist() == [6, 1]
     assert taken.ended.dtype == torch.bool
@@ -126,13 +126,13 @@ def test_previous_place_of_each_item(items):
 @given(rows=filled, earlier=st.integers(0, 4))
 def test_a_target_is_repeated_if_its_own_session_has_it_already(sessions, rows, earlier):
     """The first items of each row belong to earlier sessions of the same user."""
-    told = sessions(*[[item % 4 for item in row] for row in rows])
-    told.before[:] = np.minimum(earlier, np.diff(told.offsets))
-    told.first_target[:] = told.before + 1
-    events = Events.of(told, 3, PADDING)
+    logged = sessions(*[[item % 4 for item in row] for row in rows])
+    logged.before[:] = np.minimum(earlier, np.diff(logged.offsets))
+    logged.first_target[:] = logged.before + 1
+    events = Events.of(logged, 3, PADDING)
     for at, again in enumerate(events.repeated()):
         index, position = events.index[at], events.position[at]
-        assert again == (told.items[index] in told.items[index - position : index])
+        assert again == (logged.items[index] in logged.items[index - position : index])
 
 
 def test_events_of_any_loop_have_one_order(sessions):

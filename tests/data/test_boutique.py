@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recloop.data.catalogues import collect
+from recloop.data.catalogues import build_catalogue
 from recloop.data.pictures import Pictures, decode
 from recloop.data.sources import fetch, load_source
 from recloop.data.worlds import boutique
@@ -68,10 +68,12 @@ def test_wrong_wishes_are_refused(tmp_path):
 def test_the_reader_finds_all_that_is_true(tmp_path, kind):
     source = load_source(SOURCES / f"boutique_{kind}.yaml")
     fetch({**source, "sizes": {"items": 60}}, tmp_path / "raw")
-    collect(source, tmp_path / "raw", tmp_path / "out")
+    build_catalogue(source, tmp_path / "raw", tmp_path / "out")
     items = pl.read_parquet(tmp_path / "out" / "items.parquet")
-    told = pl.read_parquet(tmp_path / "out" / "attributes.parquet")
-    found = told.join(items.select("item", "name"), on="item").select("name", "attribute", "value")
+    logged = pl.read_parquet(tmp_path / "out" / "attributes.parquet")
+    found = logged.join(items.select("item", "name"), on="item").select(
+        "name", "attribute", "value"
+    )
     truth = json.loads((tmp_path / "raw" / "truth.json").read_text())["items"]
     expected = {
         (one["id"], name, value)

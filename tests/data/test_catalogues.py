@@ -11,7 +11,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from recloop.data.catalogues import Catalogue, CatalogueError, _with_target, check, collect
+from recloop.data.catalogues import (
+    Catalogue,
+    CatalogueError,
+    _with_target,
+    build_catalogue,
+    check,
+)
 from recloop.data.pictures import PictureError, Pictures, decode
 from recloop.data.quarantine import MalformedError
 from recloop.data.readers import berg_shoes, fashion_iq, pmmir, styles
@@ -69,7 +75,7 @@ def tables(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 def test_a_catalogue_is_what_the_styles_say(raw, tmp_path):
-    collect(SOURCE, raw, tmp_path / "out")
+    build_catalogue(SOURCE, raw, tmp_path / "out")
     found = tables(tmp_path / "out")
     assert found["items"].rows() == [
         (0, "3", "Acme Striped High-Heel", "Heels", None),
@@ -95,19 +101,19 @@ def test_a_catalogue_is_what_the_styles_say(raw, tmp_path):
 
 
 def test_what_has_no_sound_picture_is_dropped_and_listed(raw, tmp_path):
-    collect(SOURCE, raw, tmp_path / "out")
+    build_catalogue(SOURCE, raw, tmp_path / "out")
     record = json.loads((tmp_path / "out" / "catalogue.json").read_text())
     assert record["missing"] == ["9", "11"]
     assert record["items"] == 3
     aside = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")
     assert aside.select("file", "text").rows() == [("pictures", "9")]
     with pytest.raises(CatalogueError, match="2 of 5 items have no sound picture"):
-        collect({**SOURCE, "pictures": {}}, raw, tmp_path / "strict")
+        build_catalogue({**SOURCE, "pictures": {}}, raw, tmp_path / "strict")
 
 
 def test_the_hash_is_that_of_the_content(raw, tmp_path):
     def hashed(name: str) -> str:
-        collect(SOURCE, raw, tmp_path / name)
+        build_catalogue(SOURCE, raw, tmp_path / name)
         return json.loads((tmp_path / name / "catalogue.json").read_text())["hash"]
 
     first = hashed("a")
@@ -119,12 +125,12 @@ def test_the_hash_is_that_of_the_content(raw, tmp_path):
 def test_malformed_styles_are_set_aside(raw, tmp_path):
     lines = [row(number) for number in range(300)] + ["x,y", row("../1"), row(500, title="")]
     shelve(raw, lines, {f"{number}.png": picture("red") for number in range(300)})
-    collect(SOURCE, raw, tmp_path / "out")
+    build_catalogue(SOURCE, raw, tmp_path / "out")
     aside = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")
     assert aside["line"].to_list() == [302, 303, 304]
     shelve(raw, lines[-10:], {})
     with pytest.raises(MalformedError, match="3 of 10 lines"):
-        collect(SOURCE, raw, tmp_path / "out")
+        build_catalogue(SOURCE, raw, tmp_path / "out")
 
 
 def test_shares_part_the_items(raw):
@@ -155,7 +161,7 @@ def test_a_broken_archive_is_told(raw, tmp_path):
     whole = (raw / "images_0.tar").read_bytes()
     (raw / "images_0.tar").write_bytes(b"no archive" + whole)
     with pytest.raises(PictureError, match="fetch the source again"):
-        collect(SOURCE, raw, tmp_path / "out")
+        build_catalogue(SOURCE, raw, tmp_path / "out")
 
 
 @pytest.fixture
@@ -177,7 +183,7 @@ def shoes(tmp_path) -> Path:
 
 
 def test_shoes_keep_captions_and_split(shoes, tmp_path):
-    collect({"reader": "berg_shoes"}, shoes, tmp_path / "out")
+    build_catalogue({"reader": "berg_shoes"}, shoes, tmp_path / "out")
     found = tables(tmp_path / "out")
     assert found["captions"].rows() == [(0, 1, "is red", "train"), (3, 2, "is red", "test")]
     assert found["items"]["part"].to_list() == ["train", "train", "test", "test"]
@@ -242,7 +248,7 @@ def test_purchases_end_with_the_target(tmp_path):
 
 
 def test_decoding_survives_collecting(raw, tmp_path):
-    collect(SOURCE, raw, tmp_path / "out")
+    build_catalogue(SOURCE, raw, tmp_path / "out")
     assert decode(Pictures.open(tmp_path / "out").encoded([0])[0]).size == (16, 16)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recloop.data.catalogues import collect
+from recloop.data.catalogues import build_catalogue
 from recloop.data.pictures import Pictures
 from recloop.data.readers import berg_shoes, fashion_iq
 from recloop.data.sources import fetch, load_source
@@ -48,7 +48,7 @@ def test_released_texts_have_the_known_counts(name, tmp_path):
 def test_photographs_become_catalogues(name, tmp_path):
     source = load_source(SOURCES / f"{name}.yaml")
     fetch(source, tmp_path / "raw", Path(MIRROR))
-    collect(source, tmp_path / "raw", tmp_path / "out")
+    build_catalogue(source, tmp_path / "raw", tmp_path / "out")
     record = json.loads((tmp_path / "out" / "catalogue.json").read_text())
     assert record["items"] == PHOTOGRAPHED[name]
     assert len(record["missing"]) <= 1

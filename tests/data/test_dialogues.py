@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recloop.data.captions import PARTS
-from recloop.data.dialogues import SCHEMA, check_settings, pose
+from recloop.data.dialogues import SCHEMA, check_settings, make_dialogues
 from recloop.storage.settings import SettingsError
 
 ITEMS = 60
@@ -62,14 +62,15 @@ def catalogue(tmp_path_factory):
 
 
 class Posed:
-    """What one call of `pose` wrote."""
+    """What one call of `make_dialogues` wrote."""
 
-    def __init__(self, catalogue, into, prepare, split, seed=1):
-        pose(catalogue, prepare, split, seed, into)
+    def __init__(self, catalogue, output, prepare, split, seed=1):
+        make_dialogues(catalogue, prepare, split, seed, output)
         self.items, self.dialogues, self.captions = (
-            pl.read_parquet(into / f"{name}.parquet") for name in ("items", "dialogues", "captions")
+            pl.read_parquet(output / f"{name}.parquet")
+            for name in ("items", "dialogues", "captions")
         )
-        self.record = json.loads((into / "split.json").read_text())
+        self.record = json.loads((output / "split.json").read_text())
 
     def pool(self, part):
         return set(self.items.filter(pl.col("part").is_in([part, "all"]))["item"])
@@ -209,7 +210,7 @@ def test_one_draw_leaves_the_others_alone(catalogue, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("prepare", "split", "told"),
+    ("prepare", "split", "logged"),
     [
         ({"item": 3}, BY_ITEM, "did you mean 'items'"),
         ({"captions": {"by": "persons"}}, BY_ITEM, "prepare.captions.by: unknown 'persons'"),
@@ -220,13 +221,13 @@ def test_one_draw_leaves_the_others_alone(catalogue, tmp_path):
         ({}, {"by": "item", "shares": [0.5, 0.5, 0.5]}, "three that sum to 1"),
     ],
 )
-def test_mistyped_and_contradictory_settings_stop(prepare, split, told):
-    with pytest.raises(SettingsError, match=told):
+def test_mistyped_and_contradictory_settings_stop(prepare, split, logged):
+    with pytest.raises(SettingsError, match=logged):
         check_settings(prepare, split)
 
 
 @pytest.mark.parametrize(
-    ("prepare", "split", "told"),
+    ("prepare", "split", "logged"),
     [
         ({"items": 61}, BY_ITEM, "there are 60"),
         ({"items": 2}, BY_ITEM, "no item is left for the part"),
@@ -235,8 +236,8 @@ def test_mistyped_and_contradictory_settings_stop(prepare, split, told):
     ],
 )
 def test_what_the_catalogue_does_not_allow_stops_before_anything_is_written(
-    catalogue, tmp_path, prepare, split, told
+    catalogue, tmp_path, prepare, split, logged
 ):
-    with pytest.raises(SettingsError, match=told):
-        pose(catalogue, prepare, split, 1, tmp_path / "dialogues")
+    with pytest.raises(SettingsError, match=logged):
+        make_dialogues(catalogue, prepare, split, 1, tmp_path / "dialogues")
     assert not (tmp_path / "dialogues").exists()

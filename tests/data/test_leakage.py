@@ -44,7 +44,7 @@ def test_a_clean_split_passes(by):
 
 
 @pytest.mark.parametrize(
-    ("by", "changes", "told"),
+    ("by", "changes", "logged"),
     [
         ("session", {"test": _part((0, [2, 1], [6, 7]))}, "1 sessions are in train and in test"),
         ("session", {"valid": _part((3, [9], [4]))}, "1 sessions are in valid and in test"),
@@ -71,8 +71,8 @@ def test_a_clean_split_passes(by):
         ),
     ],
 )
-def test_leaks_are_found(by, changes, told):
-    with pytest.raises(LeakageError, match=told):
+def test_leaks_are_found(by, changes, logged):
+    with pytest.raises(LeakageError, match=logged):
         check(_parts(**changes), by)
 
 

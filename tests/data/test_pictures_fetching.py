@@ -62,10 +62,10 @@ def test_what_is_gone_is_asked_for_once(shop, tmp_path):
     names = ["a", "b", "c", "d", "../f"]
     assert gather(settings(shop), names, tmp_path, None, never, lambda text: None) == []
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["a.jpg", "b.jpg"]
-    told = json.loads((tmp_path / "pictures.json").read_text())
-    assert told["wanted"] == 4
-    assert sorted(told["gone"]) == ["c", "d"]
-    assert "404" in told["gone"]["c"]
+    logged = json.loads((tmp_path / "pictures.json").read_text())
+    assert logged["wanted"] == 4
+    assert sorted(logged["gone"]) == ["c", "d"]
+    assert "404" in logged["gone"]["c"]
     shop.asked.clear()
     (tmp_path / "images" / "a.jpg").unlink()
     gather(settings(shop), names, tmp_path, None, never, lambda text: None)
@@ -83,8 +83,8 @@ def test_a_mirror_goes_first(tmp_path):
     where = {"mirror": "set", "lists": []}
     gather(where, ["a", "b"], tmp_path / "raw", tmp_path / "mirror", never, lambda text: None)
     assert (tmp_path / "raw" / "images" / "a.jpg").read_bytes() == photograph()
-    told = json.loads((tmp_path / "raw" / "pictures.json").read_text())
-    assert told["gone"] == {"b": "has no address"}
+    logged = json.loads((tmp_path / "raw" / "pictures.json").read_text())
+    assert logged["gone"] == {"b": "has no address"}
 
 
 def test_a_list_of_addresses_is_followed(shop, tmp_path):

@@ -33,14 +33,14 @@ def tables(tmp_path):
 
 
 def _prepare(tables, settings=None, split=SPLIT, seed=1, name="sessions"):
-    into = tables.parent / name
+    output = tables.parent / name
     settings = {"order": ["items"], "min_item_events": 2, **(settings or {})}
-    return prepare(tables, into, settings, split, seed, {"title": "letters"}), into
+    return prepare(tables, output, settings, split, seed, {"title": "letters"}), output
 
 
 def test_parts_items_and_record_are_written(tables):
-    record, into = _prepare(tables)
-    train = pl.read_parquet(into / "train.parquet")
+    record, output = _prepare(tables)
+    train = pl.read_parquet(output / "train.parquet")
     assert dict(train.schema) == {
         "session": pl.Int64,
         "user": pl.String,
@@ -51,13 +51,13 @@ def test_parts_items_and_record_are_written(tables):
     }
     assert train["item"].to_list() == [[2, 0, 2, 1]] * 6
     assert train["event"].to_list() == [[0, 0, 1, 0]] * 6
-    items = pl.read_parquet(into / "items.parquet")
+    items = pl.read_parquet(output / "items.parquet")
     assert items.select("item", "id", "count", "title").rows() == [
         (0, "a", 6, "A"),
         (1, "b", 6, "B"),
         (2, "c", 12, "C"),
     ]
-    assert record == json.loads((into / "split.json").read_text())
+    assert record == json.loads((output / "split.json").read_text())
     assert record["counts"]["test"] == {
         "sessions": 2,
         "items": 3,
@@ -78,20 +78,20 @@ def test_the_hash_tells_content_from_content(tables):
 
 
 def test_kinds_of_events_are_chosen(tables):
-    record, into = _prepare(tables, {"events": ["purchase"]})
+    record, output = _prepare(tables, {"events": ["purchase"]})
     assert record["counts"]["train"] == {
         "sessions": 6,
         "items": 1,
         "interactions": 6,
         "targets": 0,
     }
-    assert pl.read_parquet(into / "items.parquet")["id"].to_list() == ["c"]
+    assert pl.read_parquet(output / "items.parquet")["id"].to_list() == ["c"]
 
 
 def test_the_last_events_of_whole_histories_are_kept(tables):
-    _, into = _prepare(tables, {"sessions": {"by": "given", "last": 2}})
-    assert pl.read_parquet(into / "items.parquet")["id"].to_list() == ["b", "c"]
-    assert pl.read_parquet(into / "test.parquet")["item"].to_list() == [[1, 0]] * 2
+    _, output = _prepare(tables, {"sessions": {"by": "given", "last": 2}})
+    assert pl.read_parquet(output / "items.parquet")["id"].to_list() == ["b", "c"]
+    assert pl.read_parquet(output / "test.parquet")["item"].to_list() == [[1, 0]] * 2
 
 
 def test_sequences_without_times_become_sessions_of_users(tmp_path):
@@ -120,7 +120,7 @@ def test_kinds_that_the_source_lacks_stop(tables):
 
 
 @pytest.mark.parametrize(
-    ("settings", "split", "told"),
+    ("settings", "split", "logged"),
     [
         ({"min_items_events": 3}, SPLIT, r"Did you mean 'min_item_events'\?"),
         ({"events": ["clicks"]}, SPLIT, r"Did you mean 'click'\?"),
@@ -137,6 +137,6 @@ def test_kinds_that_the_source_lacks_stop(tables):
         ({}, {"buy": "session"}, r"Did you mean 'by'\?"),
     ],
 )
-def test_mistyped_settings_stop_with_the_nearest(settings, split, told):
-    with pytest.raises(SettingError, match=told):
+def test_mistyped_settings_stop_with_the_nearest(settings, split, logged):
+    with pytest.raises(SettingError, match=logged):
         check_settings(settings, split)

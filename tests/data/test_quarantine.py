@@ -85,11 +85,11 @@ def test_the_file_of_another_data_set_stops(tmp_path):
         retailrocket.read(tmp_path)
 
 
-@pytest.mark.parametrize(("text", "told"), [(None, "no such file"), ("", "empty file")])
-def test_a_missing_or_empty_file_stops(tmp_path, text, told):
+@pytest.mark.parametrize(("text", "logged"), [(None, "no such file"), ("", "empty file")])
+def test_a_missing_or_empty_file_stops(tmp_path, text, logged):
     if text is not None:
         (tmp_path / "events.csv").write_text(text)
-    with pytest.raises(MalformedError, match=told):
+    with pytest.raises(MalformedError, match=logged):
         retailrocket.read(tmp_path)
 
 

@@ -88,14 +88,14 @@ def test_lists_are_numbered_anew_and_keep_types():
 
 
 @pytest.mark.parametrize(
-    ("by", "told"),
+    ("by", "logged"),
     [
         ("given", r"session of every event, 2 of 2 .*Cut by user or gap"),
         ("user", r"user of every event.*Cut by given"),
     ],
 )
-def test_what_the_source_lacks_is_told(by, told):
-    with pytest.raises(SessionError, match=told):
+def test_what_the_source_lacks_is_told(by, logged):
+    with pytest.raises(SessionError, match=logged):
         cut(_events(minutes=[1, 2]), by)
 
 

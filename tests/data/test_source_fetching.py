@@ -41,7 +41,7 @@ def mirror(tmp_path) -> Path:
 
 
 @pytest.fixture
-def into(tmp_path) -> Path:
+def output(tmp_path) -> Path:
     return tmp_path / "raw"
 
 
@@ -99,24 +99,24 @@ def test_a_mistyped_key_stops_with_the_nearest_one(tmp_path):
         load_source(tmp_path / "x.yaml")
 
 
-def test_the_mirror_is_copied_and_recorded(into, mirror):
-    record = fetch(_source(), into, mirror)
-    assert (into / "a.csv").read_bytes() == CONTENT
-    assert record == json.loads((into / "fetched.json").read_text())
+def test_the_mirror_is_copied_and_recorded(output, mirror):
+    record = fetch(_source(), output, mirror)
+    assert (output / "a.csv").read_bytes() == CONTENT
+    assert record == json.loads((output / "fetched.json").read_text())
     assert record["a.csv"]["bytes"] == len(CONTENT)
     assert record["a.csv"]["from"].startswith("mirror ")
 
 
-def test_right_files_are_kept(into, mirror):
-    fetch(_source(), into, mirror)
-    before = (into / "a.csv").stat().st_mtime_ns
+def test_right_files_are_kept(output, mirror):
+    fetch(_source(), output, mirror)
+    before = (output / "a.csv").stat().st_mtime_ns
     shutil.rmtree(mirror)
-    fetch(_source(), into, mirror)
-    assert (into / "a.csv").stat().st_mtime_ns == before
+    fetch(_source(), output, mirror)
+    assert (output / "a.csv").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "logged"),
     [
         (CONTENT[:-10], rf"truncated.*bytes {len(CONTENT)}, found {len(CONTENT) - 10}"),
         (CONTENT.replace(b"2", b"4"), r"another file\. Expected sha256 [0-9a-f]{64}, found"),
@@ -125,92 +125,92 @@ def test_right_files_are_kept(into, mirror):
     ],
     ids=["truncated", "swapped", "empty", "missing"],
 )
-def test_a_wrong_mirror_stops_and_leaves_nothing(into, mirror, content, told):
+def test_a_wrong_mirror_stops_and_leaves_nothing(output, mirror, content, logged):
     path = mirror / "set" / "a.csv"
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(SourceError, match=rf"(?s)a\.csv: .*{told}.*"):
-        fetch(_source(), into, mirror)
-    assert list(into.iterdir()) == []
+    with pytest.raises(SourceError, match=rf"(?s)a\.csv: .*{logged}.*"):
+        fetch(_source(), output, mirror)
+    assert list(output.iterdir()) == []
 
 
-def test_a_wrong_file_that_is_already_there_stops_and_stays(into, mirror):
-    into.mkdir()
-    (into / "a.csv").write_bytes(b"mine")
+def test_a_wrong_file_that_is_already_there_stops_and_stays(output, mirror):
+    output.mkdir()
+    (output / "a.csv").write_bytes(b"mine")
     with pytest.raises(SourceError, match=r"Expected bytes .*, found 4\. Remedy: delete"):
-        fetch(_source(), into, mirror)
-    assert (into / "a.csv").read_bytes() == b"mine"
+        fetch(_source(), output, mirror)
+    assert (output / "a.csv").read_bytes() == b"mine"
 
 
-def test_a_full_disk_stops_and_leaves_nothing(into, mirror, monkeypatch):
+def test_a_full_disk_stops_and_leaves_nothing(output, mirror, monkeypatch):
     def full(origin, part):
         Path(part).write_bytes(CONTENT[:100])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(SourceError, match=rf"disk full\. Expected room for {len(CONTENT)} bytes"):
-        fetch(_source(), into, mirror)
-    assert list(into.iterdir()) == []
+        fetch(_source(), output, mirror)
+    assert list(output.iterdir()) == []
 
 
-def test_what_no_manifest_can_know_is_recorded_and_held_to(into, mirror):
+def test_what_no_manifest_can_know_is_recorded_and_held_to(output, mirror):
     unknown = _source(content=None)
-    fetch(unknown, into, mirror)
-    fetch(unknown, into, mirror)
-    (into / "a.csv").write_bytes(CONTENT + b"4,5,6\n")
+    fetch(unknown, output, mirror)
+    fetch(unknown, output, mirror)
+    (output / "a.csv").write_bytes(CONTENT + b"4,5,6\n")
     with pytest.raises(SourceError, match=rf"Expected bytes {len(CONTENT)}, found"):
-        fetch(unknown, into, mirror)
-    (into / "a.csv").unlink()
+        fetch(unknown, output, mirror)
+    (output / "a.csv").unlink()
     (mirror / "set" / "a.csv").write_bytes(CONTENT[::-1])
     with pytest.raises(SourceError, match="Expected sha256"):
-        fetch(unknown, into, mirror)
+        fetch(unknown, output, mirror)
 
 
-def test_a_file_put_there_by_hand_is_taken(into):
-    into.mkdir()
-    (into / "a.csv").write_bytes(CONTENT)
-    assert fetch(_source(content=None), into)["a.csv"]["from"] == "by hand"
+def test_a_file_put_there_by_hand_is_taken(output):
+    output.mkdir()
+    (output / "a.csv").write_bytes(CONTENT)
+    assert fetch(_source(content=None), output)["a.csv"]["from"] == "by hand"
 
 
-def test_a_download_goes_on_where_it_broke_off(into, server):
+def test_a_download_goes_on_where_it_broke_off(output, server):
     server.breaks = [2_048, 1_024]
-    record = fetch(_source(server.address), into)
-    assert (into / "a.csv").read_bytes() == CONTENT
+    record = fetch(_source(server.address), output)
+    assert (output / "a.csv").read_bytes() == CONTENT
     assert server.asked == [None, "bytes=2048-", "bytes=3072-"]
     assert record["a.csv"]["from"] == server.address
 
 
-def test_a_server_that_begins_anew_is_noticed(into, server):
+def test_a_server_that_begins_anew_is_noticed(output, server):
     server.breaks, server.ranges = [2_048], False
-    fetch(_source(server.address), into)
-    assert (into / "a.csv").read_bytes() == CONTENT
+    fetch(_source(server.address), output)
+    assert (output / "a.csv").read_bytes() == CONTENT
 
 
-def test_the_next_address_is_tried(into, server):
+def test_the_next_address_is_tried(output, server):
     source = _source(server.address)
     source["files"]["a.csv"]["addresses"].insert(0, "http://127.0.0.1:9/nobody")
-    assert fetch(source, into)["a.csv"]["from"] == server.address
+    assert fetch(source, output)["a.csv"]["from"] == server.address
 
 
-def test_a_wrong_download_tells_all_and_leaves_nothing(into, server):
+def test_a_wrong_download_tells_all_and_leaves_nothing(output, server):
     server.content = CONTENT[::-1]
     source = _source(server.address)
     source["files"]["a.csv"]["addresses"].append("http://127.0.0.1:9/nobody")
-    told = r"(?s)a\.csv: not fetched.*Expected sha256.*found.*127\.0\.0\.1:9.*Ask the publisher"
-    with pytest.raises(SourceError, match=told):
-        fetch(source, into)
-    assert list(into.iterdir()) == []
+    logged = r"(?s)a\.csv: not fetched.*Expected sha256.*found.*127\.0\.0\.1:9.*Ask the publisher"
+    with pytest.raises(SourceError, match=logged):
+        fetch(source, output)
+    assert list(output.iterdir()) == []
 
 
-def test_a_download_that_stays_truncated_stops(into, server):
+def test_a_download_that_stays_truncated_stops(output, server):
     server.breaks = [10, 10, 10]
     with pytest.raises(SourceError, match="not fetched"):
-        fetch(_source(server.address), into)
-    assert list(into.iterdir()) == []
+        fetch(_source(server.address), output)
+    assert list(output.iterdir()) == []
 
 
-def test_a_source_without_an_address_says_how_to_get_it(into):
+def test_a_source_without_an_address_says_how_to_get_it(output):
     with pytest.raises(SourceError, match=r"no address.*By hand: Ask the publisher"):
-        fetch(_source(), into)
+        fetch(_source(), output)
 
 
 def _archive(folder: Path) -> bytes:
@@ -220,30 +220,30 @@ def _archive(folder: Path) -> bytes:
     return (folder / "set.zip").read_bytes()
 
 
-def test_one_member_of_an_archive_is_taken_and_nothing_else(tmp_path, into, server):
+def test_one_member_of_an_archive_is_taken_and_nothing_else(tmp_path, output, server):
     server.content = _archive(tmp_path)
-    fetch(_source({"archive": server.address, "member": "deep/a.csv"}), into)
-    assert (into / "a.csv").read_bytes() == CONTENT
-    assert sorted(path.name for path in into.iterdir()) == ["a.csv", "fetched.json"]
+    fetch(_source({"archive": server.address, "member": "deep/a.csv"}), output)
+    assert (output / "a.csv").read_bytes() == CONTENT
+    assert sorted(path.name for path in output.iterdir()) == ["a.csv", "fetched.json"]
     assert not (tmp_path.parent / "outside.csv").exists()
 
 
 @pytest.mark.parametrize("member", ["deep/b.csv", "deep"])
-def test_a_missing_member_stops(tmp_path, into, server, member):
+def test_a_missing_member_stops(tmp_path, output, server, member):
     server.content = _archive(tmp_path)
     with pytest.raises(SourceError, match=f"no file '{member}'"):
-        fetch(_source({"archive": server.address, "member": member}), into)
-    assert list(into.iterdir()) == []
+        fetch(_source({"archive": server.address, "member": member}), output)
+    assert list(output.iterdir()) == []
 
 
-def test_an_archive_that_is_none_stops(into, server):
+def test_an_archive_that_is_none_stops(output, server):
     with pytest.raises(SourceError, match="not fetched"):
-        fetch(_source({"archive": server.address, "member": "a.csv"}), into)
-    assert list(into.iterdir()) == []
+        fetch(_source({"archive": server.address, "member": "a.csv"}), output)
+    assert list(output.iterdir()) == []
 
 
-def test_worlds_are_generated_and_recorded(into):
+def test_worlds_are_generated_and_recorded(output):
     world = {"world": "ring", "writes": "session_rec", "seed": 1, "sizes": {"sessions": 5}}
-    record = fetch(world, into)
+    record = fetch(world, output)
     assert record["ring.txt"]["from"] == "ring world, seed 1"
-    assert fetch(world, into) == record
+    assert fetch(world, output) == record

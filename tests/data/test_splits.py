@@ -104,16 +104,16 @@ def test_odd_shares_stop(shares):
 
 
 @pytest.mark.parametrize(
-    ("by", "user", "start", "told"),
+    ("by", "user", "start", "logged"),
     [
         ("time", "a", None, "needs times"),
         ("last_session", None, 1, "needs users"),
         ("session", None, 1, "leaves valid and test empty"),
     ],
 )
-def test_what_the_data_do_not_allow_is_told(by, user, start, told):
+def test_what_the_data_do_not_allow_is_told(by, user, start, logged):
     sessions = _sessions([(user, [1, 2, 3], start)] * 2)
-    with pytest.raises(SplitError, match=told):
+    with pytest.raises(SplitError, match=logged):
         split(sessions, by, SHARES)
 
 

@@ -64,14 +64,14 @@ def test_sorting_range_by_range_changes_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "logged"),
     [
         ({"item": None}, "item is absent, expected String"),
         ({"colour": ["red"] * 3}, "colour is String, expected absent"),
     ],
 )
-def test_other_columns_stop(tmp_path, changes, told):
-    with pytest.raises(TableError, match=told):
+def test_other_columns_stop(tmp_path, changes, logged):
+    with pytest.raises(TableError, match=logged):
         write_tables(Reading(_events(**changes), ITEMS), tmp_path)
 
 
@@ -82,7 +82,7 @@ def test_another_type_stops(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "logged"),
     [
         ({"event": ["view", "look", "cart"]}, "unknown_event 1"),
         ({"user": ["a", None, "b"]}, "nobody 1"),
@@ -91,8 +91,8 @@ def test_another_type_stops(tmp_path):
         ({"item": ["x", "y", None]}, "no_item 1"),
     ],
 )
-def test_impossible_values_stop_and_leave_nothing(tmp_path, changes, told):
-    with pytest.raises(TableError, match=told):
+def test_impossible_values_stop_and_leave_nothing(tmp_path, changes, logged):
+    with pytest.raises(TableError, match=logged):
         write_tables(Reading(_events(**changes), ITEMS), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recloop.data.batches import Events
-from recloop.data.strips import Strips
+from recloop.data.user_batches import UserBatches
 from recloop.data.users import Past, Users, joined
 
 ITEMS = 30
@@ -22,8 +22,8 @@ TOLD = {
 }
 
 
-def write(folder, told, timed=True):
-    for part, users in told.items():
+def write(folder, logged, timed=True):
+    for part, users in logged.items():
         rows = [(user, *session) for user, sessions in users.items() for session in sessions]
         pl.DataFrame(
             {
@@ -100,21 +100,23 @@ def test_nobody_has_a_past_in_a_first_session(sessions):
 
 
 @pytest.mark.parametrize(
-    ("told", "match"),
+    ("logged", "match"),
     [
         ({"train": {None: [(1, 1, [1, 2])]}}, "1 sessions have no user"),
         ({"valid": {"u0": [(6, 6, [1, 2]), (7, 7, [1, 2])]}}, "1 users have more than one"),
         ({"valid": {"u0": [(2, 6, [1, 2])]}}, "1 sessions occur in two parts"),
     ],
 )
-def test_refuses_other_splits(tmp_path, told, match):
+def test_refuses_other_splits(tmp_path, logged, match):
     with pytest.raises(ValueError, match=match):
-        joined(write(tmp_path, TOLD | told), "valid")
+        joined(write(tmp_path, TOLD | logged), "valid")
 
 
 def test_capped_keeps_the_last_items_and_no_session_without_a_transition(tmp_path):
-    told = {"train": {"a": [(0, 0, [1, 2, 3, 4]), (1, 1, [5]), (2, 2, [6, 7])], "b": [(3, 3, [8])]}}
-    users = Users.read(write(tmp_path, told), "train").capped(3)
+    logged = {
+        "train": {"a": [(0, 0, [1, 2, 3, 4]), (1, 1, [5]), (2, 2, [6, 7])], "b": [(3, 3, [8])]}
+    }
+    users = Users.read(write(tmp_path, logged), "train").capped(3)
     assert rows(users.sessions()) == [[2, 3, 4], [6, 7]]
     assert (users.ids.tolist(), users.first.tolist()) == ([0, 2], [0, 2, 2])
     assert users.grid(np.array([1, 0]), ITEMS).tolist() == [[6, 7, ITEMS], [2, 3, 4]]
@@ -132,14 +134,14 @@ def crowd():
     return Users(np.zeros(total * 2, int), np.zeros(total * 2, int), offsets, first, offsets[:-1])
 
 
-def chance(seed):
+def generator(seed):
     return torch.Generator().manual_seed(seed)
 
 
 def test_an_epoch_has_each_session_once_and_follows_each_user_in_one_slot(crowd):
-    strips = Strips.deal(crowd, 6, chance(0))
-    turns = list(strips.turns(chance(1)))
-    assert len(turns) == strips.updates
+    user_batches = UserBatches.deal(crowd, 6, generator(0))
+    turns = list(user_batches.turns(generator(1)))
+    assert len(turns) == user_batches.updates
     assert sorted(torch.cat([turn.sessions for turn in turns]).tolist()) == list(
         range(len(crowd.ids))
     )
@@ -153,10 +155,12 @@ def test_an_epoch_has_each_session_once_and_follows_each_user_in_one_slot(crowd)
 
 
 def test_slots_are_busy_to_the_end_and_their_order_is_drawn(crowd):
-    strips = Strips.deal(crowd, 6, chance(0))
-    assert strips.updates <= 1.1 * len(crowd.ids) / 6
-    one, same, other = ([t.sessions.tolist() for t in strips.turns(chance(s))] for s in (1, 1, 2))
+    user_batches = UserBatches.deal(crowd, 6, generator(0))
+    assert user_batches.updates <= 1.1 * len(crowd.ids) / 6
+    one, same, other = (
+        [t.sessions.tolist() for t in user_batches.turns(generator(s))] for s in (1, 1, 2)
+    )
     assert one == same
     assert one != other
-    alone = Strips.deal(crowd, 40, chance(0))
+    alone = UserBatches.deal(crowd, 40, generator(0))
     assert alone.updates == np.diff(crowd.first).max()

@@ -233,7 +233,7 @@ def test_the_truth_knows_what_purposeful_customers_look_at(selling):
     events = np.split(log.item, np.flatnonzero(np.diff(log.session)) + 1)
     purposeful = log.conversion.purposeful[log.user]
     seen = [(n, items) for n, items in enumerate(events) if purposeful[n]][:400]
-    told = [
+    logged = [
         shop.next_item_probabilities(
             shelves,
             items[:-1],
@@ -244,16 +244,16 @@ def test_the_truth_knows_what_purposeful_customers_look_at(selling):
         )
         for n, items in seen
     ]
-    _assert_calibrated(np.array(told), np.array([items[-1] for _, items in seen]))
+    _assert_calibrated(np.array(logged), np.array([items[-1] for _, items in seen]))
 
 
-def _assert_calibrated(told: np.ndarray, came: np.ndarray) -> None:
+def _assert_calibrated(logged: np.ndarray, came: np.ndarray) -> None:
     """Check that the likeliest items come as often as they are said to."""
-    np.testing.assert_allclose(told.sum(1), 1)
-    top = np.argsort(-told, axis=1)[:, :5]
-    rows = np.arange(len(told))[:, None]
-    chance = told[rows, top].sum(1)
-    spread = np.sqrt((chance * (1 - chance)).sum()) / len(told)
+    np.testing.assert_allclose(logged.sum(1), 1)
+    top = np.argsort(-logged, axis=1)[:, :5]
+    rows = np.arange(len(logged))[:, None]
+    chance = logged[rows, top].sum(1)
+    spread = np.sqrt((chance * (1 - chance)).sum()) / len(logged)
     assert abs((top == came[:, None]).any(1).mean() - chance.mean()) < 3 * spread
 
 
@@ -334,11 +334,11 @@ def _told(
 def test_the_truth_of_the_radio_is_true_and_beats_popularity(plays):
     _, shelves, truth = plays
     heard = list(_heard(truth, 200))
-    told = np.array([_told(shelves, truth, past, now, n) for past, now, _, n in heard])
+    logged = np.array([_told(shelves, truth, past, now, n) for past, now, _, n in heard])
     came = np.array([item for *_, item, _ in heard])
-    _assert_calibrated(told, came)
+    _assert_calibrated(logged, came)
     popular = np.argsort(-np.bincount(truth["item"]))[:10]
-    best = (np.argsort(-told, axis=1)[:, :10] == came[:, None]).any(1).mean()
+    best = (np.argsort(-logged, axis=1)[:, :10] == came[:, None]).any(1).mean()
     assert best > 3 * np.isin(came, popular).mean()
 
 

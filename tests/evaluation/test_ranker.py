@@ -107,10 +107,10 @@ class Far(nn.Module):
 
 
 def test_a_model_may_read_the_true_position(sessions):
-    told = sessions(list(range(9)), [5, 6])
-    told.before[0] = 2  # two items of an earlier session
-    told.first_target[0] = 3
-    events = Events.of(told, 3, ITEMS)
+    logged = sessions(list(range(9)), [5, 6])
+    logged.before[0] = 2  # two items of an earlier session
+    logged.first_target[0] = 3
+    events = Events.of(logged, 3, ITEMS)
     model, asked = Far(), []
     score = model.score
     model.score = lambda session, position: (

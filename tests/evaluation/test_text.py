@@ -25,20 +25,20 @@ def test_bleu_by_hand():
 def test_bleu_adds_up_over_the_corpus_and_takes_the_closest_length():
     from recloop.evaluation.text import bleu
 
-    said = ["is red", "has a strap"]
+    utterances = ["is red", "has a strap"]
     references = [["is bright red and high", "is red now"], ["has no strap"]]
     # words (2 + 2) / (2 + 3); lengths 5 against 3 + 3
-    assert bleu(said, references, 1) == pytest.approx([math.exp(1 - 6 / 5) * 4 / 5])
+    assert bleu(utterances, references, 1) == pytest.approx([math.exp(1 - 6 / 5) * 4 / 5])
 
 
 def test_perfect_sentences():
     from recloop.evaluation.text import bleu, cider, rouge_l
 
-    said = ["is red with a strap", "has a much higher heel", "looks like a boot now"]
-    references = [[sentence.upper() + "!"] for sentence in said]
-    assert bleu(said, references) == pytest.approx([1.0] * 4)
-    assert rouge_l(said, references) == pytest.approx(1.0)
-    assert cider(said, references) == pytest.approx(10.0)
+    utterances = ["is red with a strap", "has a much higher heel", "looks like a boot now"]
+    references = [[sentence.upper() + "!"] for sentence in utterances]
+    assert bleu(utterances, references) == pytest.approx([1.0] * 4)
+    assert rouge_l(utterances, references) == pytest.approx(1.0)
+    assert cider(utterances, references) == pytest.approx(10.0)
 
 
 def test_rouge_by_hand():
@@ -55,17 +55,19 @@ def test_cider_by_hand():
     from recloop.evaluation.text import cider
 
     # two pairs, words only: "is" is in both and weighs log(2/2) = 0, the others log 2
-    said, references = ["is red", "is high"], [["is red bright"], ["is flat"]]
+    utterances, references = ["is red", "is high"], [["is red bright"], ["is flat"]]
     # first: (l * l) / (l * l sqrt 2) = 1 / sqrt 2, one word too short; second: nothing in common
     first = 10 * math.exp(-1 / (2 * 36)) / math.sqrt(2)
-    assert cider(said, references, most=1) == pytest.approx(first / 2)
+    assert cider(utterances, references, most=1) == pytest.approx(first / 2)
 
 
 def test_cider_does_not_pay_for_repetition():
     from recloop.evaluation.text import cider
 
     references = [["is red"], ["is high"]]
-    once, thrice = (cider([said, "is high"], references, 1, 1e9) for said in ("red", "red red red"))
+    once, thrice = (
+        cider([utterances, "is high"], references, 1, 1e9) for utterances in ("red", "red red red")
+    )
     assert once == pytest.approx(10.0)
     assert thrice == pytest.approx((10 / 3 + 10) / 2)
 

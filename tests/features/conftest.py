@@ -116,7 +116,7 @@ def encode(catalogue, saved):
 
     settings = {"class": "clip.CLIP", "dtype": "float32"}
     return partial(
-        encode, catalogue, settings, encoder=saved["clip.CLIP"], batch_size=8, tell=lambda _: None
+        encode, catalogue, settings, encoder=saved["clip.CLIP"], batch_size=8, log=lambda _: None
     )
 
 

@@ -36,7 +36,7 @@ def test_float16_is_half_as_large(catalogue, saved, tmp_path):
     sizes = {}
     for dtype in ("float16", "float32"):
         settings = {"class": "grid.Grid", "dtype": dtype}
-        encode(catalogue, settings, tmp_path / dtype, saved["grid.Grid"], tell=lambda _: None)
+        encode(catalogue, settings, tmp_path / dtype, saved["grid.Grid"], log=lambda _: None)
         found = Features.open(tmp_path / dtype)
         sizes[dtype] = found.tensor()
         assert found.rows(np.arange(3)).dtype == dtype
@@ -69,18 +69,18 @@ def test_killed_job_goes_on(encode, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="unfinished, 32 of 60 rows"):
         Features.open(tmp_path / "killed")
     monkeypatch.setattr(Writer, "write_shard", write)
-    before, told = (tmp_path / "killed/00001.npy").stat().st_mtime_ns, []
-    encode(tmp_path / "killed", tell=told.append)
-    assert told[0] == "goes on after 32 of 60 pictures"
+    before, logged = (tmp_path / "killed/00001.npy").stat().st_mtime_ns, []
+    encode(tmp_path / "killed", log=logged.append)
+    assert logged[0] == "goes on after 32 of 60 pictures"
     assert (tmp_path / "killed/00001.npy").stat().st_mtime_ns == before
     rows = [Features.open(tmp_path / name).tensor() for name in ("killed", "whole")]
     assert torch.equal(*rows)
 
 
 def test_work_waits_in_the_side_folder(encode, tmp_path):
-    encode(tmp_path / "into", side=tmp_path / "side")
-    assert not (tmp_path / "side").exists()
-    assert len(Features.open(tmp_path / "into")) == 60
+    encode(tmp_path / "output", checkpoint_dir=tmp_path / "checkpoint_dir")
+    assert not (tmp_path / "checkpoint_dir").exists()
+    assert len(Features.open(tmp_path / "output")) == 60
 
 
 def test_another_catalogue_is_refused(encode, another_catalogue, saved, tmp_path):

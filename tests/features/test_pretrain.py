@@ -17,10 +17,10 @@ SMALL = {
 }
 
 
-def learn(name, catalogue, into):
+def learn(name, catalogue, output):
     settings = {"class": name, "pretrain": LOOP | SMALL[name]}
-    pretrain(catalogue, settings, into, seed=2, tell=lambda _: None)
-    return open_encoder(settings, into), json.loads((into / "encoder.json").read_text())
+    pretrain(catalogue, settings, output, seed=2, log=lambda _: None)
+    return open_encoder(settings, output), json.loads((output / "encoder.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -124,8 +124,8 @@ def test_comparatives_follow_the_order():
     low, high = {"heel": {"low"}}, {"heel": {"high"}}
     assert ("heel", "higher") in differences(high, low)
     assert ("heel", "lower") in differences(low, high)
-    said = {compose(low, high, Random(k), comparative=1.0) for k in range(30)}
-    assert {claim for one in said for claim in attributes_in(one)} == {("heel", "lower")}
+    utterances = {compose(low, high, Random(k), comparative=1.0) for k in range(30)}
+    assert {claim for one in utterances for claim in attributes_in(one)} == {("heel", "lower")}
     for attribute, (short, long) in {
         "sleeve": ("three-quarter", "long sleeves"),
         "length": ("knee length", "maxi"),
@@ -144,18 +144,18 @@ def test_rates_do_what_they_say():
     target = {"colour": {"maroon"}, "pattern": {"striped"}, "gender": {"women"}}
     reference = {"colour": {"black"}, "pattern": {"solid"}, "gender": {"women"}}
 
-    def said(**rates):
+    def utterances(**rates):
         none = dict.fromkeys(("comparative", "vague", "contrast", "missing", "shared"), 0.0)
         rates = {"named": (0.0, 1.0)} | none | rates
         return [attributes_in(compose(target, reference, Random(k), **rates)) for k in range(40)]
 
-    assert all(claims == {("colour", "maroon"), ("pattern", "striped")} for claims in said())
-    assert {len(claims) for claims in said(named=(1.0,))} == {1}
-    assert all(("gender", "women") in claims for claims in said(shared=1.0))
-    assert not any(("colour", "maroon") in claims for claims in said(vague=1.0))
-    assert any(("colour", "red") in claims for claims in said(vague=1.0))
-    assert all(("pattern", "not solid") in claims for claims in said(missing=1.0))
-    assert {("colour", "maroon"), ("colour", "not black")} < set().union(*said(contrast=1.0))
+    assert all(claims == {("colour", "maroon"), ("pattern", "striped")} for claims in utterances())
+    assert {len(claims) for claims in utterances(named=(1.0,))} == {1}
+    assert all(("gender", "women") in claims for claims in utterances(shared=1.0))
+    assert not any(("colour", "maroon") in claims for claims in utterances(vague=1.0))
+    assert any(("colour", "red") in claims for claims in utterances(vague=1.0))
+    assert all(("pattern", "not solid") in claims for claims in utterances(missing=1.0))
+    assert {("colour", "maroon"), ("colour", "not black")} < set().union(*utterances(contrast=1.0))
 
 
 def test_phrasings_are_many_and_short():
@@ -164,9 +164,9 @@ def test_phrasings_are_many_and_short():
         {name: {random.choice(values)} for name, values in VALUES.items() if random.random() < 0.6}
         for _ in range(60)
     ]
-    said = [compose(a, b, random) for a in drawn for b in drawn if a is not b]
-    words = sorted(len(sentence.split()) for sentence in said)
-    assert len(set(said)) > len(said) / 3
+    utterances = [compose(a, b, random) for a in drawn for b in drawn if a is not b]
+    words = sorted(len(sentence.split()) for sentence in utterances)
+    assert len(set(utterances)) > len(utterances) / 3
     assert words[0] > 0
     assert words[len(words) * 6 // 10] <= 8  # the longest sentence that a simulator says
     assert words[-1] < 30

@@ -47,7 +47,7 @@ def test_a_second_weight_may_hang_on_the_chance_of_the_target(world, monkeypatch
     with torch.no_grad():
         chances = layer(states).softmax(1).gather(1, targets[:, None]).squeeze(1)
     whole = layer.loss(states, targets, weights * chances * targets)
-    found = layer.loss(states, targets, weights, lambda chance, items: chance * items)
+    found = layer.loss(states, targets, weights, lambda generator, items: generator * items)
     torch.testing.assert_close(found, whole)
     pairs = zip(gradients(found, layer, states), gradients(whole, layer, states), strict=True)
     for ours, expected in pairs:

@@ -14,7 +14,7 @@ COINS = 12  # coin flips after which both networks of a Q-learning model have ha
 
 
 @pytest.fixture(scope="module")
-def pieces(ring, facts) -> Batch:
+def windows(ring, facts) -> Batch:
     return cut(ring, facts["length"], facts["items"])
 
 
@@ -39,8 +39,8 @@ def rows(facts, *sessions):
 @torch.no_grad()
 def scores(model, session):
     """Score sessions of which nothing was cut off, the way the ranker asks."""
-    told = {"session": session, "position": (session != ITEMS).sum(1)}
-    return model.score(*(told[name] for name in getattr(model, "reads", ("session",))))
+    logged = {"session": session, "position": (session != ITEMS).sum(1)}
+    return model.score(*(logged[name] for name in getattr(model, "reads", ("session",))))
 
 
 def test_scores_every_item(any_model, fitted, facts):
@@ -64,7 +64,7 @@ def test_refuses_a_keyword_it_does_not_have(any_model, make):
         make(any_model, no_such_setting=1)
 
 
-def test_loss_reaches_every_weight(trained_model, make, pieces):
+def test_loss_reaches_every_weight(trained_model, make, windows):
     model = make(trained_model)
     # Returns that are all zero teach nothing about what a return is worth.
     told_nothing = (
@@ -73,7 +73,7 @@ def test_loss_reaches_every_weight(trained_model, make, pieces):
     reached = dict.fromkeys(dict(model.named_parameters()), 0.0)
     for _ in range(COINS):
         model.zero_grad()
-        model.loss(pieces).backward()
+        model.loss(windows).backward()
         for name, weight in model.named_parameters():
             reached[name] += 0.0 if weight.grad is None else weight.grad.abs().sum().item()
     unreached = [name for name, gradient in reached.items() if not gradient > 0]
@@ -88,19 +88,19 @@ def two_threads():
     torch.set_num_threads(1)
 
 
-def learn(model, pieces, steps):
+def learn(model, windows, steps):
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(steps):
         optimiser.zero_grad()
-        model.loss(pieces).backward()
+        model.loss(windows).backward()
         optimiser.step()
     return model.state_dict()
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_same_seed_same_weights_and_another_seed_others(trained_main_model, make, pieces):
+def test_same_seed_same_weights_and_another_seed_others(trained_main_model, make, windows):
     one, same, other = (
-        learn(make(trained_main_model, seed), pieces, steps)
+        learn(make(trained_main_model, seed), windows, steps)
         for seed, steps in [(1, 2), (1, 2), (2, 1)]
     )
     assert all(torch.equal(one[name], same[name]) for name in one)
@@ -126,9 +126,9 @@ def test_state_is_saved_without_pickle_and_scores_the_same_in_a_fresh_model(
 def test_score_does_not_change_when_the_future_does(any_model, fitted, sessions, facts):
     model = fitted(any_model)
     past = [3, 9, 1, 4]
-    told = [sessions([*past, *future], [7, 8]) for future in ([5, 6, 2], [17, 18, 3, 3, 11, 12])]
+    logged = [sessions([*past, *future], [7, 8]) for future in ([5, 6, 2], [17, 18, 3, 3, 11, 12])]
     found = []
-    for world in told:
+    for world in logged:
         events = Events.of(world, facts["length"], facts["items"])
         assert list(events.position[: len(past)]) == [1, 2, 3, 4]
         found.append(scores(model, events.prefixes(slice(0, len(past)))))

@@ -6,7 +6,7 @@ import torch
 
 from recloop.data.batches import Events, cut
 from recloop.evaluation.ranker import rank
-from recloop.models.counted.popularity import Popularity
+from recloop.models.nonparametric.popularity import Popularity
 from recloop.training.supervised import Schedule, Trainer
 
 SCHEDULE = Schedule(
@@ -22,13 +22,13 @@ SCHEDULE = Schedule(
 def test_learns_the_ring(trained_main_model, make, ring, facts):
     model = make(trained_main_model)
     events = Events.of(ring, facts["length"], facts["items"])
-    pieces = cut(ring, facts["length"], facts["items"])
+    windows = cut(ring, facts["length"], facts["items"])
     values_alone = trained_main_model["model"]["class"] == "sequential.dqn_ns.DQN_NS"
     # Values alone see ten wrong items at a time and not all of them; a critic weighs most rows down.
     schedule = (
         replace(SCHEDULE, epochs=200) if values_alone or hasattr(model, "warm_up") else SCHEDULE
     )
-    Trainer(model, pieces, events, schedule, seed=1, tell=lambda line: None).fit()
+    Trainer(model, windows, events, schedule, seed=1, log=lambda line: None).fit()
     right = rank(model, events, 1).top[:, 0] == events.target
     if trained_main_model["model"].get("state") in ("item", "position"):
         # Without UserTrans the first action hangs on returns, and Algorithm 2 asks there for R_div = 1, where the

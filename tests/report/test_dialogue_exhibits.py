@@ -134,16 +134,16 @@ def made(request, tmp_path_factory) -> tuple[str, Path]:
     name = request.param
     root = tmp_path_factory.mktemp(name)
     saved = save_everything(root, name)
-    into, paper = root / "results" / name, study(name)
+    output, paper = root / "results" / name, study(name)
     given = {"study": paper, "tier": saved["tier"], "scores": saved["scores"]}
     rest = {"reported": reported(name), "splits": saved["splits"]}
     for key in paper["tables"]:
-        report.build_table(**given, **rest, name=key, into=into / key)
+        report.build_table(**given, **rest, name=key, output=output / key)
     for key in paper["figures"]:
-        report.build_figure(**given, **rest, name=key, into=into / key)
-    report.build_claims(**given, **rest, into=into / "claims")
-    report.build_page(**given, runs=[], splits=saved["splits"], into=into)
-    return name, into
+        report.build_figure(**given, **rest, name=key, output=output / key)
+    report.build_claims(**given, **rest, output=output / "claims")
+    report.build_page(**given, runs=[], splits=saved["splits"], output=output)
+    return name, output
 
 
 def save_everything(root: Path, name: str) -> dict:
@@ -262,17 +262,17 @@ def write_user(root: Path, name: str, user: str) -> Path:
 
 
 def test_every_file_is_there(made):
-    name, into = made
+    name, output = made
     paper = study(name)
     tables = [f"{key}.{end}" for key in paper["tables"] for end in ("md", "tex", "csv")]
     figures = [f"{key}.{end}" for key in paper["figures"] for end in ("pdf", "svg", "png", "csv")]
     others = ["claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]
-    assert sorted(path.name for path in into.iterdir()) == sorted([*tables, *figures, *others])
+    assert sorted(path.name for path in output.iterdir()) == sorted([*tables, *figures, *others])
 
 
 def test_counts_come_from_the_split(made):
-    name, into = made
-    rows = pl.read_csv(into / "table_1.csv").filter(dataset=RAN[name])
+    name, output = made
+    rows = pl.read_csv(output / "table_1.csv").filter(dataset=RAN[name])
     found = dict(rows.select("metric", "ours").iter_rows())
     wanted = {
         "pmmir": {"items": 60, "train_users": 35, "test_users": 40, "shortest": 3, "longest": 9},
@@ -287,22 +287,22 @@ def test_counts_come_from_the_split(made):
 
 
 def test_groups_are_tested_against_their_own_reference(made):
-    name, into = made
-    cells = pl.read_csv(into / "table_2.csv").filter(dataset=RAN[name])
+    name, output = made
+    cells = pl.read_csv(output / "table_2.csv").filter(dataset=RAN[name])
     reference = {"GRU": "pmmir_gru", "Transformer": "pmmir_transformer"}
     for (title,), rows in cells.group_by("group"):
         best = rows.filter(model=reference.get(title, "gommir"))
         assert best.filter(~pl.col("metric").str.starts_with("imp"))["p"].null_count() == len(
             best.filter(~pl.col("metric").str.starts_with("imp"))
         )
-    text = (into / "table_2.md").read_text()
+    text = (output / "table_2.md").read_text()
     assert "improvement (%)" in text
     assert "worse than PMMIR_GRU, or PMMIR_Transformer" in text or name == "gommir"
 
 
 def test_improvement_is_over_the_best_of_the_others(made):
-    name, into = made
-    cells = pl.read_csv(into / "table_2.csv").filter(dataset=RAN[name], column="SR, turn 10")
+    name, output = made
+    cells = pl.read_csv(output / "table_2.csv").filter(dataset=RAN[name], column="SR, turn 10")
     group = "GRU" if name == "pmmir" else "Models of the paper"
     rows = cells.filter(group=group)
     mine = "pmmir_gru" if name == "pmmir" else "gommir"
@@ -315,9 +315,9 @@ def test_improvement_is_over_the_best_of_the_others(made):
 
 
 def test_a_twin_moves_what_it_moves(made):
-    _, into = made
+    _, output = made
     cells = (
-        pl.read_csv(into / "table_twins.csv").filter(metric="SR", group="EGE").drop_nulls("ours")
+        pl.read_csv(output / "table_twins.csv").filter(metric="SR", group="EGE").drop_nulls("ours")
     )
     ours = dict(cells.filter(column="SR, turn 10").select("model", "ours").iter_rows())
     moved = dict(cells.filter(column="change of SR, turn 10").select("model", "ours").iter_rows())
@@ -328,18 +328,18 @@ def test_a_twin_moves_what_it_moves(made):
 
 
 def test_curves_have_every_turn(made):
-    name, into = made
+    name, output = made
     key = {"pmmir": "figure_5", "gommir": "figure_6"}[name]
-    data = pl.read_csv(into / f"{key}.csv").filter(dataset=RAN[name])
+    data = pl.read_csv(output / f"{key}.csv").filter(dataset=RAN[name])
     curves = data.group_by("panel", "label").agg(pl.col("place").sort(), pl.col("value").sort())
     assert {tuple(places) for places in curves["place"]} == {tuple(range(1, 11))}
     assert len(curves) == {"pmmir": 16, "gommir": 10}[name]
 
 
 def test_the_example_follows_its_rule(made):
-    name, into = made
+    name, output = made
     key = {"pmmir": "figure_7", "gommir": "figure_8"}[name]
-    data = pl.read_csv(into / f"{key}.csv")
+    data = pl.read_csv(output / f"{key}.csv")
     assert data["dialogue"].n_unique() == 1
     assert data["rule"][0].startswith("the first in which the proposal needs 2 to 4 turns")
     other, proposal = data["model"].unique(maintain_order=True)

@@ -9,16 +9,16 @@ from recloop import report
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, study, saved, reported):
     """Every table, every figure, the claims and the page."""
-    into = tmp_path_factory.mktemp("results") / "modt4r"
+    output = tmp_path_factory.mktemp("results") / "modt4r"
     given = {"study": study, "tier": saved["tier"], "scores": saved["scores"]}
     rest = {"reported": reported, "splits": saved["splits"], "runs": saved["runs"]}
     for name in study["tables"]:
-        report.build_table(**given, **rest, name=name, into=into / name)
+        report.build_table(**given, **rest, name=name, output=output / name)
     for name in study["figures"]:
-        report.build_figure(**given, **rest, name=name, into=into / name)
-    report.build_claims(**given, **rest, into=into / "claims")
-    report.build_page(**given, runs=saved["runs"], splits=saved["splits"], into=into)
-    return into
+        report.build_figure(**given, **rest, name=name, output=output / name)
+    report.build_claims(**given, **rest, output=output / "claims")
+    report.build_page(**given, runs=saved["runs"], splits=saved["splits"], output=output)
+    return output
 
 
 def test_every_file_is_there(made, study):
@@ -60,12 +60,12 @@ def test_dataset_table_counts_the_split(made):
 
 
 def test_figures_are_the_same_bytes_in_a_second_run(made, tmp_path, study, saved, reported):
-    into = tmp_path / "modt4r" / "figure_4_6"
+    output = tmp_path / "modt4r" / "figure_4_6"
     given = {key: saved[key] for key in ("scores", "tier", "splits")}
-    report.build_figure("figure_4_6", into, study=study, reported=reported, **given)
+    report.build_figure("figure_4_6", output, study=study, reported=reported, **given)
     for end in ("pdf", "svg", "png", "csv"):
         name = f"figure_4_6.{end}"
-        assert (into.parent / name).read_bytes() == (made / name).read_bytes()
+        assert (output.parent / name).read_bytes() == (made / name).read_bytes()
 
 
 def test_figure_is_one_column_wide_and_its_data_are_tidy(made, study):

@@ -11,18 +11,18 @@ from recloop.report.sections import duration
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory, study, saved, reported):
-    into = tmp_path_factory.mktemp("page") / "modt4r"
+    output = tmp_path_factory.mktemp("page") / "modt4r"
     given = {
         "study": study,
         "tier": saved["tier"],
         "scores": saved["scores"],
         "splits": saved["splits"],
     }
-    report.build_table(**given, name="table_4_4", reported=reported, into=into / "table_4_4")
-    report.build_figure(**given, name="figure_4_7", reported=reported, into=into / "figure_4_7")
+    report.build_table(**given, name="table_4_4", reported=reported, output=output / "table_4_4")
+    report.build_figure(**given, name="figure_4_7", reported=reported, output=output / "figure_4_7")
     not_run = {"LLM features": "need a GPU"}
-    report.build_page(**given, runs=saved["runs"], into=into, not_run=not_run)
-    return into
+    report.build_page(**given, runs=saved["runs"], output=output, not_run=not_run)
+    return output
 
 
 @pytest.fixture(params=["README.md", "index.html"])
@@ -70,8 +70,8 @@ def test_what_was_not_made_is_said(text):
 
 
 def test_departures_are_listed(tmp_path, study, saved):
-    told = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
-    given = {"study": told, "tier": saved["tier"], "splits": saved["splits"]}
+    logged = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
+    given = {"study": logged, "tier": saved["tier"], "splits": saved["splits"]}
     report.build_page(tmp_path / "modt4r", runs=[], scores=[], **given)
     text = (tmp_path / "modt4r" / "README.md").read_text()
     assert "- Read the action early.\n- alpha: lost" in text

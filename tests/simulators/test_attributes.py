@@ -47,12 +47,12 @@ def test_sentences_are_true_and_stay_the_same(catalogue):
     settings = {"class": "attributes.AttributeSimulator", "most": 3}
     simulator = open_simulator(settings, None, catalogue, catalogue)
     pairs = [(target, liked) for target in range(4) for liked in range(4)]
-    said = critique(simulator, *pairs)
-    assert said == critique(open_simulator(settings, None, catalogue, catalogue), *pairs)
-    assert said == [critique(simulator, pair)[0] for pair in pairs]
+    utterances = critique(simulator, *pairs)
+    assert utterances == critique(open_simulator(settings, None, catalogue, catalogue), *pairs)
+    assert utterances == [critique(simulator, pair)[0] for pair in pairs]
     attributes = read_attributes(catalogue)
     lexicon = Lexicon.of(attributes)
-    for (target, liked), sentence in zip(pairs, said, strict=True):
+    for (target, liked), sentence in zip(pairs, utterances, strict=True):
         true = differences(attributes[target], attributes[liked])
         claims = attributes_in(sentence, lexicon)
         assert claims <= true
@@ -70,8 +70,10 @@ def test_most_limits_what_is_named(catalogue):
 
 def test_the_seed_chooses_phrasings(catalogue):
     attributes = read_attributes(catalogue)
-    said = {critique(AttributeSimulator(attributes, seed=seed), (1, 0))[0] for seed in range(9)}
-    assert len(said) > 3
+    utterances = {
+        critique(AttributeSimulator(attributes, seed=seed), (1, 0))[0] for seed in range(9)
+    }
+    assert len(utterances) > 3
 
 
 def test_an_unknown_class_says_so(catalogue):

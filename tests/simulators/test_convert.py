@@ -135,10 +135,10 @@ def converted(folder, weights, **options):
 
     torch.save(weights, folder / "model.pth")
     (folder / "words.json").write_text(json.dumps({"ix_to_word": WORDS, "images": []}))
-    convert(folder / "model.pth", folder / "words.json", folder / "into", **options)
-    record = json.loads((folder / "into/simulator.json").read_text())
+    convert(folder / "model.pth", folder / "words.json", folder / "output", **options)
+    record = json.loads((folder / "output/simulator.json").read_text())
     network = build_network(record["settings"], len(WORDS) + 1, record["features"])
-    network.load_state_dict(load_file(folder / "into/weights.safetensors"))
+    network.load_state_dict(load_file(folder / "output/weights.safetensors"))
     return network.eval(), record
 
 
@@ -177,10 +177,10 @@ def test_opens_as_a_captioner(tmp_path, inputs, monkeypatch):
 
     _, record = converted(tmp_path, Library().state_dict())
     monkeypatch.setattr(cache.Features, "open", lambda folder: Grid())
-    folder = tmp_path / "into"
+    folder = tmp_path / "output"
     user = open_simulator(record["settings"], folder, tmp_path, tmp_path, tmp_path, "cpu")
-    said = user.critique(torch.arange(3).numpy(), torch.arange(3, 6).numpy())
-    assert all(set(one.split()) <= {"is", "red", "high"} and one for one in said)
+    utterances = user.critique(torch.arange(3).numpy(), torch.arange(3, 6).numpy())
+    assert all(set(one.split()) <= {"is", "red", "high"} and one for one in utterances)
 
 
 class Bomb:

@@ -10,10 +10,10 @@ class Pointing:
     """A voice whose words are the target's own features."""
 
     def __init__(self, features):
-        self.features, self.heard = features, []
+        self.features, self.feedback = features, []
 
     def hear(self, target, liked):
-        self.heard.append((target, liked))
+        self.feedback.append((target, liked))
         return self.features[target], target
 
 
@@ -56,8 +56,8 @@ def test_steps_follow_the_contract(users):
 def test_voices_hear_catalogue_numbers(users):
     it, target = users(), torch.arange(4)
     it.reset(target, first=torch.tensor([[7, 8, 9]] * 4))
-    heard, liked = it.voice.heard[-1]
-    assert heard.tolist() == [1, 3, 5, 7]
+    feedback, liked = it.critique_encoder.feedback[-1]
+    assert feedback.tolist() == [1, 3, 5, 7]
     assert set(liked.tolist()) <= {15, 17, 19}
 
 

@@ -65,19 +65,19 @@ def features(folder, rows):
     return folder
 
 
-def learn(world, into, tell=lambda line: None, **changes):
+def learn(world, output, log=lambda line: None, **changes):
     from recloop.simulators.train import train
 
     settings = SETTINGS | {"training": SETTINGS["training"] | changes}
-    train(world[0], world[1], settings, into, seed=1, tell=tell)
-    return {file.name: file.read_bytes() for file in into.iterdir()}
+    train(world[0], world[1], settings, output, seed=1, log=log)
+    return {file.name: file.read_bytes() for file in output.iterdir()}
 
 
 @pytest.fixture(scope="module")
 def trained(world, tmp_path_factory):
-    into = tmp_path_factory.mktemp("simulators") / "captioner"
-    learn(world, into)
-    return into
+    output = tmp_path_factory.mktemp("simulators") / "captioner"
+    learn(world, output)
+    return output
 
 
 def test_writes_what_a_captioner_is_opened_from(trained):
@@ -98,9 +98,9 @@ def test_says_what_is_different_about_pairs_it_never_saw(trained, world):
     simulator = open_simulator(SETTINGS, trained, folder, folder, grid, "cpu")
     pairs = pl.read_parquet(folder / "captions.parquet").filter(part="test")
     target, reference = pairs["target"].to_numpy(), pairs["reference"].to_numpy()
-    said = simulator.critique(target, reference)
+    utterances = simulator.critique(target, reference)
     truth = [say(t, r).lower().rstrip(".") for t, r in zip(target, reference, strict=True)]
-    assert np.mean([a == b for a, b in zip(said, truth, strict=True)]) > 0.9
+    assert np.mean([a == b for a, b in zip(utterances, truth, strict=True)]) > 0.9
 
 
 def test_same_seed_same_weights(trained, world, tmp_path):
@@ -114,11 +114,11 @@ def test_goes_on_exactly_where_it_was_killed(trained, world, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(world, tmp_path / "killed", tell=die)
+        learn(world, tmp_path / "killed", log=die)
     assert not (tmp_path / "killed").exists()
-    told = []
-    files = learn(world, tmp_path / "killed", tell=told.append)
-    assert told[0].startswith("goes on after epoch 4")
+    logged = []
+    files = learn(world, tmp_path / "killed", log=logged.append)
+    assert logged[0].startswith("goes on after epoch 4")
     assert files["weights.safetensors"] == (trained / "weights.safetensors").read_bytes()
 
 
@@ -128,24 +128,24 @@ def test_leaves_a_checkpoint_of_other_settings_aside(world, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(world, tmp_path / "one", tell=die)
-    told = []
-    learn(world, tmp_path / "one", tell=told.append, epochs=1)
-    assert "starts anew" in told[0]
-    assert len(told) == 2
+        learn(world, tmp_path / "one", log=die)
+    logged = []
+    learn(world, tmp_path / "one", log=logged.append, epochs=1)
+    assert "starts anew" in logged[0]
+    assert len(logged) == 2
 
 
 def test_stops_when_it_no_longer_gets_better(world, tmp_path):
-    told = []
-    learn(world, tmp_path / "one", tell=told.append, patience=1, learning_rate=0.0)
-    assert len(told) == 2  # the first epoch is the best, the second is the same
+    logged = []
+    learn(world, tmp_path / "one", log=logged.append, patience=1, learning_rate=0.0)
+    assert len(logged) == 2  # the first epoch is the best, the second is the same
 
 
 def test_says_which_captions_are_missing(world, tmp_path):
     captions = pl.read_parquet(world[0] / "captions.parquet").filter(pl.col("part") != "valid")
     captions.write_parquet(tmp_path / "captions.parquet")
     with pytest.raises(ValueError, match=r"'valid': 0.*by: grammar"):
-        learn((tmp_path, world[1]), tmp_path / "into")
+        learn((tmp_path, world[1]), tmp_path / "output")
 
 
 def test_refuses_grid_features_of_another_encoder(trained, world, tmp_path):

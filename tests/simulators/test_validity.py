@@ -33,8 +33,8 @@ def images(items):
 
 def texts(sentences):
     """A sentence is the sum of the words it says."""
-    said = [[float(word in one.split()) for word in WORDS] for one in sentences]
-    return torch.tensor(said) + 1e-6
+    utterances = [[float(word in one.split()) for word in WORDS] for one in sentences]
+    return torch.tensor(utterances) + 1e-6
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def say(pairs, what):
     return [what(ITEMS[target]) for target in pairs["target"].to_list()]
 
 
-def judged(said, pairs):
+def judged(utterances, pairs):
     from recloop.simulators.validity import judge
 
-    rows = judge(said, pairs, ITEMS, images, texts)
+    rows = judge(utterances, pairs, ITEMS, images, texts)
     return {(row["metric"], row["k"]): row["value"] for row in rows}
 
 
@@ -107,8 +107,8 @@ def test_nobody_keeps_his_own_sentence_when_they_are_shuffled(pairs):
         heard.append(sentences)
         return torch.ones(len(sentences), len(WORDS))
 
-    said = [f"sentence {place}" for place in range(len(pairs))]
-    informativeness(said, pairs, images, listen)
+    utterances = [f"sentence {place}" for place in range(len(pairs))]
+    informativeness(utterances, pairs, images, listen)
     assert heard[0] == heard[2]  # the same sentences, for other pairs
 
 

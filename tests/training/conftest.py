@@ -94,8 +94,8 @@ def settings_of():
             "class": "sequential.next_item.NextItem",
             "backbone": {"class": "backbones.gru4rec.GRU4Rec", "dim": 8},
         },
-        "ease": {"class": "counted.ease.EASE"},
-        "popularity": {"class": "counted.popularity.Popularity"},
+        "ease": {"class": "nonparametric.ease.EASE"},
+        "popularity": {"class": "nonparametric.popularity.Popularity"},
     }
 
     def settings_of(model, training=None, **changes):

@@ -46,7 +46,7 @@ class Encoder:
 def posed(tmp_path):
     """Write dialogues of which each part has its own items, and features."""
 
-    def pose(first=(77, 24, 24), personal=False):
+    def make_dialogues(first=(77, 24, 24), personal=False):
         part = np.repeat(["train", "valid", "test"], first)
         parts = np.repeat("all", ITEMS) if personal else part
         pl.DataFrame(
@@ -70,7 +70,7 @@ def posed(tmp_path):
         (tmp_path / "split.json").write_text(json.dumps({"hash": "abc"}))
         return tmp_path
 
-    return pose
+    return make_dialogues
 
 
 @pytest.fixture
@@ -85,11 +85,11 @@ def worlds(posed):
 
 
 @pytest.fixture
-def voice():
+def critique_encoder():
+    from recloop.simulators.critique_encoder import CritiqueEncoder
     from recloop.simulators.sentences import Sentences
-    from recloop.simulators.voice import Voice
 
-    return Voice(Oracle(), Sentences(None, Encoder, DIM), DIM)
+    return CritiqueEncoder(Oracle(), Sentences(None, Encoder, DIM), DIM)
 
 
 @pytest.fixture
@@ -123,21 +123,21 @@ TRAINING = {
 
 
 @pytest.fixture
-def fit(worlds, voice, make, tmp_path):
+def fit(worlds, critique_encoder, make, tmp_path):
     from recloop.training.dialogue import train
 
     sides = itertools.count()
 
-    def fit(parts=None, dialogue=DIALOGUE, made=make, seed=1, side=None, **changes):
+    def fit(parts=None, dialogue=DIALOGUE, made=make, seed=1, checkpoint_dir=None, **changes):
         return train(
             made,
             parts or worlds(),
-            voice,
+            critique_encoder,
             dialogue,
             TRAINING | changes,
             seed,
-            tmp_path / (side or f"side{next(sides)}"),
-            tell=lambda line: None,
+            tmp_path / (checkpoint_dir or f"side{next(sides)}"),
+            log=lambda line: None,
         )
 
     return fit
@@ -180,8 +180,8 @@ def test_a_killed_training_goes_on_exactly(fit, monkeypatch, stage):
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "learn", told_to_stop)
         with pytest.raises(SystemExit):
-            fit(stage=stage, side="killed")
-    resumed, again = fit(stage=stage, side="killed")
+            fit(stage=stage, checkpoint_dir="killed")
+    resumed, again = fit(stage=stage, checkpoint_dir="killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     rows = [[row["valid_ndcg10"] for row in found["curve"]] for found in (facts, again)]
     assert rows[0] == rows[1]
@@ -228,7 +228,7 @@ def test_the_test_part_is_read_only_if_the_settings_say_so(posed, monkeypatch):
 
     read = []
     monkeypatch.setattr(dialogue, "open_features", lambda data: vectors())
-    monkeypatch.setattr(dialogue, "open_voice", lambda *_: None)
+    monkeypatch.setattr(dialogue, "open_critique_encoder", lambda *_: None)
     monkeypatch.setattr(dialogue, "maker", lambda *_: None)
     monkeypatch.setattr(dialogue, "read_part", lambda folder, part, features: read.append(part))
     data = {"dialogues": posed()}
@@ -250,12 +250,12 @@ def test_validation_may_take_a_sample_that_is_always_the_same(worlds):
     assert sample(part, None) is part
 
 
-def test_stale_rows_stay_as_they_were_at_first(worlds, make, voice):
+def test_stale_rows_stay_as_they_were_at_first(worlds, make, critique_encoder):
     from recloop.training.rehearsal import Trainer
 
     def trainer(batch_size):
         training = TRAINING | {"stale_rows": True, "batch_size": batch_size}
-        return Trainer(make(), worlds(), voice, DIALOGUE, training, 0.1, 1, 1)
+        return Trainer(make(), worlds(), critique_encoder, DIALOGUE, training, 0.1, 1, 1)
 
     it = trainer(11)  # 77 items are 7 batches of them
     before = it.table()
@@ -265,12 +265,12 @@ def test_stale_rows_stay_as_they_were_at_first(worlds, make, voice):
     assert trainer(16).stale is None
 
 
-def test_the_item_table_learns_only_if_asked(worlds, make, voice):
+def test_the_item_table_learns_only_if_asked(worlds, make, critique_encoder):
     from recloop.training.rehearsal import Trainer
 
     for wanted in (False, True):
         training = TRAINING | {"item_gradient": wanted}
-        it = Trainer(make(), worlds(), voice, DIALOGUE, training, 0.1, 1, 1)
+        it = Trainer(make(), worlds(), critique_encoder, DIALOGUE, training, 0.1, 1, 1)
         assert it.table().requires_grad == wanted
 
 
@@ -286,13 +286,13 @@ def test_a_model_made_of_trained_ones_is_judged_and_kept(fit, make):
     assert 0 <= found["valid_ndcg10"] <= 1
 
 
-def test_with_one_candidate_the_improvement_follows_its_guide(worlds, make, voice):
+def test_with_one_candidate_the_improvement_follows_its_guide(worlds, make, critique_encoder):
     from recloop.simulators.environment import Environment
     from recloop.simulators.nearest import Nearest
     from recloop.training.improvement import Improvement
 
     world, model = worlds()["train"], make()
-    users = Environment(world.pool, voice, TURNS + 1, "fixed")
+    users = Environment(world.pool, critique_encoder, TURNS + 1, "fixed")
     table = model.embed(world.pool.features).detach()
 
     def choice(candidates):
@@ -311,14 +311,16 @@ def test_with_one_candidate_the_improvement_follows_its_guide(worlds, make, voic
 @pytest.mark.parametrize("personal", [False, True])
 def test_lists_are_written_by_catalogue_number(posed, make, tmp_path, monkeypatch, personal):
     from recloop.evaluation.dialogue import evaluate
+    from recloop.simulators.critique_encoder import CritiqueEncoder
     from recloop.simulators.sentences import Sentences
-    from recloop.simulators.voice import Voice
     from recloop.training import dialogue
 
     folder = posed(personal=personal)
-    voice = Voice(Oracle(), Sentences(tmp_path / "said.parquet", Encoder, DIM), DIM)
+    critique_encoder = CritiqueEncoder(
+        Oracle(), Sentences(tmp_path / "said.parquet", Encoder, DIM), DIM
+    )
     monkeypatch.setattr(dialogue, "open_features", lambda data: vectors())
-    monkeypatch.setattr(dialogue, "open_voice", lambda *_: voice)
+    monkeypatch.setattr(dialogue, "open_critique_encoder", lambda *_: critique_encoder)
     settings = {"model": {"class": "dialogue.dm.DM", "dim": 16}, "dialogue": DIALOGUE}
     dialogue.rank(
         {"dialogues": folder}, make().state_dict(), settings, {}, tmp_path / "lists.parquet"

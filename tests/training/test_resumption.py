@@ -25,17 +25,19 @@ def run(split, settings_of, identity, tmp_path, request):
         needed = (
             {"item_vectors": request.getfixturevalue("vectors")} if model in NEEDS_VECTORS else {}
         )
-        into = tmp_path / name
+        output = tmp_path / name
         settings = settings_of(model, training)
         train(
             {"sessions": split},
             settings,
             identity | {"seed": seed},
-            into,
+            output,
             tmp_path / f"side-{name}",
             needed,
         )
-        return load_file(into / "weights.safetensors"), json.loads((into / "run.json").read_text())
+        return load_file(output / "weights.safetensors"), json.loads(
+            (output / "run.json").read_text()
+        )
 
     return run
 
@@ -110,9 +112,9 @@ train(data, told["settings"], told["identity"], Path(told["into"]), Path(told["s
 
 def test_a_killed_process_goes_on_exactly(run, split, settings_of, identity, tmp_path):
     whole, _ = run("sasrec", "whole")
-    told = {"split": str(split), "settings": settings_of("sasrec"), "identity": identity}
-    told |= {"into": str(tmp_path / "cut"), "side": str(tmp_path / "side-cut")}
-    killed = subprocess.run([sys.executable, "-c", KILLED, json.dumps(told)], check=False)
+    logged = {"split": str(split), "settings": settings_of("sasrec"), "identity": identity}
+    logged |= {"output": str(tmp_path / "cut"), "checkpoint_dir": str(tmp_path / "side-cut")}
+    killed = subprocess.run([sys.executable, "-c", KILLED, json.dumps(logged)], check=False)
     assert killed.returncode == -signal.SIGKILL
     # Five updates an epoch: the last checkpoint is that of update 10.
     assert checkpoint.load(tmp_path / "side-cut" / "checkpoint.safetensors")[1]["update"] == 10

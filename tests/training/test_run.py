@@ -21,7 +21,7 @@ EVALUATION = {"cutoffs": [5, 10], "novel_share": 0.9}
 @pytest.fixture
 def trained(split, settings_of, identity, tmp_path):
     settings = settings_of("sasrec")
-    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "checkpoint_dir")
     return settings, tmp_path / "run"
 
 
@@ -80,7 +80,9 @@ def test_joins_the_sessions_of_a_user_and_says_what_the_past_holds(
     user_split, settings_of, identity, tmp_path, model, loop
 ):
     settings = settings_of(model, {"loop": loop, "users": True, "length": 5})
-    train({"sessions": user_split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    train(
+        {"sessions": user_split}, settings, identity, tmp_path / "run", tmp_path / "checkpoint_dir"
+    )
     weights, lists = tmp_path / "run" / "weights.safetensors", tmp_path / "lists.parquet"
     rank_test({"sessions": user_split}, weights, settings, lists, top_k=8)
     rows = pl.read_parquet(lists)
@@ -100,23 +102,23 @@ def test_joins_the_sessions_of_a_user_and_says_what_the_past_holds(
 
 def test_a_twin_may_be_judged_on_what_it_was_chosen_on(trained, user_split, split, tmp_path):
     settings, folder = trained
-    told = {}
+    logged = {}
     for part in ("test", "valid"):
         asked = settings | {"inference": {"judged_on": part}}
-        told[part] = tmp_path / f"{part}.parquet"
-        rank_test({"sessions": user_split}, folder / "weights.safetensors", asked, told[part], 5)
-    rows = {part: pl.read_parquet(path) for part, path in told.items()}
+        logged[part] = tmp_path / f"{part}.parquet"
+        rank_test({"sessions": user_split}, folder / "weights.safetensors", asked, logged[part], 5)
+    rows = {part: pl.read_parquet(path) for part, path in logged.items()}
     for part, found in rows.items():
         there = pl.read_parquet(user_split / f"{part}.parquet")["session"].to_list()
         assert sorted(set(found["session"])) == there
     asked = settings | {"inference": {"judged_on": "train"}}
     with pytest.raises(ValueError, match="judged_on='train': expected test or valid"):
-        rank_test({"sessions": split}, folder / "weights.safetensors", asked, told["test"], 5)
+        rank_test({"sessions": split}, folder / "weights.safetensors", asked, logged["test"], 5)
 
 
 def test_asking_for_more_needs_no_new_weights(split, settings_of, identity, tmp_path):
     settings = settings_of("prl", {"epochs": 2})
-    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "checkpoint_dir")
     lists = []
     for ask in (0.5, 20.0):
         asked = settings | {"inference": {"ask": ask}}
@@ -142,8 +144,8 @@ def test_refuses_weights_of_another_split(trained, other_split, tmp_path):
 def test_a_model_that_does_not_fit_is_not_run_and_has_no_scores(
     split, settings_of, identity, vectors, tmp_path
 ):
-    settings = settings_of("ease", {"loop": "counted"}, memory_gib=0.0)
-    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    settings = settings_of("ease", {"loop": "nonparametric"}, memory_gib=0.0)
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "checkpoint_dir")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert "needs" in record["not_run"]
     assert "memory_gib" in record["not_run"]
@@ -161,8 +163,8 @@ def test_a_model_that_does_not_fit_is_not_run_and_has_no_scores(
 
 
 def test_a_counted_model_is_run_like_any_other(split, settings_of, identity, vectors, tmp_path):
-    settings = settings_of("ease", {"loop": "counted"})
-    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "side")
+    settings = settings_of("ease", {"loop": "nonparametric"})
+    train({"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "checkpoint_dir")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["not_run"] is None
     assert record["valid_ndcg10"] is None
@@ -188,7 +190,7 @@ def test_what_is_asked_at_inference_needs_no_new_weights(
         settings,
         identity,
         tmp_path / "run",
-        tmp_path / "side",
+        tmp_path / "checkpoint_dir",
         {"item_vectors": vectors},
     )
     lists = []
@@ -207,13 +209,15 @@ def test_what_is_asked_at_inference_needs_no_new_weights(
 
 
 def test_the_side_folder_is_gone_after_a_whole_run(trained, tmp_path):
-    assert not (tmp_path / "side").exists()
+    assert not (tmp_path / "checkpoint_dir").exists()
 
 
 def test_a_damaged_checkpoint_stops_the_run_with_a_remedy(split, settings_of, identity, tmp_path):
-    side = tmp_path / "side"
-    side.mkdir()
-    (side / "checkpoint.safetensors").write_bytes(b"half a file")
+    checkpoint_dir = tmp_path / "checkpoint_dir"
+    checkpoint_dir.mkdir()
+    (checkpoint_dir / "checkpoint.safetensors").write_bytes(b"half a file")
     with pytest.raises(ValueError, match="delete it and run again"):
-        train({"sessions": split}, settings_of("sasrec"), identity, tmp_path / "run", side)
-    shutil.rmtree(side)
+        train(
+            {"sessions": split}, settings_of("sasrec"), identity, tmp_path / "run", checkpoint_dir
+        )
+    shutil.rmtree(checkpoint_dir)

@@ -34,13 +34,13 @@ class Bias(nn.Module):
 
 @pytest.fixture
 def trainer(ring):
-    def trainer(model=None, seed=1, path=None, told=None, **changes):
+    def trainer(model=None, seed=1, path=None, logged=None, **changes):
         schedule = {"learning_rate": 0.1, "batch_size": 100, "epochs": 5, "patience": 9}
         schedule |= {"validate_every": None, "clip_norm": None} | changes
         events = Events.of(ring, LENGTH, ITEMS)
-        tell = (told if told is not None else []).append
-        pieces = cut(ring, LENGTH, ITEMS)
-        return Trainer(model or Bias(), pieces, events, Schedule(**schedule), seed, path, tell)
+        log = (logged if logged is not None else []).append
+        windows = cut(ring, LENGTH, ITEMS)
+        return Trainer(model or Bias(), windows, events, Schedule(**schedule), seed, path, log)
 
     return trainer
 
@@ -55,8 +55,8 @@ def test_batches_hold_each_piece_once_an_epoch_and_the_wanted_number_of_targets(
     assert len(batches) == 5 * it.epoch_updates
     for epoch in range(5):
         part = batches[epoch * it.epoch_updates : (epoch + 1) * it.epoch_updates]
-        assert sorted(sum(part, ())) == list(range(len(it.pieces)))
-    targets = [int((it.pieces.following[list(rows)] != ITEMS).sum()) for rows in batches]
+        assert sorted(sum(part, ())) == list(range(len(it.windows)))
+    targets = [int((it.windows.following[list(rows)] != ITEMS).sum()) for rows in batches]
     assert np.mean(targets) == pytest.approx(100, rel=0.2)
 
 
@@ -81,8 +81,8 @@ def test_independent_batches_are_drawn_anew_from_seed_and_update(trainer):
     assert {len(rows) for rows in batches} == {it.rows}
     assert len(set(batches)) == len(batches)
     epoch = sum(batches[: it.epoch_updates], ())
-    assert 0 <= min(epoch) <= max(epoch) < len(it.pieces)
-    assert len(set(epoch)) < len(it.pieces)  # some twice, some not at all
+    assert 0 <= min(epoch) <= max(epoch) < len(it.windows)
+    assert len(set(epoch)) < len(it.windows)  # some twice, some not at all
     resumed = trainer(draws="independent")
     resumed.progress.update = 7
     assert order(resumed) == batches[7:]
@@ -160,8 +160,8 @@ def test_what_a_loop_carries_is_in_its_checkpoint(ring, tmp_path):
         events = Events.of(ring, LENGTH, ITEMS)
         schedule = Schedule(0.1, 100, 5, 9, None, None)
         path = tmp_path / "checkpoint.safetensors"
-        pieces = cut(ring, LENGTH, ITEMS)
-        return Carrying(Bias(), pieces, events, schedule, 1, path, lambda line: None)
+        windows = cut(ring, LENGTH, ITEMS)
+        return Carrying(Bias(), windows, events, schedule, 1, path, lambda line: None)
 
     it = new()
     for rows in list(it.batches())[:3]:
@@ -187,9 +187,9 @@ def scripted(monkeypatch):
 def test_keeps_the_weights_of_the_best_validation(trainer, scripted):
     scripted(0.1, 0.5, 0.3, 0.2, 0.1)
     weights, it = {}, trainer()
-    told = it.tell
-    it.tell = lambda line: (
-        told(line),
+    logged = it.log
+    it.log = lambda line: (
+        logged(line),
         weights.update({len(it.progress.curve): it.model.weight.detach().clone()}),
     )
     best = it.fit()
@@ -225,13 +225,13 @@ def test_clips_the_gradient(trainer):
 
 
 def test_tells_epoch_loss_validation_and_time_left(trainer):
-    told = []
-    trainer(told=told).fit()
-    assert len(told) == 5
-    assert told[1].startswith("epoch 2/5  loss ")
-    assert "NDCG@10 " in told[1]
-    assert "best " in told[1]
-    assert told[1].endswith(" s left")
+    logged = []
+    trainer(logged=logged).fit()
+    assert len(logged) == 5
+    assert logged[1].startswith("epoch 2/5  loss ")
+    assert "NDCG@10 " in logged[1]
+    assert "best " in logged[1]
+    assert logged[1].endswith(" s left")
 
 
 def test_loss_of_the_curve_is_the_mean_since_the_last_validation(trainer):
@@ -255,7 +255,7 @@ def test_says_that_training_has_diverged(trainer):
 
 @pytest.fixture
 def fit(ring, tmp_path, settings_of, make):
-    def fit(rates, seed=1, side=tmp_path / "side", made=None, **changes):
+    def fit(rates, seed=1, checkpoint_dir=tmp_path / "checkpoint_dir", made=None, **changes):
         settings = settings_of("sasrec", {"learning_rate": rates, "tuning_epochs": 2} | changes)
 
         def new():
@@ -263,20 +263,22 @@ def fit(ring, tmp_path, settings_of, make):
             (made if made is not None else []).append(model)
             return model
 
-        parts, told = {"train": ring, "valid": ring}, []
-        return train(new, parts, ITEMS, settings["training"], seed, side, tell=told.append), told
+        parts, logged = {"train": ring, "valid": ring}, []
+        return train(
+            new, parts, ITEMS, settings["training"], seed, checkpoint_dir, log=logged.append
+        ), logged
 
     return fit
 
 
 def test_takes_the_better_learning_rate_and_records_what_was_tried(fit):
-    (weights, record), told = fit([1e-7, 0.02])
+    (weights, record), logged = fit([1e-7, 0.02])
     assert record["learning_rate"] == 0.02
     assert [row["learning_rate"] for row in record["tuning"]] == [1e-7, 0.02]
     assert record["tuning"][0]["valid_ndcg10"] < record["tuning"][1]["valid_ndcg10"]
     assert {row["epochs"] for row in record["tuning"]} == {2}
     assert weights
-    assert "tries learning_rate 0.02" in told
+    assert "tries learning_rate 0.02" in logged
 
 
 def test_one_learning_rate_needs_no_tuning(fit):
@@ -297,18 +299,18 @@ def test_if_all_rates_diverge_it_says_so(fit):
 
 
 def test_what_was_tried_before_a_kill_is_not_tried_again(fit, tmp_path):
-    (tmp_path / "side").mkdir()
+    (tmp_path / "checkpoint_dir").mkdir()
     row = {"learning_rate": 1e-7, "epochs": 2, "valid_ndcg10": 1.5}
-    (tmp_path / "side" / "tuning.json").write_text(json.dumps([row]))
-    (_, record), told = fit([1e-7, 0.02])
-    assert "tries learning_rate 1e-07" not in told
+    (tmp_path / "checkpoint_dir" / "tuning.json").write_text(json.dumps([row]))
+    (_, record), logged = fit([1e-7, 0.02])
+    assert "tries learning_rate 1e-07" not in logged
     assert record["tuning"][0] == row
     assert record["learning_rate"] == 1e-7
 
 
 def test_tuning_does_not_change_the_training_after_it(fit, tmp_path):
-    (alone, _), _ = fit([0.02], side=tmp_path / "one")
-    (tuned, _), _ = fit([1e-7, 0.02], side=tmp_path / "two")
+    (alone, _), _ = fit([0.02], checkpoint_dir=tmp_path / "one")
+    (tuned, _), _ = fit([1e-7, 0.02], checkpoint_dir=tmp_path / "two")
     assert all(torch.equal(alone[name], tuned[name]) for name in alone)
 
 

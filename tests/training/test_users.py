@@ -67,12 +67,12 @@ def write(folder, users):
     """Write users, given as lists of sessions; the last one tests, the one before it validates."""
     kept = {"train": slice(0, -2), "valid": slice(-2, -1), "test": slice(-1, None)}
     numbers = iter(range(10_000))
-    named = [[(next(numbers), items) for items in told] for told in users]
+    named = [[(next(numbers), items) for items in logged] for logged in users]
     for part, chosen in kept.items():
         rows = [
             (f"u{u}", number, items)
-            for u, told in enumerate(named)
-            for number, items in told[chosen]
+            for u, logged in enumerate(named)
+            for number, items in logged[chosen]
         ]
         pl.DataFrame(
             {

@@ -213,7 +213,7 @@ def report_of(study, name):
     settings = {
         "study": PLAN.studies[study],
         "tier": PLAN.described_tier(study),
-        "into": f"results/{study}/{name}" if name else f"results/{study}",
+        "output": f"results/{study}/{name}" if name else f"results/{study}",
     }
     return settings | ({"name": name} if name in PLAN.exhibits(study) else {})
 

@@ -18,13 +18,13 @@ rule fetch:
     log:
         "data/raw/{source}.log",
     params:
-        into=lambda wildcards, output: str(Path(output[0]).parent),
+        output=lambda wildcards, output: str(Path(output[0]).parent),
         source=lambda wildcards: json.dumps(raw_recipe(wildcards)["manifest"]),
         mirror=lambda wildcards: f"--mirror {config['mirror']}" if config["mirror"] else "",
     message:
         "fetch {wildcards.source}"
     shell:
-        "{JOB}/fetch.py --source {params.source:q} --into {params.into} {params.mirror} 2>&1 | tee {log}"
+        "{JOB}/fetch.py --source {params.source:q} --output {params.output} {params.mirror} 2>&1 | tee {log}"
 
 
 rule read:
@@ -43,12 +43,12 @@ rule read:
         "data/tables/{source}/read.log",
     params:
         raw=lambda wildcards, input: str(Path(input[0]).parent),
-        into=lambda wildcards, output: str(Path(output[0]).parent),
+        output=lambda wildcards, output: str(Path(output[0]).parent),
         source=lambda wildcards: json.dumps(tables_recipe(wildcards)["manifest"]),
     message:
         "read {wildcards.source}"
     shell:
-        "{JOB}/read.py --source {params.source:q} --raw {params.raw} --into {params.into} 2>&1 | tee {log}"
+        "{JOB}/read.py --source {params.source:q} --raw {params.raw} --output {params.output} 2>&1 | tee {log}"
 
 
 rule split:
@@ -73,7 +73,7 @@ rule split:
         f"{SESSIONS}/split.log",
     params:
         tables=lambda wildcards, input: str(Path(input[0]).parent),
-        into=lambda wildcards, output: str(Path(output[0]).parent),
+        output=lambda wildcards, output: str(Path(output[0]).parent),
         seed=PLAN.tier["split_seed"],
         recipe=lambda wildcards: {
             part: json.dumps(sessions_recipe(wildcards)[part])
@@ -82,12 +82,12 @@ rule split:
     message:
         "split {wildcards.source}"
     shell:
-        "{JOB}/split.py --tables {params.tables} --into {params.into} --seed {params.seed} "
+        "{JOB}/split.py --tables {params.tables} --output {params.output} --seed {params.seed} "
         "--prepare {params.recipe[prepare]:q} --split {params.recipe[split]:q} "
         "--source {params.recipe[manifest]:q} 2>&1 | tee {log}"
 
 
-rule collect:
+rule build_catalogue:
     """Read one source of pictures into a catalogue; set damaged ones aside."""
     input:
         lambda wildcards: f"{catalogue_recipe(wildcards)['raw']}/fetched.json",
@@ -103,18 +103,18 @@ rule collect:
         ),
         images=directory(f"{CATALOGUE}/images"),
     log:
-        f"{CATALOGUE}/collect.log",
+        f"{CATALOGUE}/build_catalogue.log",
     params:
         raw=lambda wildcards, input: str(Path(input[0]).parent),
-        into=lambda wildcards, output: str(Path(output[0]).parent),
+        output=lambda wildcards, output: str(Path(output[0]).parent),
         source=lambda wildcards: json.dumps(catalogue_recipe(wildcards)["manifest"]),
     message:
-        "collect {wildcards.source}"
+        "build_catalogue {wildcards.source}"
     shell:
-        "{JOB}/collect.py --source {params.source:q} --raw {params.raw} --into {params.into} 2>&1 | tee {log}"
+        "{JOB}/build_catalogue.py --source {params.source:q} --raw {params.raw} --output {params.output} 2>&1 | tee {log}"
 
 
-rule pose:
+rule make_dialogues:
     """Decide who looks for which item, with which past; part items or users; write the captions."""
     input:
         lambda wildcards: f"{dialogues_recipe(wildcards)['made_of']}/catalogue.json",
@@ -123,16 +123,16 @@ rule pose:
             f"{DIALOGUES}/", "items.parquet", "dialogues.parquet", "captions.parquet", "split.json"
         ),
     log:
-        f"{DIALOGUES}/pose.log",
+        f"{DIALOGUES}/make_dialogues.log",
     params:
         catalogue=lambda wildcards, input: str(Path(input[0]).parent),
-        into=lambda wildcards, output: str(Path(output[0]).parent),
+        output=lambda wildcards, output: str(Path(output[0]).parent),
         seed=PLAN.tier["split_seed"],
         recipe=lambda wildcards: {
             part: json.dumps(dialogues_recipe(wildcards)[part]) for part in ("prepare", "split")
         },
     message:
-        "pose {wildcards.source}"
+        "make_dialogues {wildcards.source}"
     shell:
-        "{JOB}/pose.py --catalogue {params.catalogue} --into {params.into} --seed {params.seed} "
+        "{JOB}/make_dialogues.py --catalogue {params.catalogue} --output {params.output} --seed {params.seed} "
         "--prepare {params.recipe[prepare]:q} --split {params.recipe[split]:q} 2>&1 | tee {log}"

@@ -28,7 +28,7 @@ rule rank:
         "rank {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
         "{params.job}/rank.py --data {params.data:q} --weights {input.weights:q} "
-        "--settings {params.settings:q} --into {output:q} --top_k {params.top_k} "
+        "--settings {params.settings:q} --output {output:q} --top_k {params.top_k} "
         "--needs {params.needs:q} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
 
 
@@ -51,4 +51,4 @@ rule evaluate:
     shell:
         "{JOB}/evaluate.py --lists {input.lists:q} --split {params.split} "
         "{params.vectors} --identity {params.identity:q} "
-        "--evaluation {params.evaluation:q} --into {output:q} 2>&1 | tee {log:q}"
+        "--evaluation {params.evaluation:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -20,7 +20,7 @@ rule pretrain:
     params:
         arguments=lambda wildcards, output: flags(
             encoder_recipe(wildcards)
-            | {"into": Path(output[0]).parent, "seed": PLAN.tier["split_seed"]}
+            | {"output": Path(output[0]).parent, "seed": PLAN.tier["split_seed"]}
         ),
     message:
         "pretrain {wildcards.encoder}"
@@ -45,7 +45,7 @@ rule encode:
     params:
         arguments=lambda wildcards, output: flags(
             features_recipe(wildcards)
-            | {"into": Path(output[0]).parent, "side": f".recloop/features/{wildcards.key}"}
+            | {"output": Path(output[0]).parent, "checkpoint_dir": f".recloop/features/{wildcards.key}"}
         ),
     message:
         "encode {wildcards.source} with {wildcards.encoder}"

@@ -6,7 +6,7 @@ OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, cu
 """
 
 
-rule simulate:
+rule train_simulator:
     """Train one relative captioner, or convert a published one."""
     input:
         lambda wildcards: records(
@@ -17,7 +17,7 @@ rule simulate:
             f"{USER}/", "weights.safetensors", "vocabulary.json", "curve.csv", "simulator.json"
         ),
     log:
-        f"{USER}/simulate.log",
+        f"{USER}/train_simulator.log",
     threads: THREADS
     resources:
         gpu=int(GPU),
@@ -28,32 +28,32 @@ rule simulate:
                 "features": user_recipe(wildcards)["grid"],
                 "settings": user_recipe(wildcards)["settings"],
                 "published": user_recipe(wildcards)["published"],
-                "into": Path(output[0]).parent,
+                "output": Path(output[0]).parent,
                 "seed": PLAN.tier["split_seed"],
             }
         ),
     message:
-        "simulate {wildcards.user} on {wildcards.source}"
+        "train_simulator {wildcards.user} on {wildcards.source}"
     shell:
-        "{JOB}/simulate.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+        "{JOB}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
 
 
-rule validate:
+rule evaluate_simulator:
     """Judge a simulated user on held-out pairs: its words, their truth, and what a listener gains."""
     input:
         lambda wildcards: records(judging_data(wildcards)),
     output:
         VALIDITY,
     log:
-        "results/{study}/validity/{dataset}/{user}-{key}/validate.log",
+        "results/{study}/validity/{dataset}/{user}-{key}/evaluate_simulator.log",
     threads: THREADS
     resources:
         gpu=int(GPU),
     params:
         arguments=lambda wildcards, output: flags(
-            judged_user(wildcards) | {"into": output[0], "published": None}
+            judged_user(wildcards) | {"output": output[0], "published": None}
         ),
     message:
-        "validate {wildcards.user} on {wildcards.dataset}"
+        "evaluate_simulator {wildcards.user} on {wildcards.dataset}"
     shell:
-        "{LANGUAGE_JOB}/validate.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+        "{LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"

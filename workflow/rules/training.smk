@@ -21,8 +21,8 @@ rule train:
         job=lambda wildcards: job_of(trained_run(wildcards)),
         data=lambda wildcards: json.dumps(PLAN.data(trained_run(wildcards))),
         needs=lambda wildcards: json.dumps(weights_of(PLAN.needs(trained_run(wildcards)))),
-        into=lambda wildcards: RUN.format(**wildcards),
-        side=lambda wildcards: f".recloop/checkpoints/{wildcards.key}",
+        output=lambda wildcards: RUN.format(**wildcards),
+        checkpoint_dir=lambda wildcards: f".recloop/checkpoints/{wildcards.key}",
         settings=lambda wildcards: settings_of(trained_run(wildcards)),
         identity=lambda wildcards: json.dumps(
             PLAN.identity(trained_run(wildcards)) | {"key": wildcards.key}
@@ -31,5 +31,5 @@ rule train:
         "train {wildcards.model} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
         "{params.job}/train.py --data {params.data:q} --settings {params.settings:q} "
-        "--identity {params.identity:q} --into {params.into:q} --side {params.side} "
+        "--identity {params.identity:q} --output {params.output:q} --checkpoint_dir {params.checkpoint_dir} "
         "--needs {params.needs:q} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"

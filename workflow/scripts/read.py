@@ -9,16 +9,16 @@ from recloop.data.tables import write_tables
 from recloop.storage.timing import timed
 
 
-def read(source: dict, raw: Path, into: Path) -> None:
+def read(source: dict, raw: Path, output: Path) -> None:
     """Read the raw files of a source with the reader that its manifest names.
 
     Args:
         source: the manifest.
         raw: folder of the raw files.
-        into: folder for interactions.parquet, items.parquet, quarantine.parquet and read.json.
+        output: folder for interactions.parquet, items.parquet, quarantine.parquet and read.json.
     """
     reading = resolve_name(f"recloop.data.readers.{source['reader']}").read(raw)
-    counts = write_tables(reading, into)
+    counts = write_tables(reading, output)
     print(
         f"{source['title']}: {counts['rows']:,} events, {counts['malformed']:,} malformed lines set aside"
     )

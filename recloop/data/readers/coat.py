@@ -42,7 +42,7 @@ def _checked(path: Path, items: int, max_malformed: float) -> Checked:
 def _ratings(rows: pl.LazyFrame, offset: int) -> pl.LazyFrame:
     # Users and items have no names: they are numbered as they lie in the matrix.
     numbered = rows.with_columns(user=(pl.col("line") - 1).cast(pl.String))
-    cells = unroll(numbered, "ratings", "user", into="rating").filter(pl.col("rating") != "0")
+    cells = unroll(numbered, "ratings", "user", output="rating").filter(pl.col("rating") != "0")
     return as_interactions(
         cells,
         "rating",

@@ -26,7 +26,7 @@ DRAWN = {"shoes": draw_shoe, "dresses": draw_dress, "shirts": draw_shirt, "tops_
 
 
 def generate(
-    into: Path,
+    output: Path,
     writes: str,
     seed: int,
     sizes: Mapping[str, int | float],
@@ -35,7 +35,7 @@ def generate(
     """Write styles, pictures and the truth; the kinds take turns.
 
     Args:
-        into: folder of the files.
+        output: folder of the files.
         writes: must be `styles`.
         seed: the same seed gives the same bytes.
         sizes: `items`.
@@ -50,11 +50,11 @@ def generate(
     items = int(sizes.get("items", SIZES["items"]))
     random = np.random.Generator(np.random.PCG64(seed))
     products = [draw_product(kinds[item % len(kinds)], random) for item in range(items)]
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     return [
-        _write_styles(into / "styles.csv", products),
-        _write_pictures(into / "images_0.tar", products, random),
-        _write_truth(into / "truth.json", products),
+        _write_styles(output / "styles.csv", products),
+        _write_pictures(output / "images_0.tar", products, random),
+        _write_truth(output / "truth.json", products),
     ]
 
 

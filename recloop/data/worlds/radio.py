@@ -46,11 +46,11 @@ START = 15_492  # days since 1970: 2012-06-01
 MOST_TRACKS = 3  # of an album that is played
 
 
-def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
+def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
     """Write the plays of all listeners as LFM-1b does, names, and the truth.
 
     Args:
-        into: folder of the files.
+        output: folder of the files.
         writes: must be `lfm1b`.
         seed: the same seed gives the same bytes.
         sizes: see `SIZES`.
@@ -64,9 +64,9 @@ def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float
     items, genres, albums = (int(sizes[n]) for n in ("items", "genres", "albums_per_artist"))
     shelves = stock(items, genres, random, per_brand=albums)
     arrays, plays = listen(shelves, sizes, random)
-    into.mkdir(parents=True, exist_ok=True)
-    files = [write_plays(into, shelves, *plays), write_artists_and_albums(into, shelves)]
-    return [*files, *write_truth(into, vars(shelves) | arrays, sizes)]
+    output.mkdir(parents=True, exist_ok=True)
+    files = [write_plays(output, shelves, *plays), write_artists_and_albums(output, shelves)]
+    return [*files, *write_truth(output, vars(shelves) | arrays, sizes)]
 
 
 def listen(
@@ -110,19 +110,21 @@ def next_item_probabilities(
         revisits: share of albums out of the past.
     """
     following, browsing = successors(shelves), shelves.browsing(taste, appetite)
-    chance = browsing.copy()
+    generator = browsing.copy()
     if len(session):
         last = session[-1]
-        chance = BROWSE * browsing + WANDER * shelves.weight / shelves.weight.sum()
-        np.add.at(chance, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
-        np.add.at(chance, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
-        chance[following[last]] += CONTINUE
-    again = np.bincount(past, minlength=len(chance)) / len(past) if len(past) else browsing
-    chance = (1 - revisits) * chance + revisits * again
+        generator = BROWSE * browsing + WANDER * shelves.weight / shelves.weight.sum()
+        np.add.at(generator, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
+        np.add.at(
+            generator, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share
+        )
+        generator[following[last]] += CONTINUE
+    again = np.bincount(past, minlength=len(generator)) / len(past) if len(past) else browsing
+    generator = (1 - revisits) * generator + revisits * again
     for last in [*past, *session][-1:]:
-        chance[following[last]] += chance[last]
-        chance[last] = 0
-    return chance
+        generator[following[last]] += generator[last]
+        generator[last] = 0
+    return generator
 
 
 def successors(shelves: Shelves) -> NDArray[Any]:

@@ -24,12 +24,12 @@ GENRES = _GENRES.split()
 
 
 def write_plays(
-    into: Path, shelves: Shelves, user: NDArray[Any], album: NDArray[Any], time: NDArray[Any]
+    output: Path, shelves: Shelves, user: NDArray[Any], album: NDArray[Any], time: NDArray[Any]
 ) -> Path:
     """Write listening events: user, artist, album, track, time in seconds.
 
     Args:
-        into: folder of the file.
+        output: folder of the file.
         shelves: the albums.
         user: of each play, in order.
         album: of each play; the tracks of an album are played one after another.
@@ -46,10 +46,10 @@ def write_plays(
         "track": (FIRST_ALBUM + album) * TRACKS + track,
         "time": time // SECOND,
     }
-    return write_csv(pl.DataFrame(columns), into / "LFM-1b_LEs.txt", header=False, separator="\t")
+    return write_csv(pl.DataFrame(columns), output / "LFM-1b_LEs.txt", header=False, separator="\t")
 
 
-def write_artists_and_albums(into: Path, shelves: Shelves) -> Path:
+def write_artists_and_albums(output: Path, shelves: Shelves) -> Path:
     """Write what each artist and each album is called; either may be the item of a reader."""
     items = range(len(shelves.cluster))
     artist, genre = ([name(shelves, item) for item in items] for name in (artist_name, genre_name))
@@ -69,7 +69,7 @@ def write_artists_and_albums(into: Path, shelves: Shelves) -> Path:
         title="brand",
         description=pl.format("{} plays {}.", "brand", "category"),
     ).unique("item", maintain_order=True)
-    return write_csv(pl.concat([albums, known.sort("item")]), into / CATALOGUE, header=True)
+    return write_csv(pl.concat([albums, known.sort("item")]), output / CATALOGUE, header=True)
 
 
 def artist_name(shelves: Shelves, item: int) -> str:

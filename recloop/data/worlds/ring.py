@@ -13,7 +13,7 @@ SIZES = {"items": 20, "sessions": 400, "mean_length": 8}
 START = 1_396_310_400  # seconds since 1970: 2014-04-01
 
 
-def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
+def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
     """Write sessions of equal length that start anywhere on the ring."""
     if unknown := sizes.keys() - SIZES.keys():
         raise ValueError(f"ring has no size {sorted(unknown)}. Known: {', '.join(SIZES)}.")
@@ -25,8 +25,8 @@ def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float
     step = np.tile(np.arange(length), sessions)
     session = np.repeat(np.arange(sessions), length)
     item = (np.repeat(random.integers(0, items, sessions), length) + step) % items
-    into.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     rows = {"SessionId": session + 1, "ItemId": item + 1, "Time": START + 3600.0 * session + step}
-    pl.DataFrame(rows).write_csv(into / "ring.txt", separator="\t", float_precision=3)
-    (into / "truth.json").write_text(json.dumps({"sizes": chosen}, sort_keys=True) + "\n")
-    return [into / "ring.txt", into / "truth.json"]
+    pl.DataFrame(rows).write_csv(output / "ring.txt", separator="\t", float_precision=3)
+    (output / "truth.json").write_text(json.dumps({"sizes": chosen}, sort_keys=True) + "\n")
+    return [output / "ring.txt", output / "truth.json"]

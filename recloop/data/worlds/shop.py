@@ -41,7 +41,7 @@ START = {"yoochoose": 16_161, "retailrocket": 16_558, "lfm1b": 15_492}  # days s
 CART, PURCHASE = 0.10, 0.5  # chance of a cart after a click, of a purchase after a cart
 
 
-def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
+def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
     """Write a shop's log in a published format, its catalogue and its truth."""
     if unknown := sizes.keys() - SIZES.keys():
         raise ValueError(f"shop has no size {sorted(unknown)}. Known: {', '.join(SIZES)}.")
@@ -51,12 +51,12 @@ def generate(into: Path, writes: str, seed: int, sizes: Mapping[str, int | float
     random = np.random.Generator(np.random.PCG64(seed))
     shelves = stock(int(sizes["items"]), int(sizes["clusters"]), random)
     log = visit(shelves, START[writes], sizes, random)
-    into.mkdir(parents=True, exist_ok=True)
-    files = WRITERS[writes](into, shelves, log, random)
+    output.mkdir(parents=True, exist_ok=True)
+    files = WRITERS[writes](output, shelves, log, random)
     arrays = vars(shelves) | {"id": shelves.ids(FIRST_ID)}
     arrays |= {name: getattr(log, name) for name in ("user", "taste", "appetite")}
     arrays |= vars(log.conversion) if log.conversion else {}
-    return [*files, write_catalogue(into, shelves), *write_truth(into, arrays, sizes)]
+    return [*files, write_catalogue(output, shelves), *write_truth(output, arrays, sizes)]
 
 
 def visit(
@@ -98,15 +98,15 @@ def next_item_probabilities(
         repeats: share of items of the same session.
         conversion: how items sell, for a purposeful customer; None for others.
     """
-    chance = np.zeros(len(shelves.cluster))
+    generator = np.zeros(len(shelves.cluster))
     last = history[-1]
-    np.add.at(chance, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
-    np.add.at(chance, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
-    chance += BROWSE * shelves.browsing(taste, appetite)
-    chance += WANDER * shelves.weight / shelves.weight.sum()
-    chance *= 1 - repeats
-    np.add.at(chance, history, repeats / len(history))
-    return chance if conversion is None else conversion.leaning(chance)
+    np.add.at(generator, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
+    np.add.at(generator, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
+    generator += BROWSE * shelves.browsing(taste, appetite)
+    generator += WANDER * shelves.weight / shelves.weight.sum()
+    generator *= 1 - repeats
+    np.add.at(generator, history, repeats / len(history))
+    return generator if conversion is None else conversion.leaning(generator)
 
 
 def _users(users: int, sessions: int, random: np.random.Generator) -> NDArray[Any]:
@@ -168,7 +168,7 @@ def _choose(
     return np.choose(choice, [followed, browsed, wandered, repeated])
 
 
-def _buy(chance: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+def _buy(generator: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     """Draw carts, and purchases of what is in them."""
-    carted = random.random(len(chance)) < chance
-    return (carted * (1 + (random.random(len(chance)) < PURCHASE))).astype(np.int64)
+    carted = random.random(len(generator)) < generator
+    return (carted * (1 + (random.random(len(generator)) < PURCHASE))).astype(np.int64)

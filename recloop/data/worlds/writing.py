@@ -48,7 +48,7 @@ class Log:
 
 
 def write_yoochoose(
-    into: Path, shelves: Shelves, log: Log, random: np.random.Generator
+    output: Path, shelves: Shelves, log: Log, random: np.random.Generator
 ) -> list[Path]:
     """Write clicks and buys; nobody knows the user."""
     events = _events(shelves, log).with_columns(
@@ -64,13 +64,13 @@ def write_yoochoose(
     ).filter(pl.col("bought") == BOUGHT)
     bought = buys.select("session", "time", "item", "price", "quantity")
     return [
-        write_csv(clicks, into / "yoochoose-clicks.dat", header=False),
-        write_csv(bought, into / "yoochoose-buys.dat", header=False),
+        write_csv(clicks, output / "yoochoose-clicks.dat", header=False),
+        write_csv(bought, output / "yoochoose-buys.dat", header=False),
     ]
 
 
 def write_retailrocket(
-    into: Path, shelves: Shelves, log: Log, random: np.random.Generator
+    output: Path, shelves: Shelves, log: Log, random: np.random.Generator
 ) -> list[Path]:
     """Write views, additions to the cart and transactions of visitors, by time."""
     seen = _events(shelves, log)
@@ -91,16 +91,18 @@ def write_retailrocket(
     columns = events.select(
         timestamp="time", visitorid="user", event="event", itemid="item", transactionid="number"
     )
-    return [write_csv(columns, into / "events.csv", header=True)]
+    return [write_csv(columns, output / "events.csv", header=True)]
 
 
-def write_lfm1b(into: Path, shelves: Shelves, log: Log, random: np.random.Generator) -> list[Path]:
+def write_lfm1b(
+    output: Path, shelves: Shelves, log: Log, random: np.random.Generator
+) -> list[Path]:
     """Write listening events: the brand is the artist, times are in seconds."""
     album = pl.Series("album", shelves.brand * 10 + shelves.cluster % 10).gather(log.item)
     artist = pl.Series("artist", shelves.brand).gather(log.item)
     events = _events(shelves, log).with_columns(album.alias("album"), artist.alias("artist"))
     columns = events.select("user", "artist", "album", "item", pl.col("time") // SECOND)
-    return [write_csv(columns, into / "LFM-1b_LEs.txt", header=False, separator="\t")]
+    return [write_csv(columns, output / "LFM-1b_LEs.txt", header=False, separator="\t")]
 
 
 WRITERS: dict[str, Callable[[Path, Shelves, Log, np.random.Generator], list[Path]]] = {
@@ -110,7 +112,7 @@ WRITERS: dict[str, Callable[[Path, Shelves, Log, np.random.Generator], list[Path
 }
 
 
-def write_catalogue(into: Path, shelves: Shelves) -> Path:
+def write_catalogue(output: Path, shelves: Shelves) -> Path:
     """Write what each item is called."""
     items = range(len(shelves.cluster))
     category, brand = (
@@ -125,17 +127,17 @@ def write_catalogue(into: Path, shelves: Shelves) -> Path:
             "description": [f"A {c} made by {b}." for c, b in zip(category, brand, strict=True)],
         }
     )
-    return write_csv(catalogue, into / CATALOGUE, header=True)
+    return write_csv(catalogue, output / CATALOGUE, header=True)
 
 
 def write_truth(
-    into: Path, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int | float]
+    output: Path, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int | float]
 ) -> tuple[Path, Path]:
     """Write what no model is told: shelves, tastes and appetites, numbers first."""
-    np.savez(into / "truth.npz", **arrays)
+    np.savez(output / "truth.npz", **arrays)
     told = {"sizes": sizes, "arrays": {name: list(array.shape) for name, array in arrays.items()}}
-    (into / "truth.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
-    return into / "truth.json", into / "truth.npz"
+    (output / "truth.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+    return output / "truth.json", output / "truth.npz"
 
 
 def _events(shelves: Shelves, log: Log) -> pl.DataFrame:

@@ -20,14 +20,14 @@ class Personal(nn.Module):
 
     Args:
         plain: the backbone, whose width of an item is also that of a user.
-        into: width of the projected vector; that of an item, unless told.
+        output: width of the projected vector; that of an item, unless told.
     """
 
-    def __init__(self, plain: nn.Module, into: int | None = None):
+    def __init__(self, plain: nn.Module, output: int | None = None):
         super().__init__()
         self.plain = plain
         self.dim, self.width, self.length = plain.dim, plain.width, plain.length
-        self.project = nn.Linear(self.width, into or self.width)
+        self.project = nn.Linear(self.width, output or self.width)
 
     @property
     def embedding(self) -> nn.Embedding:

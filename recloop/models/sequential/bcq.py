@@ -63,9 +63,9 @@ class BCQ(SQN):
         values, allowed = network.values[0](states), self.allowed(network.rank(states))
         return values.masked_fill(~allowed, -torch.inf).argmax(1)
 
-    def worth(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, "row item"]:
+    def q_values(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, "row item"]:
         """Score every item by its value, all allowed ones above all others."""
-        values = super().worth(states)
+        values = super().q_values(states)
         low, high = values.aminmax(dim=1, keepdim=True)
         return torch.where(
             self.allowed(self.scored.rank(states)), values, values - (high - low) - 1

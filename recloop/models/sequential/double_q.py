@@ -73,9 +73,9 @@ class DoubleQ(nn.Module):
     def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
         """Score every item as the one that follows."""
         state = last(self.scored.backbone(session), session, self.padding)
-        return self.scored.rank(state) if self.ranked_by == "imitation" else self.worth(state)
+        return self.scored.rank(state) if self.ranked_by == "imitation" else self.q_values(state)
 
-    def worth(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, "row item"]:
+    def q_values(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, "row item"]:
         """Score every item by its weighted values."""
         return linear(states, *self.scored.scalarised(self.weights))
 
@@ -95,9 +95,9 @@ class DoubleQ(nn.Module):
         whatever else they draw.
         """
         seed = (torch.initial_seed() * 1_000_003 + int(self.updates)) % 2**63
-        coin = int(torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5)
+        learner = int(torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5)
         self.updates += 1
-        main, target = self.networks[coin], self.networks[1 - coin]
+        main, target = self.networks[learner], self.networks[1 - learner]
         main.train(self.training)
         target.train(self.training and self.target_dropout)
         return main, target
@@ -170,9 +170,11 @@ class DoubleQ(nn.Module):
 
     def future(self, step: Step) -> Float[Tensor, "objective row action"]:
         """Value of the state that each action leads to, zero where the session ends."""
-        return step.next(self.outlook(step, step.reached))[..., None]
+        return step.next(self.next_state_value(step, step.reached))[..., None]
 
-    def outlook(self, step: Step, rows: Bool[Tensor, " row"]) -> Float[Tensor, "objective row"]:
+    def next_state_value(
+        self, step: Step, rows: Bool[Tensor, " row"]
+    ) -> Float[Tensor, "objective row"]:
         """Value the action chosen in these states, by the target network; zero for other states."""
         found = step.target_states.new_zeros(len(self.weights), len(rows))
         found[:, rows] = step.target.value_at(step.target_states[rows], self.choose(step, rows))

@@ -40,7 +40,7 @@ class Negatives:
 
         The next state of one transition is the state of another, so that one search for the best item does for both.
         """
-        stay = self.outlook(step, torch.ones_like(step.follows))
+        stay = self.next_state_value(step, torch.ones_like(step.follows))
         move = step.next(stay)
         return torch.cat([move[..., None], stay[..., None].expand_as(step.values[..., 1:])], dim=2)
 

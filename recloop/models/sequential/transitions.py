@@ -91,6 +91,8 @@ class Step:
         """Whether the state is the next state of the row before."""
         return pad(self.follows[:-1], (1, 0))
 
-    def next(self, outlook: Float[Tensor, "objective row"]) -> Float[Tensor, "objective row"]:
+    def next(
+        self, next_state_value: Float[Tensor, "objective row"]
+    ) -> Float[Tensor, "objective row"]:
         """Give each row what is said about its next state, zero where it has none."""
-        return pad(outlook[:, 1:], (0, 1)) * self.follows
+        return pad(next_state_value[:, 1:], (0, 1)) * self.follows

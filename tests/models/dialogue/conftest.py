@@ -67,10 +67,10 @@ def make():
 @pytest.fixture
 def world():
     """Image features of the pool, and for five dialogues histories, targets and what is shown and said."""
-    chance = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1)
 
     def normal(*shape):
-        return torch.randn(shape, generator=chance)
+        return torch.randn(shape, generator=generator)
 
     batch = 5
     return {
@@ -80,7 +80,10 @@ def world():
         "target": torch.arange(batch),
         # the first five items are targets; they are shown only where a test says so
         "shown": torch.stack(
-            [5 + torch.randperm(ITEMS - 5, generator=chance)[: TURNS * SHOWN] for _ in range(batch)]
+            [
+                5 + torch.randperm(ITEMS - 5, generator=generator)[: TURNS * SHOWN]
+                for _ in range(batch)
+            ]
         ).view(batch, TURNS, SHOWN),
         "text": normal(TURNS, batch, FEATURES),
     }
@@ -102,14 +105,16 @@ def talk(model, world, seed=3, item_gradient=False):
     states = [model.begin(world["history"], world["length"])]
     feedback = []
     for turn in range(shown.shape[1]):
-        said = Feedback(images[liked[:, turn]], images[disliked[:, turn]], world["text"][turn])
-        feedback.append(said)
-        states.append(model.observe(states[-1], said))
+        utterances = Feedback(
+            images[liked[:, turn]], images[disliked[:, turn]], world["text"][turn]
+        )
+        feedback.append(utterances)
+        states.append(model.observe(states[-1], utterances))
     found = (shown == target[:, None, None]).any(-1)
     earlier = torch.cat([torch.zeros_like(found[:, :1]), found[:, :-1]], 1).cumsum(1) > 0
     with torch.set_grad_enabled(item_gradient):
         table = model.embed(images)
-    chance = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     return Dialogue(
-        target, states, shown, liked, disliked, feedback, ~earlier, table, model.personal, chance
+        target, states, shown, liked, disliked, feedback, ~earlier, table, model.personal, generator
     )

@@ -62,7 +62,7 @@ def test_every_ablation_of_gommir_changes_its_loss(make, world, converse, change
 def test_ege_values_by_hand(make, world, converse):
     model = make("ege").eval()
     dialogue = converse(model, world)
-    critiques = [model.space.text(said.text) for said in dialogue.feedback]
+    critiques = [model.space.text(utterances.text) for utterances in dialogue.feedback]
     got = model.values(dialogue)
     for turn in range(1, 5):
         query = dialogue.states[turn].query

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 
-def chance(seed=0):
+def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
@@ -63,7 +63,7 @@ def test_random_items_cover_the_pool_but_the_target():
     from recloop.models.dialogue.objectives import random_items
 
     target = torch.tensor([0, 3, 4])
-    drawn = random_items(5, target, (200,), chance())
+    drawn = random_items(5, target, (200,), generator())
     for row, own in zip(drawn, target, strict=True):
         assert set(row.tolist()) == set(range(5)) - {own.item()}
 
@@ -74,7 +74,7 @@ def test_disliked_items_are_those_of_the_turns_so_far(current):
 
     disliked = torch.arange(100, 112).view(2, 3, 2)
     fallback = torch.zeros(2, 3, 300).long()
-    drawn = disliked_items(disliked, fallback, current, chance())
+    drawn = disliked_items(disliked, fallback, current, generator())
     for row in range(2):
         for turn in range(3):
             known = set(disliked[row, : turn + current].flatten().tolist())
@@ -86,7 +86,7 @@ def test_without_dislikes_random_items_stay():
 
     fallback = torch.arange(6).view(1, 3, 2)
     nothing = torch.zeros(1, 3, 0).long()
-    assert disliked_items(nothing, fallback, True, chance()).equal(fallback)
+    assert disliked_items(nothing, fallback, True, generator()).equal(fallback)
 
 
 def test_mean_where():
@@ -107,7 +107,7 @@ def test_policy_loss_by_hand(make, world, converse):
     """One dialogue at a time: minus the mean of log-policy times return, over turns 1 to the last list."""
     dialogue = converse(make("gommir").eval(), world)
     policy, negatives = reinforced(), SimpleNamespace(rows=None)
-    dialogue.generator = chance(8)
+    dialogue.generator = generator(8)
     negatives = policy.draw(dialogue)
     table, total = dialogue.table, 0.0
     for row, target in enumerate(dialogue.target):
@@ -117,7 +117,7 @@ def test_policy_loss_by_hand(make, world, converse):
             state = dialogue.states[turn].query[row]
             logits = torch.cat([table[target][None], table[negatives[row, turn]]]) @ state
             total = total + logits.log_softmax(0)[0] * gain
-    dialogue.generator = chance(8)
+    dialogue.generator = generator(8)
     loss = policy.loss(dialogue, dialogue.counted(True))
     assert loss.item() == pytest.approx(-total.item() / 15, rel=1e-4)
 
@@ -126,7 +126,7 @@ def test_switches_of_the_policy_loss(make, world, converse):
     dialogue = converse(make("gommir").eval(), world)
 
     def loss(**changes):
-        dialogue.generator = chance(8)
+        dialogue.generator = generator(8)
         return reinforced(**changes).loss(dialogue, dialogue.counted(True)).item()
 
     supervised = loss(reward=False)

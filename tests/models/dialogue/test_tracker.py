@@ -109,8 +109,8 @@ def test_dm_is_a_gru_over_joined_turns(make, world, converse):
     reference = nn.GRU(8, 8, bias=False, batch_first=True)
     reference.load_state_dict({f"{k}_l0": v for k, v in model.cell.state_dict().items()})
     turns = [
-        model.fuse(model.space.image(said.liked), model.space.text(said.text))
-        for said in dialogue.feedback
+        model.fuse(model.space.image(utterances.liked), model.space.text(utterances.text))
+        for utterances in dialogue.feedback
     ]
     hidden = reference(torch.stack(turns, 1))[0]
     assert model.head(hidden).allclose(dialogue.queries(1), atol=1e-5)
@@ -119,7 +119,7 @@ def test_dm_is_a_gru_over_joined_turns(make, world, converse):
 def test_mmran_reads_its_own_last_hidden_state(make, world, converse):
     model = make("mmran").eval()
     dialogue, hidden = converse(model, world), torch.zeros(5, 8)
-    for said, state in zip(dialogue.feedback, dialogue.states[1:], strict=True):
-        image, text = model.space.image(said.liked), model.space.text(said.text)
+    for utterances, state in zip(dialogue.feedback, dialogue.states[1:], strict=True):
+        image, text = model.space.image(utterances.liked), model.space.text(utterances.text)
         hidden = model.recurrence(image, text, hidden)
         assert state.memory["tokens"][:, -1].allclose(hidden, atol=1e-5)

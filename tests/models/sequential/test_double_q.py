@@ -123,7 +123,7 @@ def test_values_rank_where_asked(kind, tabular, fill):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "logged"),
     [
         ({"ranked_by": "value"}, "imitation, values"),
         ({"ranked_by": "values", "q_weight": 0.0}, "q_weight=0"),
@@ -131,8 +131,8 @@ def test_values_rank_where_asked(kind, tabular, fill):
         ({"placebo": "sugar"}, "zero_reward"),
     ],
 )
-def test_refuses_what_it_cannot_be(tabular, settings, told):
-    with pytest.raises(ValueError, match=told):
+def test_refuses_what_it_cannot_be(tabular, settings, logged):
+    with pytest.raises(ValueError, match=logged):
         tabular(SQN, 3, **settings)
 
 

@@ -46,7 +46,7 @@ def loss_of(method, kind, batch, facts):
 def test_purchases_are_nothing_to_a_placebo(method, batch, facts):
     none, all_ = (bought(batch, torch.full_like(batch.purchase, kind)) for kind in (0, 1))
     for kind in placebo.KINDS:
-        pair = [loss_of(method, kind, told, facts) for told in (none, all_)]
+        pair = [loss_of(method, kind, logged, facts) for logged in (none, all_)]
         assert torch.equal(*pair) == (kind not in ("none", "shuffled_reward")), kind
 
 

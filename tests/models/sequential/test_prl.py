@@ -147,16 +147,16 @@ def test_relu_cuts_negative_channels(new):
 
 
 @pytest.mark.parametrize(
-    ("placebo", "told"),
+    ("placebo", "logged"),
     [
         ("zero_reward", [0, 0, 0]),
         ("constant_target", [1, 1, 1]),
         ("auxiliary", [0.1, 0.2, 0.3]),
     ],
 )
-def test_a_placebo_is_told_nothing_of_rewards(new, bought, placebo, told):
+def test_a_placebo_is_told_nothing_of_rewards(new, bought, placebo, logged):
     returns, weights = new(placebo=placebo).logged(bought)
-    torch.testing.assert_close(returns[0], torch.tensor(told, dtype=torch.float))
+    torch.testing.assert_close(returns[0], torch.tensor(logged, dtype=torch.float))
     assert (weights == 1).all()
 
 

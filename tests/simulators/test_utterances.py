@@ -18,9 +18,9 @@ class Talker:
 
 @pytest.fixture
 def remembered(tmp_path):
-    from recloop.simulators.said import Said
+    from recloop.simulators.utterances import Utterances
 
-    return lambda talker: Said(tmp_path / "x" / "said.parquet", lambda: talker)
+    return lambda talker: Utterances(tmp_path / "x" / "said.parquet", lambda: talker)
 
 
 def pairs(*rows):

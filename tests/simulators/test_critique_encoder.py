@@ -30,10 +30,10 @@ class Texts:
 
 
 @pytest.fixture
-def voice():
-    from recloop.simulators.voice import Voice
+def critique_encoder():
+    from recloop.simulators.critique_encoder import CritiqueEncoder
 
-    return Voice(Parrot(), Texts(), DIM)
+    return CritiqueEncoder(Parrot(), Texts(), DIM)
 
 
 def draw(seed, size=64):
@@ -41,57 +41,59 @@ def draw(seed, size=64):
     return torch.randint(0, ITEMS, (2, size), generator=generator).unbind()
 
 
-def test_hears_what_the_simulator_says(voice):
+def test_hears_what_the_simulator_says(critique_encoder):
     for seed in range(4):
         target, liked = draw(seed)
-        features, ids = voice.hear(target, liked)
+        features, ids = critique_encoder.hear(target, liked)
         expected = (target - 2 * liked) % 7
         assert torch.equal(features, expected[:, None].expand(-1, DIM).float())
-        assert voice.sentences(ids) == [f"says {number}" for number in expected.tolist()]
+        assert critique_encoder.sentences(ids) == [f"says {number}" for number in expected.tolist()]
 
 
-def test_asks_every_pair_once_and_encodes_every_sentence_once(voice):
+def test_asks_every_pair_once_and_encodes_every_sentence_once(critique_encoder):
     for seed in (0, 1, 0, 2, 1):
-        voice.hear(*draw(seed))
-    assert len(voice.simulator.asked) == len(set(voice.simulator.asked))
-    assert sorted(voice.texts.read) == [f"says {number}" for number in range(7)]
+        critique_encoder.hear(*draw(seed))
+    assert len(critique_encoder.simulator.asked) == len(set(critique_encoder.simulator.asked))
+    assert sorted(critique_encoder.texts.read) == [f"says {number}" for number in range(7)]
 
 
-def test_a_pair_and_its_reverse_are_two(voice):
+def test_a_pair_and_its_reverse_are_two(critique_encoder):
     one, other = torch.tensor([3]), torch.tensor([20])
-    assert voice.sentences(voice.hear(one, other)[1]) != voice.sentences(voice.hear(other, one)[1])
+    assert critique_encoder.sentences(
+        critique_encoder.hear(one, other)[1]
+    ) != critique_encoder.sentences(critique_encoder.hear(other, one)[1])
 
 
 def test_ids_of_sentences_do_not_depend_on_the_order_within_a_batch():
-    from recloop.simulators.voice import Voice
+    from recloop.simulators.critique_encoder import CritiqueEncoder
 
     target, liked = draw(5)
     order = torch.randperm(len(target))
-    _, straight = Voice(Parrot(), Texts(), DIM).hear(target, liked)
-    _, shuffled = Voice(Parrot(), Texts(), DIM).hear(target[order], liked[order])
+    _, straight = CritiqueEncoder(Parrot(), Texts(), DIM).hear(target, liked)
+    _, shuffled = CritiqueEncoder(Parrot(), Texts(), DIM).hear(target[order], liked[order])
     assert torch.equal(straight[order], shuffled)
 
 
 def test_grows_beyond_its_first_room():
-    from recloop.simulators.voice import Voice
+    from recloop.simulators.critique_encoder import CritiqueEncoder
 
     class Talker:
         def critique(self, target, liked):
             return [f"says {t * ITEMS + k}" for t, k in zip(target, liked, strict=True)]
 
-    voice = Voice(Talker(), Texts(), DIM)
+    critique_encoder = CritiqueEncoder(Talker(), Texts(), DIM)
     for seed in range(12):
         target, liked = draw(seed)
-        features, _ = voice.hear(target, liked)
+        features, _ = critique_encoder.hear(target, liked)
         assert torch.equal(features[:, 0], (target * ITEMS + liked).float())
 
 
 @pytest.mark.parametrize("recent", [0, 5, 1000])
 def test_pairs_are_a_dictionary(monkeypatch, recent):
-    from recloop.simulators import voice
+    from recloop.simulators import critique_encoder
 
-    monkeypatch.setattr(voice, "RECENT", recent)
-    pairs, known, random = voice.Pairs(), {}, np.random.default_rng(0)
+    monkeypatch.setattr(critique_encoder, "RECENT", recent)
+    pairs, known, random = critique_encoder.Pairs(), {}, np.random.default_rng(0)
     for _ in range(20):
         keys = torch.from_numpy(random.choice(1 << 40, 15, replace=False))
         keys = torch.tensor([key for key in keys.tolist() if key not in known])
@@ -102,20 +104,20 @@ def test_pairs_are_a_dictionary(monkeypatch, recent):
         assert pairs.find(asked).tolist() == [*known.values(), -1, -1]
 
 
-def test_empty_batch(voice):
-    features, ids = voice.hear(*(torch.empty(0, dtype=torch.int64),) * 2)
-    assert features.shape == (0, DIM) and voice.sentences(ids) == []
+def test_empty_batch(critique_encoder):
+    features, ids = critique_encoder.hear(*(torch.empty(0, dtype=torch.int64),) * 2)
+    assert features.shape == (0, DIM) and critique_encoder.sentences(ids) == []
 
 
-def test_opening_a_user_leaves_the_chance_of_a_training_alone(voice):
+def test_opening_a_user_leaves_the_chance_of_a_training_alone(critique_encoder):
     """Dropout would otherwise depend on what earlier jobs left on disk, and on where a job was resumed."""
-    critique = voice.simulator.critique
+    critique = critique_encoder.simulator.critique
 
     def open_first(target, liked):
         torch.nn.Linear(DIM, DIM)
         return critique(target, liked)
 
-    voice.simulator.critique = open_first
+    critique_encoder.simulator.critique = open_first
     before = torch.get_rng_state()
-    voice.hear(*draw(0))
+    critique_encoder.hear(*draw(0))
     assert torch.equal(torch.get_rng_state(), before)

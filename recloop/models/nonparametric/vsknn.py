@@ -10,8 +10,8 @@ from jaxtyping import Int
 from scipy import sparse
 from torch import Tensor
 
-from recloop.models.counted.incidence import last_places
-from recloop.models.counted.sknn import SKNN
+from recloop.models.nonparametric.incidence import last_places
+from recloop.models.nonparametric.sknn import SKNN
 
 POWER = {"linear": 1, "quadratic": 2}
 

@@ -48,7 +48,7 @@ def merge(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> tuple[Ten
     return keys, torch.cat([one[1], other[1]])[order]
 
 
-class Voice:
+class CritiqueEncoder:
     """A simulated user as an encoder of (target, liked) pairs.
 
     Args:
@@ -68,7 +68,7 @@ class Voice:
         self.simulator, self.texts, self.device = simulator, texts, device
         self.pairs = Pairs(device)
         self.numbers: dict[str, int] = {}
-        self.said: list[str] = []
+        self.utterances: list[str] = []
         self.bank = torch.empty(256, dim, device=device)  # its first len(said) rows are in use
 
     @torch.no_grad()
@@ -106,15 +106,15 @@ class Voice:
         """Encode sentences that were never said before and number them."""
         if not sentences:
             return
-        start, end = len(self.said), len(self.said) + len(sentences)
+        start, end = len(self.utterances), len(self.utterances) + len(sentences)
         if end > len(self.bank):
             room = self.bank.new_empty(2 * end, self.bank.shape[1])
             room[:start] = self.bank[:start]
             self.bank = room
         self.bank[start:end] = self.texts(sentences).to(self.bank)
         self.numbers |= {sentence: start + place for place, sentence in enumerate(sentences)}
-        self.said += sentences
+        self.utterances += sentences
 
     def sentences(self, ids: Int[Tensor, "*batch"]) -> list[str]:
         """Write out sentences by the numbers that `hear` gave."""
-        return [self.said[number] for number in ids.flatten().tolist()]
+        return [self.utterances[number] for number in ids.flatten().tolist()]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from recloop.models.counted.incidence import (
+from recloop.models.nonparametric.incidence import (
     below_rounding,
     incidence,
     keep_largest,

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from recloop.data.batches import Sessions
-from recloop.models.counted.state import DoesNotFit
+from recloop.models.nonparametric.state import DoesNotFit
 from recloop.training.sequences import prepare, rank
 
 __all__ = ["prepare", "rank", "train"]
@@ -18,7 +18,7 @@ def train(
     items: int,
     training: dict,
     seed: int,
-    side: Path,
+    checkpoint_dir: Path,
     **_,
 ) -> tuple[dict[str, Tensor], dict]:
     """Count once over the training part.

@@ -14,7 +14,7 @@ from recloop.simulators import Simulator
 from recloop.storage.files import replacing
 
 
-class Said:
+class Utterances:
     """A simulated user that remembers, also on disk.
 
     Jobs that run side by side may share the file: each writes a whole new one, and what one of them adds may be lost
@@ -41,8 +41,8 @@ class Said:
         if fresh:
             if self.simulator is None:
                 self.simulator = self.open_simulator()
-            said = self.simulator.critique(target[fresh], liked[fresh])
-            self.news |= zip(keys[fresh].tolist(), said, strict=True)
+            utterances = self.simulator.critique(target[fresh], liked[fresh])
+            self.news |= zip(keys[fresh].tolist(), utterances, strict=True)
         return [
             self.sentences[place[row]] if old[row] else self.news[int(keys[row])]
             for row in range(len(keys))
@@ -53,17 +53,17 @@ class Said:
         if not self.news:
             return
         keys, sentences = read(self.path)
-        said = {
+        utterances = {
             "pair": [*keys.tolist(), *self.news],
             "sentence": [*sentences, *self.news.values()],
         }
-        frame = pl.DataFrame(said, schema={"pair": pl.Int64, "sentence": pl.String})
+        frame = pl.DataFrame(utterances, schema={"pair": pl.Int64, "sentence": pl.String})
         with replacing(self.path) as draft:
             frame.unique("pair", keep="first").sort("pair").write_parquet(draft)
 
 
 def read(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read what `Said.save` wrote: pairs in ascending order and their sentences; nothing from no file."""
+    """Read what `Utterances.save` wrote: pairs in ascending order and their sentences; nothing from no file."""
     if not path.exists():
         return np.empty(0, np.int64), []
     frame = pl.read_parquet(path.read_bytes())  # opened once: another job may put a new file here

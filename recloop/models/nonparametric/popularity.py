@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recloop.models.counted.incidence import check_sessions
-from recloop.models.counted.state import Remembering
+from recloop.models.nonparametric.incidence import check_sessions
+from recloop.models.nonparametric.state import Remembering
 
 
 class Popularity(Remembering):

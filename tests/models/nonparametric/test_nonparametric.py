@@ -5,11 +5,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from recloop.models.counted.ease import EASE
-from recloop.models.counted.item_knn import ItemKNN
-from recloop.models.counted.popularity import Popularity, SessionPopularity
-from recloop.models.counted.sknn import SKNN
-from recloop.models.counted.vsknn import VSKNN
+from recloop.models.nonparametric.ease import EASE
+from recloop.models.nonparametric.item_knn import ItemKNN
+from recloop.models.nonparametric.popularity import Popularity, SessionPopularity
+from recloop.models.nonparametric.sknn import SKNN
+from recloop.models.nonparametric.vsknn import VSKNN
 
 ITEMS = 12
 MODELS = {

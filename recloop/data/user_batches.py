@@ -16,7 +16,7 @@ from torch import Tensor
 from recloop.data.users import Users, ranges
 
 
-class Turn(NamedTuple):
+class UserBatch(NamedTuple):
     """One update: which sessions, in which slots, and whether another user has just taken the slot."""
 
     sessions: Int[Tensor, " batch"]
@@ -25,7 +25,7 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Strips:
+class UserBatches:
     """Whole users dealt out to the slots of a batch.
 
     Attributes:
@@ -39,10 +39,10 @@ class Strips:
     slot: Shaped[np.ndarray, " user"]
 
     @classmethod
-    def deal(cls, users: Users, slots: int, chance: torch.Generator) -> "Strips":
+    def deal(cls, users: Users, slots: int, generator: torch.Generator) -> "UserBatches":
         """Deal users out from the longest to the shortest, there and back, so that all slots are busy to the end."""
         counts = np.diff(users.first)
-        drawn = torch.randperm(len(users), generator=chance).numpy()  # among users of one length
+        drawn = torch.randperm(len(users), generator=generator).numpy()  # among users of one length
         order = drawn[np.argsort(-counts[drawn], kind="stable")]
         turn, place = np.divmod(np.arange(len(users)), slots)
         slot = np.empty(len(users), np.int64)
@@ -54,9 +54,9 @@ class Strips:
         """Count the updates of an epoch, those of the longest strip."""
         return int(np.bincount(self.slot, self.counts).max())
 
-    def turns(self, chance: torch.Generator) -> Iterator[Turn]:
+    def turns(self, generator: torch.Generator) -> Iterator[UserBatch]:
         """Give the updates of an epoch: each session once, those of a user in order, users of a slot as drawn."""
-        drawn = torch.randperm(len(self.slot), generator=chance).numpy()
+        drawn = torch.randperm(len(self.slot), generator=generator).numpy()
         order = drawn[np.argsort(self.slot[drawn], kind="stable")]
         sessions = ranges(self.first[order], self.counts[order])
         slots = np.repeat(self.slot[order], self.counts[order])
@@ -66,4 +66,4 @@ class Strips:
         columns = (sessions, slots, fresh)
         together = [torch.from_numpy(c[np.argsort(time, kind="stable")]) for c in columns]
         steps = np.bincount(time).tolist()
-        return map(Turn, *(column.split(steps) for column in together))
+        return map(UserBatch, *(column.split(steps) for column in together))

@@ -10,8 +10,8 @@ from scipy import sparse
 from scipy.linalg.lapack import spotrf, spotri
 from torch import Tensor
 
-from recloop.models.counted.incidence import incidence, last_places
-from recloop.models.counted.state import DoesNotFit, Remembering
+from recloop.models.nonparametric.incidence import incidence, last_places
+from recloop.models.nonparametric.state import DoesNotFit, Remembering
 
 BLOCK = 1024  # items at once while the matrix is filled; bounds memory, changes no result
 GIB = 2**30

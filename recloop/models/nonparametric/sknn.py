@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from torch import Tensor
 
-from recloop.models.counted.incidence import (
+from recloop.models.nonparametric.incidence import (
     DECIMALS,
     below_rounding,
     incidence,
@@ -18,7 +18,7 @@ from recloop.models.counted.incidence import (
     keep_latest,
     last_places,
 )
-from recloop.models.counted.state import Remembering, SparseMatrix
+from recloop.models.nonparametric.state import Remembering, SparseMatrix
 
 
 class SKNN(Remembering):

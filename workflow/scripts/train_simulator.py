@@ -12,7 +12,7 @@ def simulate(
     dialogues: Path,
     features: Path,
     settings: dict,
-    into: Path,
+    output: Path,
     seed: int,
     published: Path | None = None,
     device: str = "cpu",
@@ -24,17 +24,17 @@ def simulate(
         dialogues: folder with captions.parquet.
         features: folder of grid features.
         settings: of the captioner, as resolved from the study.
-        into: folder for weights.safetensors, vocabulary.json, curve.csv and simulator.json.
+        output: folder for weights.safetensors, vocabulary.json, curve.csv and simulator.json.
         seed: of everything random in a training.
         published: folder with model.pth and infos.pkl of somebody else's captioner, instead of a training.
         device: cpu or cuda.
         threads: processor threads to use.
     """
     if published is None:
-        return train(dialogues, features, settings, into, seed, device, threads)
+        return train(dialogues, features, settings, output, seed, device, threads)
     from recloop.simulators.convert import convert
 
-    return convert(published / "model.pth", published / "infos.pkl", into, grid=settings["grid"])
+    return convert(published / "model.pth", published / "infos.pkl", output, grid=settings["grid"])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from jsonargparse import auto_cli
 
-from recloop.data.dialogues import pose
+from recloop.data.dialogues import make_dialogues
 from recloop.storage.timing import timed
 
 if __name__ == "__main__":
-    auto_cli(timed()(pose), as_positional=False)
+    auto_cli(timed()(make_dialogues), as_positional=False)

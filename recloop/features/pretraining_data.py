@@ -20,7 +20,7 @@ FEWEST = 5  # pictures that a label needs to be a label
 
 
 @dataclass
-class Lessons:
+class PretrainingData:
     """A catalogue ready to be learnt.
 
     Attributes:
@@ -45,8 +45,8 @@ class Lessons:
     @classmethod
     def read(
         cls, catalogue: Path, prepare: Preparation, held_out: float, seed: int, workers: int = 2
-    ) -> Lessons:
-        """Read a catalogue that `collect` wrote; `held_out` is the share of items set aside."""
+    ) -> PretrainingData:
+        """Read a catalogue that `build_catalogue` wrote; `held_out` is the share of items set aside."""
         known = products(
             pl.read_parquet(catalogue / "items.parquet"),
             pl.read_parquet(catalogue / "attributes.parquet"),

@@ -9,14 +9,14 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from torch import Tensor
 
-from recloop.models.counted.incidence import (
+from recloop.models.nonparametric.incidence import (
     DECIMALS,
     below_rounding,
     incidence,
     keep_largest,
     last_items,
 )
-from recloop.models.counted.state import Remembering, SparseMatrix
+from recloop.models.nonparametric.state import Remembering, SparseMatrix
 
 BLOCK = 256  # items compared with all others at once; bounds memory, changes no result
 

@@ -2,8 +2,8 @@
 
 from jsonargparse import auto_cli
 
-from recloop.data.catalogues import collect
+from recloop.data.catalogues import build_catalogue
 from recloop.storage.timing import timed
 
 if __name__ == "__main__":
-    auto_cli(timed()(collect), as_positional=False)
+    auto_cli(timed()(build_catalogue), as_positional=False)

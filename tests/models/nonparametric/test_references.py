@@ -10,13 +10,13 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recloop.models.counted import ease, item_knn
-from recloop.models.counted.ease import EASE
-from recloop.models.counted.item_knn import ItemKNN
-from recloop.models.counted.popularity import Popularity, SessionPopularity
-from recloop.models.counted.sknn import SKNN
-from recloop.models.counted.state import DoesNotFit
-from recloop.models.counted.vsknn import VSKNN
+from recloop.models.nonparametric import ease, item_knn
+from recloop.models.nonparametric.ease import EASE
+from recloop.models.nonparametric.item_knn import ItemKNN
+from recloop.models.nonparametric.popularity import Popularity, SessionPopularity
+from recloop.models.nonparametric.sknn import SKNN
+from recloop.models.nonparametric.state import DoesNotFit
+from recloop.models.nonparametric.vsknn import VSKNN
 
 ITEMS = 7
 one_session = st.lists(st.integers(0, ITEMS - 1), min_size=1, max_size=5)
