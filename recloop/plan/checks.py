@@ -266,7 +266,7 @@ def check_component(kind: str, settings: Mapping, where: str) -> None:
 
 
 def check_exhibits(study: str, paper: Mapping) -> None:
-    """Stop where a table, a figure or a claim names a data set, a model, a simulated user or a cut-off that is not there."""
+    """Stop where a table, a figure or a claim names a data set, model, user or cut-off that is not there."""
     where = f"studies/{study}/exhibits.yaml"
     for name, entry in {**paper["tables"], **paper["figures"]}.items():
         for part in [entry, *entry.get("panels", [])]:

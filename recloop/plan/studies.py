@@ -7,13 +7,12 @@ import functools
 import operator
 from dataclasses import dataclass
 
-from recloop.data.sources import load_source
 from recloop.plan import folders
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import SettingsError, check, nearest, only_known, parse
+from recloop.storage.settings import SettingsError, check, nearest, only_known, parse, read_settings
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -316,7 +315,7 @@ def manifest(name: str, sizes: dict | None = None, where: str = "") -> dict:
     return with_sizes(source, sizes, where or f"the source {name}")
 
 
-known_source = functools.cache(load_source)
+known_source = functools.cache(functools.partial(read_settings, schema="source"))
 value_of = functools.cache(lambda text: parse(text, text))
 
 

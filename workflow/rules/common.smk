@@ -48,7 +48,7 @@ config.update({key: typed(value) for key, value in config.items()})
 try:
     PLAN = Plan(config)
     check_plan(PLAN)
-except (SettingsError, SourceError) as error:
+except SettingsError as error:
     sys.exit(f"recloop: {error}")
 
 GPU = config["device"] == "cuda" or (
