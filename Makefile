@@ -28,10 +28,11 @@ full: setup ## the papers' own data, sizes and five seeds; for a GPU server
 test: setup ## run the tests
 	@.venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
 
-lint: setup ## check style and format of Python and Snakemake files
+lint: setup ## check style, format and declared dependencies
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check --line-length 100 .
+	.venv/bin/deptry . --no-ansi
 
 format: setup ## put Python and Snakemake files into the one format
 	.venv/bin/ruff check --fix-only .
