@@ -7,6 +7,7 @@ study, a recipe with its source, keywords with the constructor that takes them, 
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from recloop.data import recipes
 from recloop.plan.signatures import signature
@@ -52,7 +53,9 @@ def check_plan(plan: "Plan") -> None:  # noqa: F821 the plan itself imports this
 
 def check_wanted(plan: "Plan") -> None:  # noqa: F821
     """Stop where the tier has no data for a study, or for a data set that the config wants."""
-    tier = plan.config["tier"]
+    tier, mirror = plan.config["tier"], plan.config["mirror"]
+    if mirror and not Path(mirror).is_dir():
+        raise SettingsError(f"config.yaml: mirror: there is no folder {mirror}")
     for study, paper in plan.studies.items():
         check_tier(study, paper, plan.here(study), tier)
         if not plan.here(study).get("datasets"):

@@ -257,7 +257,7 @@ def looks_like_number(text: str) -> bool:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest the closest valid name, or list them all."""
-    known = [str(name) for name in known]
+    known = list(dict.fromkeys(str(name) for name in known))
     close = difflib.get_close_matches(
         str(word).strip("'"), [name.strip("'") for name in known], n=1
     )

@@ -1,5 +1,7 @@
 """Every wrong setting is one clear sentence before the first job, with the nearest valid name."""
 
+import copy
+import functools
 import re
 from pathlib import Path
 
@@ -18,22 +20,26 @@ PREPARE = f"{VIEWS} prepare: "
 SPLIT = f"{VIEWS} split: "
 
 
+untouched = functools.cache(settings.read_settings)
+
+
 @pytest.fixture
 def planned(monkeypatch, plan):
     """Give a function that plans and checks with another text in place of one in a file of settings."""
+    from recloop.plan import folders
     from recloop.plan.checks import check_plan
 
-    read = settings.read_yaml
-
     def check(file: str, old: str, new: str, **config) -> None:
-        def reads(path: Path):
+        def reads(path: Path, schema: str) -> dict:
             if Path(path) != ROOT / file:
-                return read(path)
+                return copy.deepcopy(untouched(path, schema))
             text = Path(path).read_text(encoding="utf-8")
             assert old in text, f"{file} has no {old!r}"
-            return settings.parse(text.replace(old, new, 1), file)
+            content = settings.parse(text.replace(old, new, 1), file)
+            settings.check(content, schema, file)
+            return content
 
-        monkeypatch.setattr(settings, "read_yaml", reads)
+        monkeypatch.setattr(folders, "read_settings", reads)
         study = file.split("/")[1] if file.startswith("studies/") else "modt4r"
         check_plan(plan(**({"studies": [study]} | config)))
 
@@ -146,3 +152,41 @@ def test_a_declared_default_stands_in_where_no_value_is_given(planned, plan):
         it.settings("modt4r", name, "modt4r")["model"]["return_loss"] for name in ("rc15", "lfm1b")
     ]
     assert values == [0.6, 0.5]
+
+
+def test_a_mirror_that_is_not_there_is_said_at_once(planned):
+    with pytest.raises(settings.SettingsError, match="mirror: there is no folder /nowhere"):
+        planned(TIERS, "smoke:", "smoke:", mirror="/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (["1", "2"], [1, 2]),
+        (["1.0"], [1.0]),
+        ("null", None),
+        ("None", None),
+        ("a: b", "a: b"),
+        ("2012-06-01", "2012-06-01"),
+        ("/data/my mirror", "/data/my mirror"),
+        (["rc15"], ["rc15"]),
+    ],
+)
+def test_the_command_line_gives_values_of_their_kind(given, value):
+    from recloop.plan.config import typed
+
+    assert repr(typed(given)) == repr(value)
+
+
+def test_a_config_file_is_read_strictly_and_keeps_its_kinds(tmp_path):
+    from recloop.plan.config import read_config
+
+    file = tmp_path / "config.yaml"
+    file.write_text('mirror: "2012"\nseeds: null\n')
+    assert read_config({"mirror": "2012", "seeds": ["1"]}, [str(file)]) == {
+        "mirror": "2012",
+        "seeds": [1],
+    }
+    file.write_text("seeds: null\nseeds: [1]\n")
+    with pytest.raises(settings.SettingsError, match="line 2: the key 'seeds' stands in line 1"):
+        read_config({"seeds": [1]}, [str(file)])
