@@ -214,15 +214,22 @@ class Plan(Places):
         """Hash all that decides a table, a figure, the claims or the page."""
         one = name in self.exhibits(study)
         runs = self.exhibit_runs(study, name) if one else self.study_runs(study)
-        files = (self.reported(study), ROOT / "recloop/report/page.css")
+        style = [ROOT / "recloop/report/page.css"] if name == "page" else []
         return digest(
             name,
             self.said_of(study, name, runs) if one else self.studies[study],
             self.described_tier(study),
             self.exhibit_scores(study, name),
-            [file.read_text(encoding="utf-8") for file in files],
-            fingerprint("recloop.report", f"recloop.report.{study}"),
+            [file.read_text(encoding="utf-8") for file in (self.reported(study), *style)],
+            fingerprint(self.exhibit_code(study, name)),
         )
+
+    def exhibit_code(self, study: str, name: str) -> str:
+        """Name the module that makes an exhibit: that of its kind, of the ledger with the claims, or of the page."""
+        if name not in self.exhibits(study):
+            return {"claims": "recloop.report.ledger", "page": "recloop.report.page"}[name]
+        kind = self.exhibits(study)[name]["kind"]
+        return kind if "." in kind else f"recloop.report.exhibits.{kind}"
 
     def reported(self, study: str) -> Path:
         """Find the numbers that the paper prints."""

@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from recloop.data import recipes
-from recloop.plan.signatures import signature
+from recloop.data.settings import check_dialogues, check_settings
+from recloop.plan.signatures import elsewhere, modules, signature
 from recloop.plan.values import stop_at_mappings
+from recloop.storage.fingerprint import source_of
 from recloop.storage.settings import (
     SettingsError,
     check,
@@ -21,7 +22,7 @@ from recloop.storage.settings import (
     only_known,
 )
 
-RECIPES: dict[str, Callable] = {"sequences": recipes.sequences, "dialogues": recipes.dialogues}
+RECIPES: dict[str, Callable] = {"sequences": check_settings, "dialogues": check_dialogues}
 # What the loops themselves give a constructor, beside the keywords of the study.
 FACTS = {
     "sequences": {"items", "item_counts", "item_vectors", "length"},
@@ -104,7 +105,9 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
     only_known(f"{where}: models", here.get("models", {}), models)
     keywords = {key for entry in models.values() for key in (*entry, *nested(entry))}
     only_known(f"{where}: every_model", here.get("every_model", {}), keywords)
-    only_known(f"{where}: training", here.get("training", {}), training_keys(loops_of(paper)))
+    for loop in sorted(loops := loops_of(paper)):
+        check_loop(loop, f"{where}: training")
+    check_training_keys(here.get("training", {}), loops, f"{where}: training")
     only_known(f"{where}: dialogue", here.get("dialogue", {}), paper.get("dialogue", {}))
     for kind in ("features", "simulators"):
         changed = {k: v for k, v in here.get(kind, {}).items() if "class" not in v}
@@ -123,10 +126,11 @@ def loops_of(paper: Mapping) -> set[str]:
     return {entry["training"]["loop"] for entry in entries if "loop" in entry.get("training", {})}
 
 
-def training_keys(loops: Iterable[str]) -> set[str]:
-    """Name the settings of some loops."""
-    known = load_schema("training")["$defs"]
-    return {key for loop in loops if loop in known for key in known[loop]["properties"]}
+def check_training_keys(training: Mapping, loops: Iterable[str], where: str) -> None:
+    """Stop at a setting that none of a study's loops knows; a loop from elsewhere may know any."""
+    known, loops = load_schema("training")["$defs"], [*loops]
+    if all(loop in known for loop in loops):
+        only_known(where, training, {key for loop in loops for key in known[loop]["properties"]})
 
 
 # -- data --------------------------------------------------------------------------------------------------------------
@@ -134,8 +138,10 @@ def training_keys(loops: Iterable[str]) -> set[str]:
 
 def check_recipe(recipe: Mapping, task: str, where: str) -> None:
     """Stop where `prepare` or `split` of a data set make no sense for what the study is about."""
-    if task in RECIPES:
-        RECIPES[task](recipe["prepare"], recipe["split"], where)
+    try:
+        RECIPES.get(task, lambda *_: None)(recipe["prepare"], recipe["split"])
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
 
 
 def with_sizes(source: Mapping, sizes: Mapping | None, where: str) -> dict:
@@ -184,8 +190,8 @@ def check_training(training: Mapping, loops: Iterable[str], where: str) -> None:
     loop = training["loop"]
     schema = load_schema("training")["$defs"]
     if loop not in schema:
-        return  # a loop from elsewhere, which knows itself what it takes
-    only_known(where, training, training_keys([*loops, loop]))
+        return
+    check_training_keys(training, [*loops, loop], where)
     stages = schema[loop]["properties"].get("stage", {}).get("enum", [])
     only_known(f"{where}.stage", [training["stage"]] if stages else [], stages)
     if training.get("stage") == "none":
@@ -195,6 +201,17 @@ def check_training(training: Mapping, loops: Iterable[str], where: str) -> None:
     check_shared(own, f"training#{loop}", where)
     if len(own.get("learning_rate", ())) > 1 and "tuning_epochs" not in own:
         raise SettingsError(f"{where}: several learning rates need tuning_epochs")
+
+
+def check_loop(loop: str, where: str) -> None:
+    """Stop at a loop that there is not; one from elsewhere knows itself what it takes."""
+    known = [
+        name for name in modules("recloop.training") if name in load_schema("training")["$defs"]
+    ]
+    if "." not in loop and not source_of(f"recloop.training.{loop}"):
+        raise SettingsError(f"{where}: loop: no '{loop}'{nearest(loop, known)}")
+    if "." in loop and not (source_of(loop) or elsewhere(loop)):
+        raise SettingsError(f"{where}: loop: no module '{loop}'")
 
 
 def check_shared(settings: Mapping, schema: str, where: str) -> None:

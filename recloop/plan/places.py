@@ -5,7 +5,9 @@ Snakemake remembers.
 """
 
 import functools
+from pathlib import Path
 
+from recloop.data.sources import reading_inputs
 from recloop.plan.studies import Run, Studies, manifest
 from recloop.storage.fingerprint import digest, fingerprint
 
@@ -27,8 +29,9 @@ class Places(Studies):
         recipe = self.recipe(study, dataset)
         reader = recipe["manifest"]["reader"]
         code = fingerprint("recloop.data.tables", f"recloop.data.readers.{reader}")
-        files = recipe["manifest"].get("files")
-        key = digest(self.raw(study, dataset), reader, files, code)
+        raw_files = self.raw(study, dataset)
+        inputs = reading_inputs(Path(raw_files), recipe["manifest"])
+        key = digest(raw_files, inputs, code)
         return f"data/tables/{recipe['source']}-{key}"
 
     @functools.cache  # noqa: B019

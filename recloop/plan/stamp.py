@@ -49,7 +49,7 @@ def make(build: Callable, job, **more: Path) -> None:
     """Run a rule's job: make an exhibit from the job's inputs and stamp it.
 
     Args:
-        build: a function of recloop.report.
+        build: a function of recloop.report.build.
         job: what Snakemake calls `snakemake` in a script; its last output is the stamp.
         more: further inputs of `build`.
     """

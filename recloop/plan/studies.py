@@ -13,6 +13,7 @@ from recloop.plan.checks import with_sizes
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest, only_known, parse, read_settings
+from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -344,6 +345,6 @@ def modules(settings: dict) -> list[str]:
     if backbone := settings["model"].get("backbone"):
         classes.append(backbone["class"])
     return [
-        f"recloop.training.{settings['training']['loop']}",
+        loop_name(settings["training"]),
         *(f"recloop.models.{name.rpartition('.')[0]}" for name in classes),
     ]

@@ -12,6 +12,7 @@ import polars as pl
 from recloop.evaluation.results import Quantity
 from recloop.report import tables, verdicts
 from recloop.report.evidence import Evidence
+from recloop.report.sizes import size
 
 OURS = {
     **dict.fromkeys(["source", "stand_in"], pl.String),
@@ -60,7 +61,7 @@ def measured(evidence: Evidence, row: Mapping) -> dict:
         return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {
             "why": cell.get("not_run")
         }
-    ours = tables.size(evidence.split(row["dataset"]), row["metric"])
+    ours = size(evidence.split(row["dataset"]), row["metric"])
     return {"ours": ours, "why": "no split" if ours is None else None}
 
 

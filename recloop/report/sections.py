@@ -9,6 +9,7 @@ from recloop.report import encoders, labels, ledger, tables, verdicts
 from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 from recloop.report.printing import number
+from recloop.report.sizes import size
 
 SIGNS = {"holds": "✔", "holds in part": "✔", "fails": "✘", "undecided": "○", "not run": "–"}
 DATA = ("paper's data set", "used here", "what it is", "sessions", "items", "interactions", "split")
@@ -65,7 +66,7 @@ def data_row(evidence: Evidence, name: str) -> list[str]:
     title = evidence.data(name).get("title")
     used = f"{source} ({title})" if title else source
     metrics = ("sequences", "items", "interactions")
-    sizes = [number(tables.size(split, metric), 0) or "–" for metric in metrics]
+    sizes = [number(size(split, metric), 0) or "–" for metric in metrics]
     return [label, used, what, *sizes, f"`{split['hash'][:12]}`" if split else "–"]
 
 

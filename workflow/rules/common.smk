@@ -128,7 +128,8 @@ def raw_seal(source):
     raw = Path(f"data/raw/{source}")
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
-    whole = not (raw / "fetched.json").exists() or is_whole(raw)
+    manifest = RECIPES[str(raw)]["manifest"]
+    whole = not (raw / "fetched.json").exists() or is_whole(raw, manifest)
     place.write_text("whole" if whole else f"changed, seen {time.time()}")
     if whole:
         os.utime(place, (1, 1))
@@ -201,12 +202,11 @@ def job_of(run):
 
 def report_of(study, name):
     """Give the keywords of the report functions for a table, a figure, the claims or (no name) the page."""
-    settings = {
+    return {
         "study": PLAN.studies[study],
         "tier": PLAN.described_tier(study),
         "output": f"results/{study}/{name}" if name else f"results/{study}",
     }
-    return settings | ({"name": name} if name in PLAN.exhibits(study) else {})
 
 
 def exhibit_input(study, name):

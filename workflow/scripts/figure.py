@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from recloop.plan.stamp import make
-from recloop.report import build_figure
+from recloop.report.build import build_one
 
 if __name__ == "__main__":
-    make(build_figure, snakemake, reported=Path(snakemake.input.reported))
+    make(build_one, snakemake, reported=Path(snakemake.input.reported))

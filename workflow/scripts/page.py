@@ -2,7 +2,7 @@
 # ruff: noqa: F821 Snakemake defines `snakemake`
 
 from recloop.plan.stamp import make
-from recloop.report import build_page
+from recloop.report.build import build_page
 
 if __name__ == "__main__":
     make(build_page, snakemake)
