@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
+from recloop.plan.values import pick
+from recloop.storage.settings import parse
 
 BRACES = re.compile(r"\{(.*?)\}")
 
@@ -34,7 +35,7 @@ def plain(model: str, defaults: Mapping[str, Any]) -> str:
 
 def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
     """Check whether `value`, read as YAML, is the default; 1 and 1.0 agree, 1 and true do not."""
-    given = yaml.safe_load(value)
+    given = parse(value, value)
     default = defaults.get(key)
     return (
         key in defaults
@@ -60,7 +61,7 @@ def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
 def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
     """Read the value of a keyword off a run's name, or off the study where the name does not say it."""
     overrides = dict(override.partition("=")[::2] for override in model.split(",")[1:])
-    return yaml.safe_load(overrides[key]) if key in overrides else defaults[key]
+    return parse(overrides[key], model) if key in overrides else defaults[key]
 
 
 def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
@@ -75,18 +76,15 @@ def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
 def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
     """Walk over keywords and values, those of nested settings first (`discount` and `policy.discount`).
 
-    A value per data set (`{rc15: 0.6, lfm1b: 0.0}`) becomes this data set's.
+    A value per data set (`{rc15: 0.6, default: 0.5}`) becomes this data set's.
     """
-    nested = [
-        key for key, one in settings.items() if isinstance(one, Mapping) and dataset not in one
-    ]
+    picked = {key: pick(value, [dataset]) for key, value in settings.items()}
+    nested = [key for key, value in picked.items() if isinstance(value, Mapping)]
     for key in nested:
-        for inner, value in flat(settings[key], dataset) if key != "needs" else ():
+        for inner, value in flat(picked[key], dataset) if key != "needs" else ():
             yield inner, value
             yield f"{key}.{inner}", value
-    for key, value in settings.items():
-        if key not in nested:
-            yield key, value[dataset] if isinstance(value, Mapping) else value
+    yield from ((key, value) for key, value in picked.items() if key not in nested)
 
 
 def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
