@@ -7,7 +7,6 @@ rest from 0 on and writes the tables and the shards of pictures.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,16 +20,18 @@ import polars as pl
 
 from recloop.data.pictures import FOLDER, PictureError, decode, write_shards
 from recloop.data.quarantine import MALFORMED
+from recloop.data.schema import Column, dtypes, faults
+from recloop.storage.files import write_json, writing
 
-ITEMS = {"name": pl.String, "title": pl.String, "kind": pl.String, "part": pl.String}
-ATTRIBUTES = {"name": pl.String, "attribute": pl.String, "value": pl.String}
-CAPTIONS = {
-    "target": pl.String,
-    "reference": pl.String,
-    "caption": pl.String,
-    "part": pl.String,
+NAME, TEXT, PART = Column(pl.String, name=True), Column(pl.String), Column(pl.String, optional=True)
+COLUMNS = {
+    "items": {"name": NAME, "title": TEXT, "kind": TEXT, "part": PART},
+    "attributes": {"name": NAME, "attribute": TEXT, "value": TEXT},
+    "captions": {"target": NAME, "reference": NAME, "caption": TEXT, "part": PART},
+    "sequences": {"user": NAME, "position": Column(pl.Int32), "item": NAME, "part": PART},
 }
-SEQUENCES = {"user": pl.String, "position": pl.Int32, "item": pl.String, "part": pl.String}
+UNIQUE = {"items": ["name"], "sequences": ["user", "position"]}  # what no two rows share
+ITEMS, ATTRIBUTES, CAPTIONS, SEQUENCES = map(dtypes, COLUMNS.values())
 MAX_MISSING = 0.01  # largest tolerated share of items without a sound picture
 
 
@@ -75,6 +76,11 @@ def build_catalogue(source: dict, raw: Path, output: Path) -> None:
     reader = resolve_name(f"recloop.data.readers.{source['reader']}")
     found = reader.read_catalogue(raw, **source.get("reading", {}))
     check(found)
+    with writing(output):
+        _write(found, source, output)
+
+
+def _write(found: Catalogue, source: dict, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=output) as spool:
         places, damaged = _spool(found, spool)
@@ -92,14 +98,8 @@ def build_catalogue(source: dict, raw: Path, output: Path) -> None:
 
 def check(found: Catalogue) -> None:
     """Stop when a table has other columns or types than declared, or an item occurs twice."""
-    declared = {
-        "items": ITEMS,
-        "attributes": ATTRIBUTES,
-        "captions": CAPTIONS,
-        "sequences": SEQUENCES,
-        "malformed": MALFORMED,
-    }
-    for name, schema in declared.items():
+    declared = {name: dtypes(columns) for name, columns in COLUMNS.items()}
+    for name, schema in (declared | {"malformed": MALFORMED}).items():
         columns = dict(getattr(found, name).schema)
         if columns != dict(schema):
             raise CatalogueError(f"A reader gave {name} as {columns}, expected {dict(schema)}.")
@@ -108,6 +108,20 @@ def check(found: Catalogue) -> None:
         raise CatalogueError(
             f"Expected every item once and at least one, found {found.items.height} items and "
             f"twice: {twice[:5]}. Mend the raw files or what `reading` keeps of them."
+        )
+    for name in COLUMNS:
+        _check_values(name, getattr(found, name))
+
+
+def _check_values(name: str, table: pl.DataFrame) -> None:
+    """Stop where rows of a table break the rules of its columns."""
+    counts = table.select(**faults(COLUMNS[name])).row(0, named=True)
+    keys = UNIQUE.get(name, [])
+    if keys:
+        counts[f"repeated_{'_and_'.join(keys)}"] = table.height - table.select(keys).n_unique()
+    if wrong := [f"{fault} {count}" for fault, count in counts.items() if count]:
+        raise CatalogueError(
+            f"{name}: {', '.join(wrong)}. Mend the raw files or what `reading` keeps of them."
         )
 
 
@@ -208,4 +222,4 @@ def _write_record(
         **{name: table.height for name, table in tables.items()},
         "missing": missing,
     }
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(path, record)

@@ -7,7 +7,7 @@ one (PMMIR, S4.1: the last item of a sequence is the target, all items can be sh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,9 @@ from numpy.typing import NDArray
 from recloop.data import histories
 from recloop.data.captions import PARTS, caption, share_out, stop_if, stream
 from recloop.data.prepare import content_hash
-from recloop.storage.settings import SettingsError, nearest
+from recloop.data.settings import check_dialogues
 
 RELEASED = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
-PREPARE: dict[str, Any] = {
-    "items": None,
-    "simulator_share": 0.0,
-    "captions": None,
-    "histories": None,
-}
-CAPTIONS: dict[str, Any] = {"by": None, "train": None, "valid": None, "test": None, "rates": {}}
-HISTORIES: dict[str, Any] = {
-    "users": None,
-    "lengths": None,
-    "cold": None,
-    "drift": 0.1,
-    "taste": 2.0,
-}
-SPLIT: dict[str, Any] = {"by": None, "shares": None, "valid": 0.15}
 SCHEMA = {
     "dialogue": pl.Int64,
     "part": pl.String,
@@ -64,7 +49,7 @@ def make_dialogues(
     Raises:
         SettingsError: unknown or contradictory settings, or a part without items, users or captions.
     """
-    settings, way = check_settings(prepare, split)
+    settings, way = check_dialogues(prepare, split)
     items = part_items(catalogue, settings, way, seed)
     if way["by"] == "user":
         dialogues = _with_histories(catalogue, items, settings["histories"], way["shares"], seed)
@@ -79,25 +64,6 @@ def make_dialogues(
     record = _record(items, dialogues, captions, settings, way)
     record |= {"catalogue": about["hash"], "seed": seed}
     (output / "split.json").write_text(json.dumps(record, indent=1) + "\n")
-
-
-def check_settings(
-    prepare: Mapping[str, Any], split: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fill in defaults; stop at unknown keys and at settings that contradict one another."""
-    settings, way = _known("prepare", prepare, PREPARE), _known("split", split, SPLIT)
-    _one_of("split.by", way["by"], ("item", "user", "released"))
-    if settings["captions"]:
-        settings["captions"] = _known("prepare.captions", settings["captions"], CAPTIONS)
-        _one_of("prepare.captions.by", settings["captions"]["by"], ("people", "grammar"))
-    past = settings["histories"]
-    if past:
-        settings["histories"] = _known("prepare.histories", past, HISTORIES)
-    stop_if(past and way["by"] != "user", "prepare.histories are given, so split.by must be user")
-    released, shares = way["by"] == "released", way["shares"]
-    good = shares and len(shares) == 3 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-9
-    stop_if(not (released or good), f"split.shares are {shares}; expected three that sum to 1")
-    return settings, way
 
 
 def part_items(
@@ -241,14 +207,3 @@ def _counts(rows: pl.DataFrame) -> dict[str, int]:
         "interactions": rows.height + len(past),
         "targets": rows.height,
     }
-
-
-def _known(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    for key in given:
-        _one_of(name, key, defaults)
-    return {**defaults, **given}
-
-
-def _one_of(name: str, value: Any, known: Iterable[str]) -> None:
-    if value not in known:
-        raise SettingsError(f"{name}: unknown '{value}'{nearest(str(value), known)}")

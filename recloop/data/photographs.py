@@ -19,8 +19,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from recloop.data.pictures import ENDINGS, FOLDER, MAX_BYTES, PictureError, decode
+from recloop.data.sources import PICTURES
 
-RECORD = "pictures.json"
 ARCHIVE = "pictures.tar.gz"
 SAFE = re.compile(r"^[A-Za-z0-9_-]{1,100}$")  # nothing else becomes the name of a file
 GONE = (400, 403, 404, 410)
@@ -168,10 +168,10 @@ def _download(address: str, folder: Path, name: str) -> None:
 
 
 def _recorded(output: Path) -> dict[str, str]:
-    path = output / RECORD
+    path = output / PICTURES
     return json.loads(path.read_text())["gone"] if path.exists() else {}
 
 
 def _record(output: Path, gone: Mapping[str, str], wanted: int) -> None:
     told = {"wanted": wanted, "gone": dict(sorted(gone.items()))}
-    (output / RECORD).write_text(json.dumps(told, indent=1) + "\n")
+    (output / PICTURES).write_text(json.dumps(told, indent=1) + "\n")

@@ -115,17 +115,17 @@ def pad(lists: pl.Series) -> tuple[Shaped[np.ndarray, "row past"], Shaped[np.nda
     return padded, lengths
 
 
-def distinct(generator: Float[Tensor, "2 batch drawn"], items: int) -> Int[Tensor, "batch drawn"]:
+def distinct(uniform: Float[Tensor, "2 batch drawn"], items: int) -> Int[Tensor, "batch drawn"]:
     """Turn chance into different rows of a pool, all sets and orders equally likely (Floyd 1987, then shuffled).
 
     Args:
-        generator: uniform on [0, 1); the first half says which rows, the second in which order.
+        uniform: uniform on [0, 1); the first half says which rows, the second in which order.
         items: size of the pool.
 
     Raises:
         ValueError: more are wanted than there are.
     """
-    pick, order = generator
+    pick, order = uniform
     batch, wanted = pick.shape
     if wanted > items:
         raise ValueError(f"{wanted} different items are to be shown, the pool has {items}.")
@@ -143,8 +143,8 @@ def first_lists(dialogue: Int[Tensor, " batch"], k: int, items: int) -> Int[Tens
         counter = dialogue.cpu().numpy().astype(np.uint64)[:, None] * np.uint64(1 << 16)
         counter = counter + np.arange(2 * k, dtype=np.uint64)
         bits = splitmix(counter + splitmix(np.uint64(FIRST_LISTS)))
-    generator = torch.from_numpy((bits >> np.uint64(11)).astype(np.float64) / (1 << 53))
-    return distinct(generator.unflatten(1, (2, k)).transpose(0, 1), items).to(dialogue.device)
+    uniform = torch.from_numpy((bits >> np.uint64(11)).astype(np.float64) / (1 << 53))
+    return distinct(uniform.unflatten(1, (2, k)).transpose(0, 1), items).to(dialogue.device)
 
 
 def splitmix(state: np.ndarray | np.uint64) -> np.ndarray | np.uint64:

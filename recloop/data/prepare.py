@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,9 @@ import numpy as np
 import polars as pl
 
 from recloop.data import filters, leakage, sessions, splits
-from recloop.data.tables import EVENTS, ITEMS
-
-PREPARE: dict[str, Any] = {
-    "events": list(EVENTS),
-    "sessions": {"by": "given", "gap_minutes": None, "events": None, "last": None},
-    "order": [],
-    "min_item_events": 1,
-    "min_session_events": 1,
-    "min_user_sessions": 1,
-    "repeat": "once",
-    "sample_sessions": None,
-    "period": None,
-    "purchases": ["purchase", "cart", "order"],
-}
-SPLIT: dict[str, Any] = {"by": "session", "shares": None}
-STEPS = {
-    "sample": "sample_sessions",
-    "period": "period",
-    "items": "min_item_events",
-    "sessions": "min_session_events",
-    "users": "min_user_sessions",
-}
-CUTS = {"gap_minutes": "gap", "events": "count"}
-
-
-class SettingError(ValueError):
-    """A setting that is unknown, contradictory or without effect."""
+from recloop.data.settings import SettingError, check_settings
+from recloop.data.tables import ITEMS
+from recloop.storage.files import write_json, writing
 
 
 def prepare(
@@ -55,8 +30,8 @@ def prepare(
     Args:
         tables: folder of `write_tables`.
         output: folder of the parts.
-        prepare: what is kept and in which order, keys as in `PREPARE`.
-        split: how it is parted, keys as in `SPLIT`.
+        prepare: what is kept and in which order, keys as in `settings.PREPARE`.
+        split: how it is parted, keys as in `settings.SPLIT`.
         seed: of the sample and of the random shares.
         source: the manifest, for the record.
     """
@@ -70,6 +45,7 @@ def prepare(
     events, item_ids = _renumber(events, item_ids)
     listed = _name_users(sessions.as_lists(events), users)
     parts = splits.split(listed, way["by"], way["shares"], seed)
+    splits.check_targets(parts, way["by"])
     leaks = leakage.check(parts, way["by"])
     items = _describe(item_ids, parts["train"], tables)
     record = {
@@ -79,6 +55,7 @@ def prepare(
         "split": way,
         "seed": seed,
         "counts": {name: _count(rows) for name, rows in parts.items()},
+        "catalogue": _catalogue(items),
         "steps": steps,
         "leakage": leaks,
         "quarantined": json.loads((tables / "read.json").read_text())["malformed"],
@@ -88,36 +65,6 @@ def prepare(
 
 
 RECORDED = ("title", "reader", "world", "writes", "seed", "sizes", "licence")
-
-
-def check_settings(
-    prepare: Mapping[str, Any], split: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fill in defaults; stop at unknown keys and values, and at settings without effect."""
-    settings = _known("prepare", prepare, PREPARE)
-    settings["sessions"] = _known("prepare.sessions", settings["sessions"], PREPARE["sessions"])
-    way = _known("split", split, SPLIT)
-    for kind in ("events", "purchases"):
-        for value in settings[kind]:
-            _one_of(f"prepare.{kind}", value, EVENTS)
-    for step in settings["order"]:
-        _one_of("prepare.order", step, (*STEPS, "repeats"))
-    _one_of("prepare.sessions.by", settings["sessions"]["by"], sessions.WAYS)
-    _one_of("prepare.repeat", settings["repeat"], ("once", "until_stable"))
-    _one_of("split.by", way["by"], splits.WAYS)
-    for step, name in STEPS.items():
-        if settings[name] != PREPARE[name] and step not in settings["order"]:
-            raise SettingError(
-                f"prepare.{name} is {settings[name]} but prepare.order has no step {step!r}: "
-                "it would do nothing. Add the step or drop the setting."
-            )
-    for name, by in CUTS.items():
-        if settings["sessions"][name] is not None and settings["sessions"]["by"] != by:
-            raise SettingError(
-                f"prepare.sessions.{name} does nothing where sessions are cut by "
-                f"{settings['sessions']['by']}. Cut by: {by}, or drop the setting."
-            )
-    return settings, way
 
 
 def encode(
@@ -194,6 +141,12 @@ def _describe(ids: list[str], train: pl.DataFrame, tables: Path) -> pl.DataFrame
     return described.select("item", "id", pl.col("count").cast(pl.Int64), *list(ITEMS)[1:])
 
 
+def _catalogue(items: pl.DataFrame) -> dict[str, int]:
+    """Count the items that models rank and coverage is a share of: those of all three parts together."""
+    unseen = int((items["count"] == 0).sum())
+    return {"items": items.height, "seen_in_training": items.height - unseen, "unseen": unseen}
+
+
 def _count(rows: pl.DataFrame) -> dict[str, int]:
     length = pl.col("item").list.len()
     return rows.select(
@@ -207,22 +160,9 @@ def _count(rows: pl.DataFrame) -> dict[str, int]:
 def _write(
     output: Path, parts: dict[str, pl.DataFrame], items: pl.DataFrame, record: dict[str, Any]
 ) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    for name, rows in parts.items():
-        rows.write_parquet(output / f"{name}.parquet")
-    items.write_parquet(output / "items.parquet")
-    (output / "split.json").write_text(json.dumps(record, indent=1) + "\n")
-
-
-def _known(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    for key in given:
-        _one_of(name, key, defaults)
-    return {**defaults, **given}
-
-
-def _one_of(name: str, value: str, known: Iterable[str]) -> None:
-    known = list(known)
-    if value not in known:
-        near = difflib.get_close_matches(str(value), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise SettingError(f"{name}: {value!r} is unknown.{hint} Known: {', '.join(known)}.")
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        for name, rows in parts.items():
+            rows.write_parquet(output / f"{name}.parquet")
+        items.write_parquet(output / "items.parquet")
+        write_json(output / "split.json", record)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
+import math
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +35,29 @@ class Checked:
     lines: int
 
 
+def manifest_of(path: Path) -> str:
+    """Name the manifest of a raw file in `data/raw/<source>` or, for a world, `data/raw/<source>-<key>`."""
+    return f"sources/{re.sub(r'-[0-9a-f]{8}$', '', path.parent.name)}.yaml"
+
+
+@contextmanager
+def decompressing(path: Path) -> Iterator[None]:
+    """Name the file where a decompressor finds it damaged.
+
+    Raises:
+        MalformedError: it is cut short, bytes in it have changed, or others stand behind its end.
+    """
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as fault:
+        if path.suffix != ".gz":
+            raise
+        raise MalformedError(
+            f"{path}: truncated or damaged, or other bytes stand behind its end ({fault}); fetch "
+            "again: delete the file and start once more."
+        ) from fault
+
+
 def missing(column: str) -> pl.Expr:
     """Tell where a text column holds nothing."""
     return pl.col(column).is_null() | (pl.col(column).str.strip_chars() == "")
@@ -42,17 +69,33 @@ def whole(column: str) -> pl.Expr:
 
 
 def read_fields(
-    path: Path, columns: Sequence[str], separator: str, header: bool = False
+    path: Path,
+    columns: Sequence[str],
+    separator: str,
+    header: bool = False,
+    texts: Sequence[str] = (),
 ) -> pl.LazyFrame:
-    """Split every line into text columns; `width` counts the fields that it really has."""
+    """Split every line into text columns; `width` counts the fields that it really has.
+
+    Blanks around a field are no part of it, so that ids that differ by them alone are one.
+
+    Args:
+        path: the file.
+        columns: names of the fields.
+        separator: between the fields.
+        header: whether the first line names the columns.
+        texts: columns that are kept as they are, blanks included.
+    """
     _look_at_first_line(path, separator.join(columns) if header else None)
     fields = pl.col("text").str.split_exact(separator, len(columns) - 1)
     width = pl.col("text").str.count_matches(separator, literal=True) + 1
     rows = _scan_lines(path).filter(pl.col("line") > int(header))
-    return rows.with_columns(
+    rows = rows.with_columns(
         fields.struct.rename_fields(list(columns)).alias("fields"),
         width.fill_null(0).alias("width"),
     ).unnest("fields")
+    stripped = [column for column in columns if column not in texts]
+    return rows.with_columns(pl.col(stripped).str.strip_chars())
 
 
 def read_lines(path: Path) -> pl.LazyFrame:
@@ -82,9 +125,9 @@ def separate(
         broken[f"does not have {width} fields"] = pl.col("width") != width
     problems = broken | dict(problems)
     reason = _first_reason(problems)
-    lines, bad = (
-        rows.select(pl.len(), reason.is_not_null().sum()).collect(engine="streaming").row(0)
-    )
+    counted = rows.select(pl.len(), reason.is_not_null().sum())
+    with decompressing(path):
+        lines, bad = counted.collect(engine="streaming").row(0)
     if not lines:
         raise MalformedError(f"{path}: no rows. Expected at least one; fetch the file again.")
     if bad > max_malformed * lines:
@@ -115,7 +158,8 @@ def _look_at_first_line(path: Path, header: str | None) -> None:
         raise MalformedError(f"{path}: no such file. Fetch the source again.")
     if not path.stat().st_size:
         raise MalformedError(f"{path}: empty file. Delete it and fetch the source again.")
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with decompressing(path), opened(path, "rb") as file:
         first = file.readline().decode("utf-8", "replace").strip("\r\n\ufeff")
     if header is not None and first != header:
         raise MalformedError(
@@ -146,5 +190,6 @@ def _too_many(
     return (
         f"{path}: {bad} of {lines} lines are malformed, more than the tolerated share "
         f"{max_malformed:g}. First ones: {shown}. "
-        "Fetch the file again, or raise max_malformed if these lines are known to be bad."
+        f"Fetch the file again, or, if these lines are known to be bad, raise max_malformed in "
+        f"{manifest_of(path)}: reading: {{max_malformed: {math.ceil(100 * bad / lines) / 100:g}}}."
     )

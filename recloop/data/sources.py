@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import errno
 import json
+import lzma
 import os
 import shutil
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -19,22 +21,51 @@ from typing import Any, BinaryIO
 import jsonschema
 import yaml
 
-from recloop.storage.files import sha256_of
+from recloop.data.settings import CATALOGUE
+from recloop.storage.files import (
+    FORBIDDEN,
+    error_number,
+    free_bytes,
+    sha256_of,
+    write_text,
+    writing,
+)
+from recloop.storage.fingerprint import digest
+from recloop.storage.settings import SettingsError, nearest
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "source.schema.yaml"
 RECORD = "fetched.json"
+PICTURES = "pictures.json"  # stands in the record for the pictures that are files of their own
+BY_HAND = "by hand"
+EMPTY = "found an empty file."
+# What a download or an archive that is cut short, damaged or locked raises.
+DAMAGED = (
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+)
 TRIES = 3  # per address; every further try goes on where the last one broke off
 PAUSE = 1.0  # seconds before the second try, doubled each time
 TIMEOUT = 60  # seconds without a byte
 
 
-class SourceError(ValueError):
+class SourceError(SettingsError):
     """A manifest is wrong, or a raw file could not be had as the manifest promises it."""
 
 
 def load_source(path: Path) -> dict[str, Any]:
     """Read a manifest and check it against the schema."""
-    source = yaml.safe_load(Path(path).read_text())
+    try:
+        source = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        raise SourceError(f"{path} does not exist{nearest(path.stem, known)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise SourceError(f"{path} is not YAML: {fault}") from None
     schema = yaml.safe_load(SCHEMA.read_text())
     fault = jsonschema.exceptions.best_match(
         jsonschema.Draft202012Validator(schema).iter_errors(source)
@@ -48,36 +79,109 @@ def load_source(path: Path) -> dict[str, Any]:
 def fetch(source: Mapping[str, Any], output: Path, mirror: Path | None = None) -> dict[str, Any]:
     """Bring all files of a source into a folder and record them in `fetched.json`.
 
+    A file without size or hash in the manifest is held to what its first fetch found.
+
     Args:
         source: from `load_source`; a tier may have overridden the sizes of a world.
-        output: the folder; files that are there and right are kept.
+        output: the folder; files that are there and right are kept, and those that an earlier
+            manifest named are replaced or deleted.
         mirror: folder to read instead of downloading.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    if "world" in source:
-        record = _generate(source, output)
-    else:
-        before = _recorded(output)
-        record = {
-            name: _fetch_file(source, name, output, mirror, before.get(name, {}))
-            for name in source["files"]
-        }
-        if "pictures" in source:
-            record |= _gather(source, output, mirror)
-    (output / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        if "world" in source:
+            record = _generate(source, output)
+        else:
+            before = recorded(output)
+            _delete_dropped(source, output, before)
+            record = {
+                name: _fetch_file(source, name, output, mirror, before.get(name, {}))
+                for name in source["files"]
+            }
+            if "pictures" in source:
+                record |= _gather(source, output, mirror)
+        write_text(output / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     return record
 
 
-def is_whole(output: Path) -> bool:
-    """Say whether the raw files in a folder are those that were fetched; only one newer than the record is hashed."""
-    since = (output / RECORD).stat().st_mtime
-    for name, was in _recorded(output).items():
-        path = output / name
-        if not path.is_file() or path.stat().st_size != was["bytes"]:
-            return False
-        if path.stat().st_mtime > since and _measure(path)["sha256"] != was["sha256"]:
-            return False
-    return True
+def is_whole(raw: Path, source: Mapping[str, Any]) -> bool:
+    """Say whether the raw files in a folder are those of the manifest, as they were fetched.
+
+    Only a file that was touched after the record was written is hashed.
+    """
+    record = raw / RECORD
+    if not record.is_file() or not _is_promised(source, recorded(raw)):
+        return False
+    since = record.stat().st_mtime
+    return all(_is_untouched(raw / name, was, since) for name, was in recorded(raw).items())
+
+
+def check_whole(raw: Path, source: Mapping[str, Any]) -> None:
+    """Stop where raw files are not those of the manifest.
+
+    Raises:
+        SourceError: names the folder and the remedy.
+    """
+    if not is_whole(raw, source):
+        raise SourceError(
+            f"{raw}: the raw files are not those of the manifest, or not as they were fetched. "
+            f"Remedy: fetch them again (snakemake {raw / RECORD}), which says what differs."
+        )
+
+
+def recorded(raw: Path) -> dict[str, Any]:
+    """Give what was fetched into a folder: name to bytes, sha256 and from; nothing before the first fetch."""
+    path = raw / RECORD
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def reading_inputs(raw: Path, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all that decides how raw files are read, besides code: it belongs into the key of the tables.
+
+    Args:
+        raw: folder of the raw files; a catalogue that somebody put beside published ones counts.
+        source: the manifest.
+    """
+    made = "world" in source or CATALOGUE in source.get("files", {})
+    path = raw / CATALOGUE
+    catalogue = None if made or not path.is_file() else sha256_of(path)
+    keys = ("reader", "reading", "files", "pictures")
+    return {key: source.get(key) for key in keys} | {CATALOGUE: catalogue}
+
+
+def _is_promised(source: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Say whether a record has the manifest's files, with its sizes and hashes where it has any."""
+    if "world" in source:
+        return True  # the name of the folder holds the hash of all that made them
+    files, pictures = source["files"], record.get(PICTURES)
+    if set(files) != set(record) - {PICTURES} or ("pictures" in source) != bool(pictures):
+        return False
+    asked = not pictures or pictures.get("asked") == _asked(source)
+    return asked and all(not _difference(record[name], files[name]) for name in files)
+
+
+def _is_untouched(path: Path, was: Mapping[str, Any], since: float) -> bool:
+    if not path.is_file() or path.stat().st_size != was["bytes"]:
+        return False
+    # A copy that keeps its old time of writing still shows when it came here.
+    changed = max(path.stat().st_mtime, path.stat().st_ctime) > since
+    return not changed or _measure(path)["sha256"] == was["sha256"]
+
+
+def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """Say in which way a file is not the expected one; nothing where it is."""
+    for key in ("bytes", "sha256"):
+        if expected[key] is not None and found[key] != expected[key]:
+            kind = "truncated or another file" if key == "bytes" else "another file"
+            return f"{kind}. Expected {key} {expected[key]}, found {found[key]}."
+    return ""
+
+
+def _delete_dropped(source: Mapping[str, Any], output: Path, before: Mapping[str, Any]) -> None:
+    """Delete what an earlier fetch brought and the manifest names no longer; a reader might take it."""
+    for name, was in before.items():
+        if name not in source["files"] and name != PICTURES and was["from"] != BY_HAND:
+            (output / name).unlink(missing_ok=True)
 
 
 def _generate(source: Mapping[str, Any], output: Path) -> dict[str, Any]:
@@ -103,7 +207,13 @@ def _gather(source: Mapping[str, Any], output: Path, mirror: Path | None) -> dic
             f"{unreachable[0]}. Remedy: check the connection and try again, it goes on where it "
             f"stopped; or put them into {output / photographs.FOLDER}. By hand: {source['instructions']}"
         )
-    return {photographs.RECORD: {**_measure(output / photographs.RECORD), "from": "pictures"}}
+    found = _measure(output / PICTURES)
+    return {PICTURES: {**found, "from": "pictures", "asked": _asked(source)}}
+
+
+def _asked(source: Mapping[str, Any]) -> str:
+    """Hash what decides which pictures are wanted and where they are looked for."""
+    return digest(source["pictures"], source.get("reading"))
 
 
 def _whole(link: str, path: Path) -> None:
@@ -122,16 +232,42 @@ def _fetch_file(
     source: Mapping[str, Any], name: str, output: Path, mirror: Path | None, before: dict[str, Any]
 ) -> dict[str, Any]:
     """Keep a right file, else copy it from the mirror or download it."""
-    file = source["files"][name]
-    expected = {
-        key: file[key] if file[key] is not None else before.get(key) for key in ("bytes", "sha256")
+    path, expected = output / name, _expected(source["files"][name], before)
+    if not path.exists():
+        return _bring(source, name, path, mirror, expected)
+    found = _measure(path)
+    if not (fault := _difference(found, expected) or ("" if found["bytes"] else EMPTY)):
+        return {**found, "from": before.get("from", BY_HAND)}
+    # Only what an earlier fetch brought, and nobody has changed since, may be replaced.
+    if before.get("from", BY_HAND) == BY_HAND or before["sha256"] != found["sha256"]:
+        raise SourceError(f"{path}: {fault} Remedy: delete {path} and fetch again.")
+    try:
+        return _bring(source, name, path, mirror, expected)
+    except SourceError as other:
+        raise SourceError(
+            f"{path}: {fault} It was fetched for an earlier manifest. {other}"
+        ) from other
+
+
+def _expected(file: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Give size and hash of the manifest; what it leaves open, those of the first fetch."""
+    pinned = {} if before and _difference(before, file) else before
+    return {
+        key: file[key] if file[key] is not None else pinned.get(key) for key in ("bytes", "sha256")
     }
-    path = output / name
-    if path.exists():
-        found = _check(path, name, expected, f"delete {path} and fetch again")
-        return {**found, "from": before.get("from", "by hand")}
+
+
+def _bring(
+    source: Mapping[str, Any],
+    name: str,
+    path: Path,
+    mirror: Path | None,
+    expected: dict[str, Any],
+) -> dict[str, Any]:
     if mirror is not None:
-        return _from_mirror(source, name, path, Path(mirror) / file["mirror"], expected)
+        return _from_mirror(
+            source, name, path, Path(mirror) / source["files"][name]["mirror"], expected
+        )
     return _from_addresses(source, name, path, expected)
 
 
@@ -162,8 +298,9 @@ def _from_addresses(
                 found = _check(part, name, expected, "the address may serve another version")
                 os.replace(part, path)
             return {**found, "from": link}
-        except (OSError, SourceError, zipfile.BadZipFile, tarfile.TarError) as fault:
-            if isinstance(fault, DiskFullError):
+        except (SourceError, *DAMAGED) as fault:
+            local = isinstance(fault, OSError) and error_number(fault) in FORBIDDEN
+            if local or isinstance(fault, DiskFullError):
                 raise
             faults.append(f"{link}: {fault}")
     told = " ".join(faults) or "There is no address from which it can be downloaded."
@@ -186,7 +323,7 @@ def _room(write: Callable[[], Any], name: str, path: Path, expected: Mapping[str
             raise
         raise DiskFullError(
             f"{name}: disk full. Expected room for {expected['bytes'] or 'unknown'} bytes in "
-            f"{path.parent}, found {shutil.disk_usage(path.parent).free}. Free some and try again."
+            f"{path.parent}, found {free_bytes(path.parent)}. Free some and try again."
         ) from fault
 
 
@@ -236,9 +373,15 @@ def _extract(archive: Path, member: str, part: Path) -> None:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as box:
                 _copy_member(lambda: box.open(member), member, file)
-        else:
+        elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as box:
                 _copy_member(lambda: box.extractfile(member), member, file)
+        else:
+            size = archive.stat().st_size
+            raise SourceError(
+                f"expected a zip or tar archive, found {size} bytes that are neither, or only the "
+                "beginning of one; fetch again."
+            )
 
 
 def _copy_member(opened: Callable[[], Any], member: str, file: BinaryIO) -> None:
@@ -265,26 +408,13 @@ def _aside(path: Path) -> Iterator[Path]:
 
 def _check(path: Path, name: str, expected: Mapping[str, Any], remedy: str) -> dict[str, Any]:
     found = _measure(path)
-    if not found["bytes"]:
-        raise SourceError(f"{name}: found an empty file. Remedy: {remedy}.")
-    for key in ("bytes", "sha256"):
-        if expected[key] is not None and found[key] != expected[key]:
-            kind = "truncated or another file" if key == "bytes" else "another file"
-            raise SourceError(
-                f"{name}: {kind}. Expected {key} {expected[key]}, found {found[key]}. "
-                f"Remedy: {remedy}."
-            )
+    if fault := EMPTY if not found["bytes"] else _difference(found, expected):
+        raise SourceError(f"{name}: {fault} Remedy: {remedy}.")
     return found
 
 
 def _measure(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-
-
-def _recorded(output: Path) -> dict[str, Any]:
-    """Give what the first fetch found, for files whose hash no manifest can know."""
-    path = output / RECORD
-    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _nearest(fault: jsonschema.ValidationError) -> str:

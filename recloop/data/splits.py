@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 PARTS = ("train", "valid", "test")
+NAMES = {"train": "training", "valid": "validation", "test": "test"}
 SEQUENCES = ("item", "event", "time")
 
 
@@ -49,6 +50,23 @@ def split(
             "Take more sessions, other shares or another split."
         )
     return parts
+
+
+def check_targets(parts: dict[str, pl.DataFrame], by: str) -> None:
+    """Stop where a part has sessions but none with an event that is predicted.
+
+    Raises:
+        SplitError: names the part, counts its sessions, and says what helps.
+    """
+    for name, rows in parts.items():
+        length = pl.col("item").list.len().cast(pl.Int64)
+        if not rows.select((length - pl.col("first_target")).clip(0).sum()).item():
+            raise SplitError(
+                f"{NAMES[name]} has {rows.height} sessions but no event to predict: raise "
+                "min_session_events (with the step sessions in prepare.order), cut the events into "
+                "longer sessions (sessions.gap_minutes, sessions.events), take more sessions, or "
+                f"split otherwise than by {by}."
+            )
 
 
 def _by_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:

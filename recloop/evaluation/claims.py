@@ -35,7 +35,7 @@ from recloop.evaluation.contrasts import (
     relative_spread,
     slope,
 )
-from recloop.evaluation.metrics import DOWN
+from recloop.evaluation.records import direction as sign
 from recloop.evaluation.results import Quantity, Sampling
 from recloop.evaluation.significance import LEVEL, holm, one_sided
 
@@ -85,11 +85,6 @@ def comparisons(check: Mapping, points: Points) -> list[Comparison]:
         metric, _, k = name.rpartition("@")
         found += unfold(check, dataset, metric, int(k), points)
     return found
-
-
-def sign(metric: str) -> int:
-    """Say which direction is better: 1 up, -1 down."""
-    return -1 if metric in DOWN else 1
 
 
 def ordering(

@@ -3,41 +3,19 @@
 The columns of a `lists` frame: `session`, `position`, `target`, `better` (items scored above the target), `tied`
 (items scored like it, itself included), `top` (the best items, best first), `purchase` and `repeated` (of the target);
 where users are known also `past` (the target occurs in earlier sessions of the user) and `familiar` (so does the
-listed item). Marked metrics such as HR_purchase are explained in `recloop.evaluation.marks`.
+listed item). Filtered metrics such as HR_purchase are explained in `recloop.evaluation.filters`, what each metric is in
+`recloop.evaluation.records`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from recloop.data.popularity import novel_items
-from recloop.evaluation import catalogue, dialogue, marks, ranking, rewards
+from recloop.evaluation import catalogue, filters, records, turns
+from recloop.evaluation.metric import SESSION, SYSTEM, TURN, Facts, Metric, check_finite
 from recloop.evaluation.rewards import Rewards
-
-DOWN = ("Repetitiveness", "Gini")  # lower is better; for all others higher is
-BY_SESSION = ("Repetitiveness", "UP")
-BY_SYSTEM = ("CV_div", "CV_nov", "Gini")
-SUMS = ("Reward",)  # over the test events; all others are means
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What some metrics need beside the lists.
-
-    Attributes:
-        counts: training events per item, shape (items,); for Novelty, Yield, `ips` and metrics of the system.
-        purchases: those of them that count as purchases, shape (items,); for Yield.
-        rewards: of a click and of a purchase; for Reward and Yield.
-        vectors: item vectors of shape (items, dim); for ILD.
-    """
-
-    counts: np.ndarray | None = None
-    purchases: np.ndarray | None = None
-    rewards: Rewards | None = None
-    vectors: np.ndarray | None = None
-
 
 NOTHING = Facts()
 
@@ -48,12 +26,12 @@ def evaluate(
     vectors: np.ndarray | None,
     cutoffs: Sequence[int],
     novel_share: float = 0.9,
-    marked: Sequence[str] = (),
+    filtered: Sequence[str] = (),
     users: bool = False,
     earned: Rewards | None = None,
     purchases: np.ndarray | None = None,
 ) -> pl.DataFrame:
-    """Compute every metric at every cut-off; a marked one that no event is about is left out, Yield without purchases.
+    """Compute every metric at every cut-off; one that no event is about, or that has nothing to say, is left out.
 
     Args:
         lists: ranks and best items of every event.
@@ -61,138 +39,133 @@ def evaluate(
         vectors: item vectors of shape (items, dim) for ILD; without them ILD is left out.
         cutoffs: the values of k, none above the length of the saved lists.
         novel_share: share of the items that count as novel.
-        marked: marks with which HR and NDCG are computed too, such as `purchase` or `click_ips`.
+        filtered: filters with which HR and NDCG are computed too, such as `purchase` or `click_ips`.
         users: whether earlier sessions of the user are known, for UP, HR_ser and NDCG_ser.
         earned: rewards of a click and of a purchase; without them Reward and Yield are left out.
-        purchases: training events per item that count as purchases, shape (items,); needed with `earned`.
+        purchases: training events per item that count as purchases, shape (items,); needed for Yield.
 
     Returns:
         One row per metric and cut-off: `metric`, `k`, `value`.
+
+    Raises:
+        ValueError: there is no event.
+        NotFinite: a score that is no number.
     """
     if lists.is_empty():
         raise ValueError("There is no event to evaluate: the lists are empty.")
-    facts = Facts(counts, purchases, earned, vectors)
-    names, novel = asked(facts, marked, users), novel_items(counts, novel_share)
+    facts = Facts(counts, purchases, earned, vectors, novel_items(counts, novel_share), users)
     rows = [
         (name, k, found)
         for k in cutoffs
-        for name, found in at(lists, facts, names, novel, k).items()
-        if found is not None
+        for name in asked(facts, filtered)
+        if (found := value(lists, name, k, facts)) is not None
     ]
     schema = {"metric": pl.String, "k": pl.Int64, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("metric", "k")
 
 
-def asked(facts: Facts, marked: Sequence[str], users: bool) -> list[str]:
-    """List the metrics of single events and of sessions that a study asks for."""
-    names = [*ranking.GAINS, "Novelty", "Repetitiveness"]
-    names += [f"{base}_{mark}" for base in marks.MARKED for mark in [*marked, *(["ser"] * users)]]
-    names += ["UP", "UP_event"] if users else []
-    names += ["Reward"] if facts.rewards else []
-    bought = facts.purchases is None or facts.purchases.any()  # else all items earn alike
-    names += ["Yield"] if facts.rewards and bought else []
-    return list(dict.fromkeys(names + (["ILD"] if facts.vectors is not None else [])))
+def asked(facts: Facts, filtered: Sequence[str] = ()) -> list[str]:
+    """List the metrics that the facts allow, `ser` among the filters where users are known."""
+    metrics = [
+        metric
+        for metric in records.METRICS.values()
+        if metric.unit != TURN and not metric.lacks(facts) and not metric.says_nothing(facts)
+    ]
+    kinds = [*filtered, *([filters.OF_USERS] if facts.users else [])]
+    names = [metric.name for metric in metrics]
+    names += [f"{one.name}_{kind}" for one in metrics if one.filters == "all" for kind in kinds]
+    return list(dict.fromkeys(names))
 
 
-def at(
-    lists: pl.DataFrame, facts: Facts, names: Sequence[str], novel: np.ndarray, k: int
-) -> dict[str, float | None]:
-    """Compute every metric at one cut-off."""
-    top, items = catalogue.top_items(lists, k), len(novel)
-    found = {name: value(lists, name, k, facts) for name in names}
-    found["CV_div"] = catalogue.coverage(top, np.ones(items, dtype=bool))
-    found["CV_nov"] = catalogue.coverage(top, novel)
-    found["Gini"] = catalogue.gini(np.bincount(top.ravel(), minlength=items))
-    return found
+def value(lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING) -> float | None:
+    """Compute one metric; None where no event is one that it is about.
 
-
-def value(lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING) -> float | None:
-    """Compute one metric of events or of sessions; None where no event is one that it is about."""
-    one = per_session if metric in BY_SESSION else per_event
-    scores = one(lists, metric, k, facts)
+    Raises:
+        ValueError: it needs a fact that is not given.
+        NotFinite: a score that is no number.
+    """
+    metric, _ = records.find(name)
+    if metric.unit == SYSTEM:
+        return checked(metric, name, lists, k, facts)
+    one = per_session if metric.unit == SESSION else per_event
+    scores = one(lists, name, k, facts)
     if not len(scores):
         return None
-    return float(scores.sum() if metric in SUMS else scores.mean())
+    return float(scores.sum() if metric.total else scores.mean())
 
 
-def per_event(lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
+def per_event(lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
     """Score every event that a metric is about, in the order of the rows; weights of events are multiplied in.
 
-    The mean is the metric (the sum, for Reward). SR and NDCG@n are scores of dialogues at turn k.
+    The mean is the metric (the sum, for Reward). Metrics of dialogues score the rows of turn k.
     """
-    scores, weights = weighed(counted(lists, metric, k), metric, k, facts)
+    scores, weights = weighed(rows(lists, name, k), name, k, facts)
     kept = weights > 0
     return scores[kept] * (weights[kept] / weights[kept].mean()) if kept.any() else scores[kept]
 
 
+def rows(lists: pl.DataFrame, name: str, k: int) -> pl.DataFrame:
+    """Take the rows that a metric reads: all of them, or those of one turn of the dialogues of a group."""
+    metric, groups = records.find(name)
+    return turns.of_group(lists, k, groups) if metric.unit == TURN else lists
+
+
 def weighed(
-    lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING
+    lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score and weigh every row; a weight of 0 leaves an event out."""
-    if dialogue.is_dialogue(metric):
-        return dialogue.per_event(lists, metric, k), np.ones(len(lists))
-    base, found = marks.parse(metric)
-    return scored(lists, base, k, facts), marks.weights(lists, found, facts.counts)
+    """Score and weigh the rows that a metric reads; a weight of 0 leaves an event out."""
+    metric, kinds = records.find(name)
+    scores = checked(metric, name, lists, k, facts)
+    kinds = () if metric.unit == TURN else kinds
+    return scores, filters.weights(lists, kinds, facts.counts)
 
 
-def scored(lists: pl.DataFrame, metric: str, k: int, facts: Facts) -> np.ndarray:
-    """Score every row on a metric without marks."""
-    if metric in ("Novelty", "ILD"):
-        return of_lists(lists, metric, k, facts)
-    if metric == "UP_event":
-        return catalogue.unmet(lists, k)
-    if metric == "Reward":
-        return rewards.of_events(lists, k, facts.rewards)
-    if metric == "Yield":
-        earned = rewards.of_items(facts.counts, facts.purchases, facts.rewards)
-        return earned[catalogue.top_items(lists, k)].mean(axis=1)
-    return ranking.per_event(lists, metric, k)
+def checked(
+    metric: Metric, name: str, lists: pl.DataFrame, k: int, facts: Facts
+) -> np.ndarray | float:
+    """Score lists and stop at what is no number."""
+    require(metric, facts)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is no number is named below
+        scores = metric.score(lists, k, facts)
+    check_finite(scores, name, k, None if metric.unit in (SESSION, SYSTEM) else lists)
+    return scores
 
 
-def of_lists(lists: pl.DataFrame, metric: str, k: int, facts: Facts) -> np.ndarray:
-    """Score every row on Novelty or ILD, which need to know the items."""
-    top = catalogue.top_items(lists, k)
-    if metric == "Novelty" and facts.counts is not None:
-        return catalogue.self_information(facts.counts)[top].mean(axis=1)
-    if metric == "ILD" and facts.vectors is not None:
-        return catalogue.dissimilarity(top, np.asarray(facts.vectors))
-    raise ValueError(
-        f"{metric} of an event needs {'counts' if metric == 'Novelty' else 'vectors'}."
-    )
+def require(metric: Metric, facts: Facts) -> None:
+    """Stop where a metric does not get what it needs."""
+    if lacking := metric.lacks(facts):
+        raise ValueError(
+            f"{metric.name} needs {' and '.join(lacking)}; hand over the split and the settings of evaluation."
+        )
 
 
-def counted(lists: pl.DataFrame, metric: str, k: int) -> pl.DataFrame:
-    """Give the rows that a metric reads: all of them, or those of one turn of the dialogues of a group."""
-    return dialogue.counted(lists, metric, k) if dialogue.is_dialogue(metric) else lists
-
-
-def group(metric: str) -> str:
+def group(name: str) -> str:
     """Name the group of users that a metric is about, `_cold` or `_warm`; empty for all users."""
-    name, mark, users = metric.partition("_")
-    return mark + users if dialogue.is_dialogue(name) else ""
+    metric, groups = records.find(name)
+    return f"_{groups[0]}" if metric.unit == TURN and groups else ""
 
 
-def shares(lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
-    """Score every session by its share in a metric, so that their mean is the metric (for Reward: that of an event).
+def per_session_scores(
+    lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING
+) -> np.ndarray:
+    """Score every session so that the mean is the metric (for Reward: that of an event).
 
     Events of one session depend on one another, sessions do not: these are what a paired test may take for a sample.
     """
-    if metric in BY_SESSION:
-        return per_session(lists, metric, k, facts)
-    rows = counted(lists, metric, k)
-    scores, weights = weighed(rows, metric, k, facts)
-    codes, sessions = catalogue.session_codes(rows)
+    if records.find(name)[0].unit == SESSION:
+        return per_session(lists, name, k, facts)
+    lists = rows(lists, name, k)
+    scores, weights = weighed(lists, name, k, facts)
+    codes, sessions = catalogue.session_codes(lists)
     return np.bincount(codes, weights=scores * weights, minlength=sessions) * (
         sessions / weights.sum()
     )
 
 
-def per_session(lists: pl.DataFrame, metric: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
-    """Score every session in ascending order of its id: the mean over its events, or its repetitions."""
-    if metric == "Repetitiveness":
-        return catalogue.repetitions(lists, k)
+def per_session(lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING) -> np.ndarray:
+    """Score every session in ascending order of its id; a metric of events by its mean over them."""
+    metric, _ = records.find(name)
+    if metric.unit == SESSION:
+        return checked(metric, name, lists, k, facts)
     codes, sessions = catalogue.session_codes(lists)
-    scores = per_event(lists, {"UP": "UP_event"}.get(metric, metric), k, facts)
-    return np.bincount(codes, weights=scores, minlength=sessions) / np.bincount(
-        codes, minlength=sessions
-    )
+    return catalogue.mean_by_session(codes, sessions, per_event(lists, name, k, facts))

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from recloop.evaluation.metric import Facts
+
 Gain = Callable[[np.ndarray], np.ndarray]
 
 GAINS: dict[str, Gain] = {
@@ -38,3 +40,8 @@ def per_event(lists: pl.DataFrame, metric: str, k: int) -> np.ndarray:
     better = lists["better"].to_numpy().astype(np.int64)
     tied = lists["tied"].to_numpy().astype(np.int64)
     return expected_gain(better, tied, k, GAINS[metric])
+
+
+def scores_of(metric: str) -> Callable[[pl.DataFrame, int, Facts], np.ndarray]:
+    """Make the score of a record from the name of a gain."""
+    return lambda lists, k, facts: per_event(lists, metric, k)

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from recloop.data.popularity import novel_items
-from recloop.evaluation import catalogue, metrics, rewards
+from recloop.evaluation import catalogue, metrics, records, rewards
 from recloop.evaluation.bootstrap import Draws, over_seeds
 from recloop.evaluation.halves import WORD, Halves
+from recloop.evaluation.metric import SESSION, SYSTEM, Facts
 
 RUN = ["dataset", "model", "seed"]
 
@@ -90,29 +91,24 @@ class Results:
         """Training events per item of a data set; None where its split was not given."""
         return self.counts.get(self.split.get(dataset))
 
-    def facts(self, dataset: str, metric: str) -> metrics.Facts:
+    def facts(self, dataset: str, metric: str) -> Facts:
         """Gather what a metric needs beside the lists; purchases are counted only where they are asked for."""
-        split = self.splits.get(self.split.get(dataset)) if metric == "Yield" else None
-        purchases = self.purchases(split) if split else None
-        return metrics.Facts(self.item_counts(dataset), purchases, self.earned)
-
-    def among(self, dataset: str, metric: str) -> np.ndarray:
-        """Mark the items that a coverage metric is about."""
+        wanted = "purchases" in records.needs(metric)
+        split = self.splits.get(self.split.get(dataset)) if wanted else None
         counts = self.item_counts(dataset)
-        if counts is None:
-            raise ValueError(
-                f"{metric} on {dataset} needs the items of its split; hand over its split.json."
-            )
-        if metric == "CV_nov":
-            return novel_items(counts, self.novel_share)
-        return np.ones(len(counts), dtype=bool)
+        return Facts(
+            counts,
+            self.purchases(split) if split else None,
+            self.earned,
+            novel=None if counts is None else novel_items(counts, self.novel_share),
+        )
 
-    def shares(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
-        """Share of every session (or dialogue) in a metric, whose mean is the metric; mean over seeds."""
+    def per_session_scores(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
+        """Score every session (or dialogue) so that the mean is the metric; mean over seeds."""
         dataset, model, metric, k = quantity
         facts = self.facts(dataset, metric)
-        runs = [self.folders[dataset, model][seed] for seed in seeds]
-        return np.mean([metrics.shares(self.lists(run), metric, k, facts) for run in runs], axis=0)
+        runs = [self.lists(self.folders[dataset, model][seed]) for seed in seeds]
+        return np.mean([metrics.per_session_scores(run, metric, k, facts) for run in runs], axis=0)
 
 
 def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
@@ -162,7 +158,7 @@ def read_lists(run: Path) -> pl.DataFrame:
 
 
 def mean_of(draws: Draws, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Divide totals by sizes in every draw; a draw without any event of a rare mark stays at what was observed."""
+    """Divide totals by sizes in every draw; a draw without an event that counts stays at what was observed."""
     with np.errstate(divide="ignore", invalid="ignore"):
         values = draws.mean(totals, sizes)
     return np.where(np.isfinite(values), values, totals.sum() / sizes.sum())
@@ -211,21 +207,22 @@ class Sampling:
 
     def draw_run(self, quantity: Quantity, lists: pl.DataFrame) -> np.ndarray:
         """Values, or deviations, of one run in every draw of sessions."""
-        dataset, _, metric, k = quantity
-        lists = metrics.counted(lists, metric, k)
+        dataset, _, name, k = quantity
+        metric, facts = records.find(name)[0], self.results.facts(dataset, name)
+        metrics.require(metric, facts)
+        lists = metrics.rows(lists, name, k)
         session, sessions = catalogue.session_codes(lists)
-        halves, draws = self.draws_of(dataset + metrics.group(metric), sessions)
-        if metric in metrics.BY_SYSTEM:
+        halves, draws = self.draws_of(dataset + metrics.group(name), sessions)
+        if metric.unit == SYSTEM:
             top = catalogue.top_items(lists, k)
-            listing = np.repeat(session, top.shape[1]), top.ravel()
-            among = self.results.among(dataset, metric)
-            by_gini = metric == "Gini"
-            return draws.gini(*listing, len(among)) if by_gini else halves.coverage(*listing, among)
-        if metric in metrics.BY_SESSION:
-            return draws.mean(metrics.per_session(lists, metric, k))
-        scores, weights = metrics.weighed(lists, metric, k, self.results.facts(dataset, metric))
+            return metric.resample(
+                halves, draws, np.repeat(session, top.shape[1]), top.ravel(), facts
+            )
+        if metric.unit == SESSION:
+            return draws.mean(metrics.per_session(lists, name, k, facts))
+        scores, weights = metrics.weighed(lists, name, k, facts)
         totals = np.bincount(session, weights=scores * weights, minlength=sessions)
-        if metric in metrics.SUMS:
+        if metric.total:
             return draws.total(totals[None])[0]
         return mean_of(draws, totals, np.bincount(session, weights=weights, minlength=sessions))
 

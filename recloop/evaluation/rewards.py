@@ -13,23 +13,33 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from recloop.evaluation.catalogue import top_items
+from recloop.evaluation.metric import Facts
 from recloop.evaluation.ranking import per_event
 
 Rewards = Mapping[str, float]
 
 
-def of_events(lists: pl.DataFrame, k: int, rewards: Rewards | None) -> np.ndarray:
-    """Give every event its reward times the chance that its target is among the first k."""
-    if not rewards or "purchase" not in lists.columns:
-        lacking = "rewards" if not rewards else "the column 'purchase' in the lists"
-        raise ValueError(f"Reward needs {lacking}; give evaluation.rewards and rank the run anew.")
-    earned = np.where(lists["purchase"].to_numpy(), rewards["purchase"], rewards["click"])
-    return earned * per_event(lists, "HR", k)
+def of_hits(lists: pl.DataFrame, k: int, facts: Facts) -> np.ndarray:
+    """Score every event with its reward times the chance that its target is among the first k."""
+    if "purchase" not in lists.columns:
+        raise ValueError("Reward needs the column 'purchase' in the lists; rank the run anew.")
+    click, purchase = facts.rewards["click"], facts.rewards["purchase"]
+    return np.where(lists["purchase"].to_numpy(), purchase, click) * per_event(lists, "HR", k)
 
 
-def of_items(
-    counts: np.ndarray | None, purchases: np.ndarray | None, rewards: Rewards | None
-) -> np.ndarray:
+def of_lists(lists: pl.DataFrame, k: int, facts: Facts) -> np.ndarray:
+    """Average the reward of the listed items."""
+    earned = of_items(facts.counts, facts.purchases, facts.rewards)
+    return earned[top_items(lists, k)].mean(axis=1)
+
+
+def nothing_bought(facts: Facts) -> bool:
+    """Check whether no training event counts as a purchase, so that all items earn alike."""
+    return not facts.purchases.any()
+
+
+def of_items(counts: np.ndarray, purchases: np.ndarray, rewards: Rewards) -> np.ndarray:
     """Average the reward of each item over its training events, shape (items,).
 
     Args:
@@ -37,16 +47,8 @@ def of_items(
         purchases: those of them that count as purchases, shape (items,).
         rewards: of a click and of a purchase.
     """
-    if counts is None or purchases is None or not rewards:
-        raise ValueError("Yield needs rewards and the training events and purchases per item.")
     earned = rewards["click"] * (counts - purchases) + rewards["purchase"] * purchases
     return earned / np.maximum(counts, 1)
-
-
-def why_absent(metric: str) -> str | None:
-    """Say why Yield was asked for and not computed."""
-    alike = "nothing was bought in training, so that all items earn alike"
-    return alike if metric == "Yield" else None
 
 
 def training_purchases(split: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ import polars as pl
 from safetensors.numpy import load_file
 
 from recloop.evaluation import dialogue, metrics, rewards
+from recloop.evaluation.metric import NotFinite
 
 SCHEMA = {
     "study": pl.String,
@@ -41,19 +42,30 @@ def score(
             `turns` of one about dialogues.
         output: parquet file.
         vectors: weights whose item table measures how alike the items of a list are; not for dialogues.
+
+    Raises:
+        NotFinite: a score is no number; names the model, the metric and the event.
     """
     rows = pl.read_parquet(lists)
     identity = identity | {"split": json.loads((split / "split.json").read_text())["hash"]}
     if rows.is_empty():
         return pl.DataFrame(schema=SCHEMA).write_parquet(output)
     turns = evaluation.get("turns")
-    values = (
-        dialogue.evaluate(rows, turns) if turns else of_sequences(rows, split, evaluation, vectors)
-    )
+    try:
+        values = (
+            dialogue.evaluate(rows, turns)
+            if turns
+            else of_sequences(rows, split, evaluation, vectors)
+        )
+    except NotFinite as error:
+        run = "{model} on {dataset}, seed {seed}".format_map(identity)
+        raise NotFinite(f"{run}: {error}; its lists are damaged or its training diverged") from None
     return tidy(values, identity).write_parquet(output)
 
 
-def of_sequences(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path) -> pl.DataFrame:
+def of_sequences(
+    rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None
+) -> pl.DataFrame:
     """Compute every metric that a study about sequences asks for."""
     counts = pl.read_parquet(split / "items.parquet", columns=["count"])["count"].to_numpy()
     table = load_file(vectors)["backbone.embedding.weight"][:-1] if vectors else None

@@ -156,7 +156,7 @@ class Plan(Studies):
         """Declare a table, a figure, the claims or the page; its key goes into the stamp beside it."""
         runs, scores = self.exhibit_sources(study, name)
         one = name in self.exhibits(study)
-        files = (self.reported(study), ROOT / "recloop/report/page.css")
+        style = [ROOT / "recloop/report/page.css"] if name == "page" else []
         said = self.said_of(study, name, runs) if one else self.studies[study]
         return Artifact(
             "exhibits",
@@ -164,12 +164,21 @@ class Plan(Studies):
             {
                 "said": said,
                 "tier": self.described_tier(study),
-                "files": [file.read_text(encoding="utf-8") for file in files],
+                "files": [
+                    file.read_text(encoding="utf-8") for file in (self.reported(study), *style)
+                ],
             },
             {score.path: score for score in scores},
-            ("recloop.report", f"recloop.report.{study}"),
+            (self.exhibit_code(study, name),),
             keyed=False,
         )
+
+    def exhibit_code(self, study: str, name: str) -> str:
+        """Name the module that makes an exhibit: that of its kind, of the ledger with the claims, or of the page."""
+        if name not in self.exhibits(study):
+            return {"claims": "recloop.report.ledger", "page": "recloop.report.page"}[name]
+        kind = self.exhibits(study)[name]["kind"]
+        return kind if "." in kind else f"recloop.report.exhibits.{kind}"
 
     def reported(self, study: str) -> Path:
         """Find the numbers that the paper prints."""

@@ -3,7 +3,9 @@
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from recloop.data.sources import reading_inputs
 from recloop.storage.fingerprint import digest, fingerprint
 
 RECORDS = {  # the file that says a folder is whole; kinds that are not here are files themselves
@@ -18,7 +20,6 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }
-DESCRIPTIVE = ("title", "licence", "redistribute", "citation", "homepage", "instructions")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +98,9 @@ def raw(source: str, manifest: dict) -> Artifact:
     return Artifact("raw", f"data/raw/{source}", settings, code=code, keyed=bool(world))
 
 
-def reading(manifest: dict) -> dict:
-    """Pick from a manifest what decides how its files are read: all but what describes them to people."""
-    return {key: value for key, value in manifest.items() if key not in DESCRIPTIVE}
+def reading(files: Artifact) -> dict:
+    """Pick what decides how raw files are read from their manifest, and from what somebody put beside them."""
+    return reading_inputs(Path(files.path), files.settings["source"])
 
 
 def reader_of(manifest: dict) -> str:

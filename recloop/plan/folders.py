@@ -40,7 +40,9 @@ def read_study(folder: Path) -> dict:
     """Read the paper, its exhibits and its claims as one dictionary."""
     paper = read_settings(folder / "paper.yaml", "paper")
     exhibits = read_settings(folder / "exhibits.yaml", "exhibits")
-    return paper | exhibits | {"claims": read_settings(folder / "claims.yaml", "claims")}
+    claims = read_settings(folder / "claims.yaml", "claims")
+    known = claims.pop("known", {})
+    return paper | exhibits | {"claims": claims, "known": known}
 
 
 def in_order(studies: dict[str, dict]) -> dict[str, dict]:

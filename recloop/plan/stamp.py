@@ -49,7 +49,7 @@ def make(build: Callable, job: Path) -> None:
     """Make an exhibit and stamp it.
 
     Args:
-        build: a function of recloop.report.
+        build: a function of recloop.report.build.
         job: JSON file with `settings`, the keywords of the function, and `made`: the `stamp`, the `key` that goes into
             it, and the `files` whose hashes do.
     """

@@ -14,6 +14,7 @@ from recloop.plan import folders
 from recloop.plan import names as sweeps
 from recloop.storage.fingerprint import ROOT, module_in
 from recloop.storage.settings import SettingsError, check, nearest
+from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -345,7 +346,7 @@ def kind(value: object) -> str:
 def modules(settings: dict) -> list[str]:
     """Name the modules of a model, of the components that it is put together from, and of its loop."""
     return [
-        module_in("training", settings["training"]["loop"]),
+        loop_name(settings["training"]),
         *(module_in("models", name.rpartition(".")[0]) for name in classes(settings["model"])),
     ]
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recloop.evaluation import marks, rewards
-from recloop.evaluation.metrics import BY_SYSTEM
+from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
-from recloop.plan import names as sweeps
+from recloop.plan.names import defaults, points
 
 CURVE = {
     **dict.fromkeys(["dataset", "model"], pl.String),
     **dict.fromkeys(["seed", "update"], pl.Int64),
     **dict.fromkeys(["epoch", "loss", "valid_ndcg10"], pl.Float64),
 }
-REPORTED = {"k": pl.Int64, "value": pl.Float64, "significant": pl.Boolean}
+REPORTED = {
+    **dict.fromkeys(["exhibit", "dataset", "model", "metric"], pl.String),
+    "k": pl.Int64,
+    "value": pl.Float64,
+    "significant": pl.Boolean,
+    "note": pl.String,
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Evidence:
         splits: split.json of each data set by its hash, with the counts of its items under `item_counts`.
         not_run: reasons by data set or by model, where something was left out on purpose.
         runs: run.json of every training, with its curve.csv beside it.
+        whole: what this is a part of, see `of`.
     """
 
     study: Mapping
@@ -44,6 +50,11 @@ class Evidence:
     splits: Mapping[str, Mapping]
     not_run: Mapping[str, str]
     runs: tuple[Path, ...] = ()
+    whole: "Evidence | None" = None
+
+    def of(self, scores: Iterable[Path]) -> "Evidence":
+        """Narrow the scores to those that one exhibit draws on; lists and draws stay shared."""
+        return replace(self, results=narrowed(self.results, scores), whole=self)
 
     @classmethod
     def gather(
@@ -71,13 +82,16 @@ class Evidence:
         folders = {name: split["folder"] for name, split in by_hash.items()}
         share, earned = evaluation.get("novel_share", 0.9), evaluation.get("rewards")
         results = Results(scores, counts, share, earned, folders)
-        printed = read_reported(reported) if reported else pl.DataFrame()
+        printed = read_reported(reported) if reported else pl.DataFrame(schema=REPORTED)
         return cls(study, tier, results, printed, by_hash, refusals(runs), runs)
 
     @cached_property
     def sampling(self) -> Sampling:
         """Draws over sessions and seeds, made once."""
-        return Sampling(self.results)
+        found = Sampling(self.results)
+        if self.whole:
+            found.sessions, found.known = self.whole.sampling.sessions, self.whole.sampling.known
+        return found
 
     @cached_property
     def printed(self) -> dict[Quantity, float]:
@@ -91,6 +105,8 @@ class Evidence:
     @cached_property
     def curves(self) -> pl.DataFrame:
         """Losses and validation scores of every training over its updates, columns as in `CURVE`."""
+        if self.whole:
+            return self.whole.curves
         return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
 
     def data(self, dataset: str) -> Mapping:
@@ -113,7 +129,7 @@ class Evidence:
 
     def points(self, model: str, dataset: str) -> list[tuple[Any, str]]:
         """Pair the values of a sweep with their runs."""
-        return sweeps.points(model, sweeps.defaults(self.study, model, dataset))
+        return points(model, defaults(self.study, model, dataset))
 
     def pictures(self, dataset: str) -> Path | None:
         """Name the catalogue with the pictures of a data set; None where it has none."""
@@ -128,10 +144,9 @@ class Evidence:
         if not self.results.seeds(dataset, [model]):
             return self.why_model(dataset, model)
         if not len(self.results.values(quantity)):
-            absent = marks.why_absent(metric) or rewards.why_absent(metric)
-            return absent or f"{metric}@{k} was not computed"
+            return records.why_absent(metric) or f"{metric}@{k} was not computed"
         counted = self.results.item_counts(dataset) is not None
-        uncounted = metric in (*BY_SYSTEM, "Novelty") and not counted
+        uncounted = "counts" in records.needs(metric) and not counted
         return "its split.json was not given" if uncounted else None
 
     def why_dataset(self, dataset: str) -> str:
@@ -154,6 +169,15 @@ class Evidence:
         place = self.data(dataset).get("split")
         here = [split for split in self.splits.values() if place and split["folder"] == Path(place)]
         return next(iter(here), None)
+
+
+def narrowed(results: Results, scores: Iterable[Path]) -> Results:
+    """Keep the results of some runs; lists that were read stay shared."""
+    found = Results((), results.counts, results.novel_share, results.earned, results.splits)
+    folders = {str(Path(path).parent) for path in scores}
+    found.frame = results.frame.filter(pl.col("path").is_in(folders))
+    found.lists, found.purchases = results.lists, results.purchases
+    return found
 
 
 def refusals(runs: Iterable[Path]) -> dict[str, str]:

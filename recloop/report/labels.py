@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from recloop.evaluation import records
+from recloop.evaluation.metric import TURN
 from recloop.report.evidence import Evidence
 
 OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
-SHORT = {"Repetitiveness": "R"}
 WHOLE = ("sequences", "items", "interactions", "vocabulary")
-DIGITS = {"Repetitiveness": 2, "Novelty": 2, "Reward": 1} | dict.fromkeys(WHOLE, 0)
-OF_TURNS = re.compile(r"(SR|NDCG@\d+)(_\w+)?")  # metrics whose k is a turn
 
 
 def model(study: Mapping, name: str) -> str:
@@ -35,9 +34,11 @@ def exhibit(name: str) -> str:
 
 def metric(name: str, k: int | None = None) -> str:
     """Write a metric with its cut-off (R@10), its turn (SR cold, turn 10), or alone where it has neither (k = 0)."""
-    if OF_TURNS.fullmatch(name) and k is not None:
+    found = records.record(name)
+    if found and found.unit == TURN and k is not None:
         return f"{name.replace('_', ' ')}, turn {k}"
-    return SHORT.get(name, name) + (f"@{k}" if k else "")
+    label = name.replace(found.name, found.label, 1) if found and found.label else name
+    return label + (f"@{k}" if k else "")
 
 
 def count(name: str) -> str:
@@ -62,7 +63,10 @@ def spaced(text: str) -> str:
 
 def digits(name: str) -> int:
     """Say how many decimals a metric is printed with."""
-    return 2 if name.startswith("improvement(") else DIGITS.get(name, 4)
+    if name.startswith("improvement("):
+        return 2
+    found = records.record(name)
+    return found.digits if found else 0 if name in WHOLE else 4
 
 
 def indexed(text: str) -> str:

@@ -12,6 +12,8 @@ import polars as pl
 from recloop.evaluation.results import Quantity
 from recloop.report import tables, verdicts
 from recloop.report.evidence import Evidence
+from recloop.report.known import judge_known
+from recloop.report.sizes import size
 
 OURS = {
     **dict.fromkeys(["source", "stand_in"], pl.String),
@@ -26,10 +28,11 @@ STATUSES = ("reproduced", "different", "stand-in", "no margin", "not run")
 def write(evidence: Evidence, output: Path) -> None:
     """Write the verdicts on the claims as Markdown and CSV, and ledger.csv beside them."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    cells, judged = ledger(evidence), verdicts.judge_all(evidence)
+    cells, claims = ledger(evidence), verdicts.judge_all(evidence)
+    judged = pl.concat([claims, pl.DataFrame(judge_known(evidence), schema=verdicts.SCHEMA)])
     cells.write_csv(output.with_name("ledger.csv"))
     judged.write_csv(output.with_name(output.name + ".csv"))
-    text = verdicts.markdown(evidence, judged) + "\n" + markdown(cells)
+    text = verdicts.markdown(evidence, claims) + "\n" + markdown(cells)
     output.with_name(output.name + ".md").write_text(text, encoding="utf-8")
 
 
@@ -60,7 +63,7 @@ def measured(evidence: Evidence, row: Mapping) -> dict:
         return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {
             "why": cell.get("not_run")
         }
-    ours = tables.size(evidence.split(row["dataset"]), row["metric"])
+    ours = size(evidence.split(row["dataset"]), row["metric"])
     return {"ours": ours, "why": "no split" if ours is None else None}
 
 

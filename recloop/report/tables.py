@@ -7,15 +7,16 @@ metric at a cut-off). `recloop.report.printing` writes them.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from recloop.evaluation import metrics, significance
+from recloop.evaluation import records, significance
+from recloop.evaluation.metric import SYSTEM
 from recloop.evaluation.results import Quantity
 from recloop.report import labels
 from recloop.report.evidence import Evidence
-from recloop.report.sizes import size
 
 PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
 CELL = {
@@ -45,21 +46,11 @@ class Table:
     cells: pl.DataFrame
     reference: str | None = None
 
+    def save(self, output: Path) -> None:
+        """Write .md, .tex and .csv; `output` is the path without an ending."""
+        from recloop.report.printing import write
 
-def comparison(evidence: Evidence, entry: Mapping, name: str) -> Table:
-    """Set models against metrics, one block per data set, ours beside printed."""
-    groups = {SIMPLE: entry.get("simple", []), PAPER: entry["models"]}
-    rows = [
-        cell(evidence, name, group, Quantity(dataset, model, *split(metric)))
-        for dataset in entry["datasets"]
-        for group, models in groups.items()
-        for model in models
-        for metric in entry["metrics"]
-    ]
-    reference = entry.get("reference")
-    rows = marked(evidence, rows, reference) if reference else rows
-    cells = ranked(pl.DataFrame(rows, schema=CELL))
-    return table(evidence, entry, name, cells)
+        write(self, output)
 
 
 def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:
@@ -147,11 +138,8 @@ def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
 
 def ranked(cells: pl.DataFrame) -> pl.DataFrame:
     """Add the difference to print and the place within the column, 1 for the best of the block."""
-    better = (
-        pl.when(pl.col("metric").is_in(metrics.DOWN))
-        .then(pl.col("ours"))
-        .otherwise(-pl.col("ours"))
-    )
+    down = [name for name in cells["metric"].unique() if records.direction(name) < 0]
+    better = pl.when(pl.col("metric").is_in(down)).then(pl.col("ours")).otherwise(-pl.col("ours"))
     improved = pl.col("metric").str.starts_with("improvement(")
     place = better.rank("min").over("block", "column", "metric").cast(pl.Int64)
     rank = pl.when(~improved).then(place)
@@ -180,8 +168,8 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
     if row["group"] == SIMPLE or mine == theirs or evidence.why(mine) or evidence.why(theirs):
         return {}
     seeds = evidence.results.seeds(mine.dataset, [mine.model, theirs.model])
-    direction = -1 if mine.metric in metrics.DOWN else 1
-    if mine.metric in metrics.BY_SYSTEM:
+    direction, metric = records.direction(mine.metric), records.record(mine.metric)
+    if metric and metric.unit == SYSTEM:
         sampling = evidence.sampling
         gain = sampling.observed(mine, seeds) - sampling.observed(theirs, seeds)
         draws = sampling.draw(mine, seeds) - sampling.draw(theirs, seeds)
@@ -190,40 +178,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
             "p": significance.two_sided(gain, float(draws.std(ddof=1))),
         }
     result = significance.paired(
-        evidence.results.shares(mine, seeds), evidence.results.shares(theirs, seeds)
+        evidence.results.per_session_scores(mine, seeds),
+        evidence.results.per_session_scores(theirs, seeds),
     )
     return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
-
-
-def counts(evidence: Evidence, entry: Mapping, name: str) -> Table:
-    """Set data sets against their counts."""
-    rows = [
-        counted(evidence, name, dataset, metric)
-        for dataset in entry["datasets"]
-        for metric in entry["metrics"]
-    ]
-    cells = pl.DataFrame(rows, schema=CELL).with_columns(
-        difference=pl.col("ours") - pl.col("printed")
-    )
-    return Table(
-        name, entry["caption"], entry["source"], labels.stamp(evidence, entry["datasets"]), cells
-    )
-
-
-def counted(evidence: Evidence, exhibit: str, dataset: str, metric: str) -> dict:
-    """Count the sequences, items, users and the like of a data set."""
-    found = {
-        "block": "",
-        "dataset": dataset,
-        "source": evidence.source(dataset),
-        "stand_in": evidence.stand_in(dataset),
-        "group": "",
-        "row": labels.origin(evidence, dataset),
-        "model": "",
-        "column": labels.count(metric),
-        "metric": metric,
-        "digits": 2 if "_per_" in metric else 0,
-    }
-    value = size(evidence.split(dataset), metric)
-    ours = {"ours": value} if value is not None else {"not_run": evidence.why_dataset(dataset)}
-    return found | ours | in_print(evidence, exhibit, Quantity(dataset, "", metric, None))

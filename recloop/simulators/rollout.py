@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recloop.data.pools import Requests, World, first_lists
 from recloop.evaluation.ranking import GAINS, expected_gain
+from recloop.fitting.finite import check_rows
 from recloop.models.dialogue.dialogue import Dialogue, DialogueModel, State
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
@@ -46,15 +47,15 @@ def converse(
         The dialogues and the number of each sentence.
     """
     environment.reset(requests.target, table=table)
-    states, told, feedback = [begin(model, requests, catalogue)], [], []
+    states, infos, feedback = [begin(model, requests, catalogue)], [], []
     lists = []
     for number in range(environment.lists):
         lists.append(choose(number, states[-1], environment.seen))
-        feedback, *_, info = environment.step(lists[-1])
-        states.append(model.observe(states[-1], feedback))
-        feedback.append(feedback)
-        told.append(info)
-    by_list = {name: torch.stack([info[name] for info in told], dim=1) for name in told[0]}
+        answer, *_, info = environment.step(lists[-1])
+        states.append(model.observe(states[-1], answer))
+        feedback.append(answer)
+        infos.append(info)
+    by_list = {name: torch.stack([info[name] for info in infos], dim=1) for name in infos[0]}
     sentence = by_list.pop("sentence")
     dialogue = Dialogue(
         requests.target,
@@ -127,6 +128,10 @@ class Ranking:
         self, number: int, state: State, seen: Int[Tensor, "batch seen"]
     ) -> Int[Tensor, "batch k"]:
         target = self.requests.target
+        check_rows(
+            state.query,
+            lambda row: f"the state of dialogue {self.requests.dialogue[row]} before list {number}",
+        )
         if number or self.own_first:
             top, better, tied = self.nearest.rank(state.query, target, seen, self.shown)
         else:
@@ -158,11 +163,12 @@ def ask(model: DialogueModel, world: World, environment: Environment, shown: int
         shown: items per list.
 
     Raises:
-        Diverged: a state is not a number.
+        Diverged: a state or an item's embedding is NaN or infinite.
     """
     model.eval()
     device = world.pool.features.device
     table = model.embed(world.pool.features)
+    check_rows(table, lambda row: f"the embedding of item {world.pool.ids[row]}")
     nearest, generator, parts = Nearest(table), torch.Generator(), []
     for first in range(0, len(world.requests), AT_ONCE):
         requests = world.requests.take(slice(first, first + AT_ONCE), device)

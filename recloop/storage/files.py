@@ -1,8 +1,11 @@
 """Files that are whole or absent, never half; and the hash of what is in them."""
 
+import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +24,48 @@ def replacing(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+class PlaceError(RuntimeError):
+    """A folder cannot be written to."""
+
+
+FULL, FORBIDDEN = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Name the folder that is written to where the disk is full or does not allow it.
+
+    Raises:
+        PlaceError: says which folder, why, and what helps.
+    """
+    try:
+        yield
+    except OSError as fault:
+        number = error_number(fault)
+        if number in FULL:
+            raise PlaceError(
+                f"{folder}: disk full, {free_bytes(folder):,} bytes are free. Free some and run again."
+            ) from fault
+        if number in FORBIDDEN:
+            raise PlaceError(
+                f"{fault.filename or folder}: cannot be written ({os.strerror(number)}). "
+                "Give yourself the right to write there, or work in another folder."
+            ) from fault
+        raise
+
+
+def error_number(fault: OSError) -> int | None:
+    """Give the number of a system's error, which some packages only write into the text."""
+    written = re.search(r"\(os error (\d+)\)", str(fault))
+    return fault.errno or (int(written.group(1)) if written else None)
+
+
+def free_bytes(folder: Path) -> int:
+    """Say how much room there is where a folder is, or would be made."""
+    there = Path(folder).absolute()
+    return shutil.disk_usage(next(p for p in (there, *there.parents) if p.exists())).free
 
 
 def write_text(path: Path, text: str) -> None:

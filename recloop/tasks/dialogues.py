@@ -17,12 +17,13 @@ PLANS = ("label", "learnt_from", "published")  # what of a simulated user is the
 def catalogue(recipe: dict) -> Artifact:
     """Declare the items of a source with their pictures, attributes and the words of people."""
     source, content = recipe["source"], recipe["manifest"]
+    files = raw(source, content)
     return Artifact(
         "catalogues",
         f"data/catalogues/{source}",
-        {"source": reading(content)},
-        {"raw": raw(source, content)},
-        ("recloop.data.catalogues", reader_of(content)),
+        {"source": reading(files)},
+        {"raw": files},
+        ("recloop.data.read", "recloop.data.catalogues", reader_of(content)),
         notes={"source": content},
     )
 

@@ -15,12 +15,13 @@ def tables(plan: Plan, study: str, dataset: str) -> Artifact:
     """Declare the tidy tables of a source."""
     recipe = plan.recipe(study, dataset)
     source, manifest = recipe["source"], recipe["manifest"]
+    files = raw(source, manifest)
     return Artifact(
         "tables",
         f"data/tables/{source}",
-        {"source": reading(manifest)},
-        {"raw": raw(source, manifest)},
-        ("recloop.data.tables", reader_of(manifest)),
+        {"source": reading(files)},
+        {"raw": files},
+        ("recloop.data.read", reader_of(manifest)),
         notes={"source": manifest},
     )
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recloop.data.captions import PARTS
-from recloop.data.dialogues import SCHEMA, check_settings, make_dialogues
+from recloop.data.dialogues import SCHEMA, make_dialogues
+from recloop.data.settings import check_dialogues
 from recloop.storage.settings import SettingsError
 
 ITEMS = 60
@@ -223,7 +224,7 @@ def test_one_draw_leaves_the_others_alone(catalogue, tmp_path):
 )
 def test_mistyped_and_contradictory_settings_stop(prepare, split, logged):
     with pytest.raises(SettingsError, match=logged):
-        check_settings(prepare, split)
+        check_dialogues(prepare, split)
 
 
 @pytest.mark.parametrize(

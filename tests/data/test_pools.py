@@ -60,7 +60,7 @@ def test_first_lists_depend_on_the_dialogue_alone_and_are_fair():
 def test_more_different_items_than_there_are_is_an_error():
     from recloop.data.pools import distinct
 
-    generator = torch.rand(2, 5, 4)
-    assert distinct(generator, 4).sort(1).values.tolist() == [[0, 1, 2, 3]] * 5
+    uniform = torch.rand(2, 5, 4)
+    assert distinct(uniform, 4).sort(1).values.tolist() == [[0, 1, 2, 3]] * 5
     with pytest.raises(ValueError, match="4 different items"):
-        distinct(generator, 3)
+        distinct(uniform, 3)

@@ -7,7 +7,9 @@ import json
 import polars as pl
 import pytest
 
-from recloop.data.prepare import SettingError, check_settings, prepare
+from recloop.data.prepare import prepare
+from recloop.data.settings import SettingError, check_settings
+from recloop.data.splits import SplitError
 from recloop.data.tables import Reading, as_items, write_tables
 
 SPLIT = {"by": "session", "shares": [0.6, 0.2, 0.2]}
@@ -78,14 +80,23 @@ def test_the_hash_tells_content_from_content(tables):
 
 
 def test_kinds_of_events_are_chosen(tables):
-    record, output = _prepare(tables, {"events": ["purchase"]})
+    record, output = _prepare(tables, {"events": ["click"]})
     assert record["counts"]["train"] == {
         "sessions": 6,
-        "items": 1,
-        "interactions": 6,
-        "targets": 0,
+        "items": 3,
+        "interactions": 18,
+        "targets": 12,
     }
-    assert pl.read_parquet(output / "items.parquet")["id"].to_list() == ["c"]
+    assert pl.read_parquet(output / "items.parquet")["id"].to_list() == ["a", "b", "c"]
+
+
+def test_a_part_without_an_event_to_predict_stops_and_leaves_nothing(tables):
+    """Every session of letters has one purchase, so that nothing follows another purchase."""
+    with pytest.raises(
+        SplitError, match=r"training has 6 sessions but no event to predict: raise min"
+    ):
+        _prepare(tables, {"events": ["purchase"]})
+    assert not (tables.parent / "sessions").exists()
 
 
 def test_the_last_events_of_whole_histories_are_kept(tables):
@@ -122,19 +133,19 @@ def test_kinds_that_the_source_lacks_stop(tables):
 @pytest.mark.parametrize(
     ("settings", "split", "logged"),
     [
-        ({"min_items_events": 3}, SPLIT, r"Did you mean 'min_item_events'\?"),
-        ({"events": ["clicks"]}, SPLIT, r"Did you mean 'click'\?"),
-        ({"order": ["item"]}, SPLIT, r"Did you mean 'items'\?"),
-        ({"sessions": {"gap_minute": 3}}, SPLIT, r"Did you mean 'gap_minutes'\?"),
-        ({"sessions": {"by": "users"}}, SPLIT, r"Did you mean 'user'\?"),
-        ({"repeat": "twice"}, SPLIT, "Known: once, until_stable"),
+        ({"min_items_events": 3}, SPLIT, r"did you mean 'min_item_events'\?"),
+        ({"events": ["clicks"]}, SPLIT, r"did you mean 'click'\?"),
+        ({"order": ["item"]}, SPLIT, r"did you mean 'items'\?"),
+        ({"sessions": {"gap_minute": 3}}, SPLIT, r"did you mean 'gap_minutes'\?"),
+        ({"sessions": {"by": "users"}}, SPLIT, r"did you mean 'user'\?"),
+        ({"repeat": "twice"}, SPLIT, "allowed: once, until_stable"),
         ({"min_item_events": 3}, SPLIT, "order has no step 'items'"),
         ({"min_user_sessions": 3}, SPLIT, "order has no step 'users'"),
-        ({"order": ["repeat"]}, SPLIT, r"Did you mean 'repeats'\?"),
+        ({"order": ["repeat"]}, SPLIT, r"did you mean 'repeats'\?"),
         ({"sessions": {"by": "count", "gap_minutes": 60}}, SPLIT, r"Cut by: gap, or drop"),
         ({"sessions": {"events": 4}}, SPLIT, r"events does nothing .* cut by given. Cut by: count"),
-        ({}, {"by": "sessions"}, r"Did you mean 'session'\?"),
-        ({}, {"buy": "session"}, r"Did you mean 'by'\?"),
+        ({}, {"by": "sessions"}, r"did you mean 'session'\?"),
+        ({}, {"buy": "session"}, r"did you mean 'by'\?"),
     ],
 )
 def test_mistyped_settings_stop_with_the_nearest(settings, split, logged):

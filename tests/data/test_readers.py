@@ -105,12 +105,12 @@ def test_session_release_counts_no_session_twice(tmp_path, reader, event):
     events, reading = _read(reader, tmp_path / "raw", files, max_malformed=0.5)
     sessions = events.group_by("session", maintain_order=True).agg("item").rows()
     assert sessions == [
-        ("test-0000000", ["1", "2", "3", "4"]),
-        ("test-0000001", ["5", "6"]),
-        ("test-0000002", ["5", "6"]),
-        ("test-0000003", ["1", "2", "2", "2"]),
-        ("train-0000000", ["11", "12"]),
-        ("train-0000001", ["13", "14"]),
+        ("1-train-0000000", ["11", "12"]),
+        ("1-train-0000001", ["13", "14"]),
+        ("2-test-0000000", ["1", "2", "3", "4"]),
+        ("2-test-0000001", ["5", "6"]),
+        ("2-test-0000002", ["5", "6"]),
+        ("2-test-0000003", ["1", "2", "2", "2"]),
     ]
     assert events["event"].unique().to_list() == [event]
     assert events["time"].null_count() == events.height

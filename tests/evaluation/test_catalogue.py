@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from recloop.evaluation import catalogue, evaluate, per_session
-from recloop.evaluation.metrics import Facts
+from recloop.evaluation.metric import Facts
 
 LISTS = pl.DataFrame(
     {

@@ -1,7 +1,6 @@
 """The studies of dialogues: what they say fits together, and their exhibits made from made-up dialogues."""
 
 import json
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from zlib import crc32
@@ -11,11 +10,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from recloop import report
 from recloop.models import build
 from recloop.plan import names as sweeps
 from recloop.plan.folders import read_study
+from recloop.report.build import build as build_all
+from recloop.report.build import build_page
 from recloop.report.evidence import Evidence
+from recloop.report.exhibits import maker
+from recloop.report.exhibits.example import choose
 from recloop.report.verdicts import in_print, judge_all
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +41,9 @@ def reported(name: str) -> Path:
 
 
 @each_paper
-def test_every_exhibit_has_a_function(name):
-    module = import_module(f"recloop.report.{name}")
-    assert all(hasattr(module, key) for key in [*study(name)["tables"], *study(name)["figures"]])
+def test_every_exhibit_has_a_kind(name):
+    entries = study(name)["tables"] | study(name)["figures"]
+    assert all(callable(maker(entry, key)) for key, entry in entries.items())
 
 
 @each_paper
@@ -135,14 +137,10 @@ def made(request, tmp_path_factory) -> tuple[str, Path]:
     root = tmp_path_factory.mktemp(name)
     saved = save_everything(root, name)
     output, paper = root / "results" / name, study(name)
-    given = {"study": paper, "tier": saved["tier"], "scores": saved["scores"]}
-    rest = {"reported": reported(name), "splits": saved["splits"]}
-    for key in paper["tables"]:
-        report.build_table(**given, **rest, name=key, output=output / key)
-    for key in paper["figures"]:
-        report.build_figure(**given, **rest, name=key, output=output / key)
-    report.build_claims(**given, **rest, output=output / "claims")
-    report.build_page(**given, runs=[], splits=saved["splits"], output=output)
+    given = {"study": paper, "tier": saved["tier"], "splits": saved["splits"], "output": output}
+    names = [*paper["tables"], *paper["figures"], "claims"]
+    build_all(exhibits=dict.fromkeys(names, saved["scores"]), reported=reported(name), **given)
+    build_page(scores=saved["scores"], **given)
     return name, output
 
 
@@ -349,8 +347,6 @@ def test_the_example_follows_its_rule(made):
 
 
 def test_the_first_dialogue_is_taken_where_the_proposal_is_never_faster():
-    from recloop.report.pictures import choose
-
     rows = {
         "session": [4, 4, 9, 9],
         "position": [1, 2, 1, 2],
@@ -366,8 +362,8 @@ def test_the_first_dialogue_is_taken_where_the_proposal_is_never_faster():
 def test_figures_without_runs_say_so(tmp_path):
     paper = study("gommir")
     tier = {"tier": "laptop", "seeds": [1], "datasets": {}}
-    given = {"study": paper, "tier": tier, "scores": [], "reported": reported("gommir")}
+    given = {"study": paper, "tier": tier, "reported": reported("gommir")}
+    build_all(exhibits={key: [] for key in paper["figures"]}, output=tmp_path / "gommir", **given)
     for name in paper["figures"]:
-        report.build_figure(name, tmp_path / "gommir" / name, **given)
         data = pl.read_csv(tmp_path / "gommir" / f"{name}.csv")
         assert set(data["not_run"]) == {"not part of this run"}

@@ -3,21 +3,18 @@
 import polars as pl
 import pytest
 
-from recloop import report
+from recloop.report.build import build, build_page
+from recloop.report.exhibits import grid, maker
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, study, saved, reported):
     """Every table, every figure, the claims and the page."""
     output = tmp_path_factory.mktemp("results") / "modt4r"
-    given = {"study": study, "tier": saved["tier"], "scores": saved["scores"]}
-    rest = {"reported": reported, "splits": saved["splits"], "runs": saved["runs"]}
-    for name in study["tables"]:
-        report.build_table(**given, **rest, name=name, output=output / name)
-    for name in study["figures"]:
-        report.build_figure(**given, **rest, name=name, output=output / name)
-    report.build_claims(**given, **rest, output=output / "claims")
-    report.build_page(**given, runs=saved["runs"], splits=saved["splits"], output=output)
+    given = {key: saved[key] for key in ("tier", "splits", "runs")} | {"study": study}
+    names = [*study["tables"], *study["figures"], "claims"]
+    build(exhibits=dict.fromkeys(names, saved["scores"]), output=output, reported=reported, **given)
+    build_page(scores=saved["scores"], output=output, **given)
     return output
 
 
@@ -61,8 +58,10 @@ def test_dataset_table_counts_the_split(made):
 
 def test_figures_are_the_same_bytes_in_a_second_run(made, tmp_path, study, saved, reported):
     output = tmp_path / "modt4r" / "figure_4_6"
-    given = {key: saved[key] for key in ("scores", "tier", "splits")}
-    report.build_figure("figure_4_6", output, study=study, reported=reported, **given)
+    given = {"study": study, "tier": saved["tier"], "splits": saved["splits"]}
+    build(
+        exhibits={"figure_4_6": saved["scores"]}, output=output.parent, reported=reported, **given
+    )
     for end in ("pdf", "svg", "png", "csv"):
         name = f"figure_4_6.{end}"
         assert (output.parent / name).read_bytes() == (made / name).read_bytes()
@@ -106,6 +105,28 @@ def test_verdicts_of_made_up_results(made):
     assert "Verdicts on a stand-in are about the stand-in" in text
 
 
-def test_unknown_exhibit_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no function 'table_9'"):
-        report.exhibit(tmp_path / "modt4r" / "table_9", "table_9")
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"kind": "gird"}, "table_9 has the kind 'gird', which there is not; expected grid."),
+        ({}, "table_9 has the kind '', which there is not; expected bars, changes, counts"),
+        ({"kind": "nobody.odd"}, "table_9 has the kind 'nobody.odd', which cannot be imported: "),
+        ({"kind": "grid", "datasets": []}, "table_9 of kind 'grid' lacks the keyword 'metrics'."),
+    ],
+)
+def test_an_exhibit_that_cannot_be_made_says_why(entry, message):
+    with pytest.raises(ValueError, match=message):
+        maker(entry, "table_9")
+
+
+def test_a_kind_may_be_somebody_elses():
+    assert maker({"kind": "recloop.report.exhibits.grid.make", "datasets": []}, "odd") is grid.make
+    assert maker({"kind": "recloop.report.exhibits.counts", "datasets": [], "metrics": []}, "odd")
+
+
+def test_an_exhibit_sees_its_own_scores_only(tmp_path, study, saved):
+    two = [path for path in saved["scores"] if "/retailrocket/modt4r/" in str(path)]
+    given = {"study": study, "tier": saved["tier"], "splits": saved["splits"]}
+    build(exhibits={"table_4_3": two[:1], "table_4_4": two}, output=tmp_path, **given)
+    assert "; seed 1; " in (tmp_path / "table_4_3.md").read_text()
+    assert "; seeds 1, 2; " in (tmp_path / "table_4_4.md").read_text()

@@ -84,10 +84,10 @@ def write_run(root: Path, model: str, seed: int) -> Path:
 
 def made(evidence, name: str):
     """Make one exhibit."""
-    from recloop.report import hdt
+    from recloop.report.exhibits import maker
 
     entry = (evidence.study["tables"] | evidence.study["figures"])[name]
-    return getattr(hdt, name)(evidence, entry)
+    return maker(entry, name)(evidence, entry, name)
 
 
 def test_every_run_of_a_claim_is_a_run_of_an_exhibit(paper):

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from recloop import report
+from recloop.report.build import build, build_page
+from recloop.report.cost import duration
 from recloop.report.page_html import inline
-from recloop.report.sections import duration
 
 
 @pytest.fixture(scope="module")
@@ -15,13 +15,13 @@ def pages(tmp_path_factory, study, saved, reported):
     given = {
         "study": study,
         "tier": saved["tier"],
-        "scores": saved["scores"],
         "splits": saved["splits"],
     }
-    report.build_table(**given, name="table_4_4", reported=reported, output=output / "table_4_4")
-    report.build_figure(**given, name="figure_4_7", reported=reported, output=output / "figure_4_7")
+    exhibits = dict.fromkeys(["table_4_4", "figure_4_7"], saved["scores"])
+    build(exhibits=exhibits, reported=reported, output=output, **given)
     not_run = {"LLM features": "need a GPU"}
-    report.build_page(**given, runs=saved["runs"], output=output, not_run=not_run)
+    runs = saved["runs"]
+    build_page(scores=saved["scores"], runs=runs, output=output, not_run=not_run, **given)
     return output
 
 
@@ -70,9 +70,9 @@ def test_what_was_not_made_is_said(text):
 
 
 def test_departures_are_listed(tmp_path, study, saved):
-    logged = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
-    given = {"study": logged, "tier": saved["tier"], "splits": saved["splits"]}
-    report.build_page(tmp_path / "modt4r", runs=[], scores=[], **given)
+    told = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
+    given = {"study": told, "tier": saved["tier"], "splits": saved["splits"]}
+    build_page(output=tmp_path / "modt4r", runs=[], scores=[], **given)
     text = (tmp_path / "modt4r" / "README.md").read_text()
     assert "- Read the action early.\n- alpha: lost" in text
 

@@ -13,9 +13,9 @@ from recloop.evaluation.results import Quantity
 from recloop.models import build
 from recloop.plan import names as sweeps
 from recloop.plan.folders import read_study
-from recloop.report import ssrl
 from recloop.report.evidence import Evidence
-from recloop.report.panels import Plot
+from recloop.report.exhibits import maker
+from recloop.report.plots import Plot
 from recloop.report.tables import Table
 from recloop.report.verdicts import in_print, judge_all
 
@@ -210,7 +210,7 @@ def evidence(saved) -> Evidence:
 
 def made(evidence: Evidence, name: str) -> Table | Plot:
     """Make one exhibit."""
-    return getattr(ssrl, name)(evidence, EXHIBITS[name])
+    return maker(EXHIBITS[name], name)(evidence, EXHIBITS[name], name)
 
 
 def test_rows_are_grouped_by_host_with_simple_baselines_first(evidence):
@@ -288,7 +288,7 @@ def test_where_nothing_is_bought_no_item_yields_more(evidence):
 
 @pytest.mark.parametrize("name", ["figure_placebo", "figure_discount", "figure_updates"])
 def test_figures_are_drawn(evidence, name):
-    from recloop.report.figures import draw
+    from recloop.report.drawing import draw
 
     assert draw(made(evidence, name)).get_figwidth() == pytest.approx(3.33)
 

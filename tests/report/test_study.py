@@ -1,18 +1,16 @@
 """What the study says about its exhibits and claims fits together."""
 
-import importlib
-
 import polars as pl
 
 from recloop.plan import names as sweeps
 from recloop.report.evidence import Evidence
+from recloop.report.exhibits import maker
 from recloop.report.verdicts import in_print, judge_all
 
 
-def test_every_exhibit_has_a_function(study):
-    module = importlib.import_module("recloop.report.modt4r")
-    for name in (*study["tables"], *study["figures"]):
-        assert callable(getattr(module, name))
+def test_every_exhibit_has_a_kind(study):
+    for name, entry in (study["tables"] | study["figures"]).items():
+        assert callable(maker(entry, name))
 
 
 def test_every_run_of_a_claim_is_a_run_of_an_exhibit(study):

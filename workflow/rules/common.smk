@@ -137,7 +137,7 @@ def raw_seal(source):
     raw = Path(f"data/raw/{source}")
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
-    whole = not (raw / "fetched.json").exists() or is_whole(raw)
+    whole = not (raw / "fetched.json").exists() or is_whole(raw, DATA[str(raw)].settings["source"])
     place.write_text("whole" if whole else f"changed, seen {time.time()}")
     if whole:
         os.utime(place, (1, 1))
@@ -189,7 +189,6 @@ def exhibit_job(study, name, input, output):
         "runs": list(input.runs),
         "splits": list(input.splits),
     }
-    settings |= {"name": name} if name in PLAN.exhibits(study) else {}
     settings |= {} if page else {"reported": str(PLAN.reported(study))}
     made = {"stamp": output.stamp, "key": PLAN.exhibit(study, name).key, "files": output[:-1]}
     return keep(f"{study}-{name}", {"settings": settings, "made": made})

@@ -14,7 +14,7 @@ rule fetch:
     input:
         lambda wildcards: raw_seal(wildcards.source),
     output:
-        "data/raw/{source}/fetched.json",
+        update("data/raw/{source}/fetched.json"),  # holds what the first fetch found
     log:
         "data/raw/{source}.log",
     params:

@@ -3,7 +3,8 @@
 IN   results/{study}/scores/…, studies/{study}/reported.csv
 OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …
 
-Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, made by `table_4_3` in recloop/report/modt4r.py.
+Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, of the kind that studies/modt4r/exhibits.yaml names: a file
+of recloop/report/exhibits/.
 """
 
 

@@ -2,7 +2,7 @@
 
 from jsonargparse import auto_cli
 
-from recloop.data.catalogues import build_catalogue
+from recloop.data.read import build_catalogue
 from recloop.storage.timing import timed
 
 if __name__ == "__main__":

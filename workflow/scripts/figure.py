@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import auto_cli
 
 from recloop.plan.stamp import make
-from recloop.report import build_figure
+from recloop.report.build import build_one
 
 
 def figure(job: Path) -> None:
@@ -14,7 +14,7 @@ def figure(job: Path) -> None:
     Args:
         job: JSON file with what it draws on and what it makes, see `make`.
     """
-    make(build_figure, job)
+    make(build_one, job)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonargparse import auto_cli
 
 from recloop.plan.stamp import make
-from recloop.report import build_page
+from recloop.report.build import build_page
 
 
 def page(job: Path) -> None:

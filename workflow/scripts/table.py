@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import auto_cli
 
 from recloop.plan.stamp import make
-from recloop.report import build_table
+from recloop.report.build import build_one
 
 
 def table(job: Path) -> None:
@@ -14,7 +14,7 @@ def table(job: Path) -> None:
     Args:
         job: JSON file with what it draws on and what it makes, see `make`.
     """
-    make(build_table, job)
+    make(build_one, job)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def serve() -> None:
     import polars  # noqa: F401
     import safetensors.torch  # noqa: F401
     import scipy.sparse  # noqa: F401
-    import torch  # noqa: F401
+    import torch
 
     if NAME != "report":
         import torch._dynamo  # noqa: F401 the first optimiser of a process loads it, in three seconds

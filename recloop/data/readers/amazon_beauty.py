@@ -5,19 +5,20 @@ Zhou et al. S3-Rec: Self-Supervised Learning for Sequential Recommendation. CIKM
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from recloop.data.entries import read_json
 from recloop.data.quarantine import MalformedError, read_lines, separate
 from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
 SEQUENCES = "Beauty.txt"
 ATTRIBUTES = "Beauty_item2attributes.json"
 NAMES = "beauty_datamaps.json"
+MAPS = ("attributeid2num", "id2attribute")  # of NAMES: how many items, and what it is called
 RARE = 5  # items that an attribute must have to be in ATTRIBUTES
 
 
@@ -29,6 +30,7 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     problems = {
         "has no user and item": fields.list.len() < 2,
         "has an empty field": fields.list.contains(""),
+        "has the user of an earlier line": ~fields.list.first().is_first_distinct(),
     }
     checked = separate(rows, path, problems, max_malformed)
     listed = checked.rows.with_columns(user=fields.list.first(), items=fields.list.slice(1))
@@ -42,8 +44,9 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
 
 
 def _items(events: pl.LazyFrame, raw: Path) -> pl.DataFrame:
-    numbers = json.loads((raw / ATTRIBUTES).read_text())
-    names = _names(json.loads((raw / NAMES).read_text()), numbers, raw / ATTRIBUTES)
+    numbers = read_json(raw / ATTRIBUTES, dict)
+    _check_numbers(numbers, raw / ATTRIBUTES)
+    names = _names(_maps(raw / NAMES), numbers, raw / ATTRIBUTES)
     known = pl.DataFrame(
         {
             "item": list(numbers),
@@ -52,6 +55,25 @@ def _items(events: pl.LazyFrame, raw: Path) -> pl.DataFrame:
         schema={"item": pl.String, "attributes": pl.List(pl.String)},
     )
     return as_items(events.select("item").unique().collect().join(known, on="item", how="left"))
+
+
+def _check_numbers(numbers: dict[str, Any], path: Path) -> None:
+    for item, given in numbers.items():
+        if not isinstance(given, list) or not all(isinstance(one, int) for one in given):
+            raise MalformedError(
+                f"{path}: item {item!r} has {str(given)[:80]}, expected a list of whole numbers, "
+                "one for each attribute. Fetch the file again."
+            )
+
+
+def _maps(path: Path) -> dict[str, Any]:
+    maps = read_json(path, dict)
+    if wrong := [key for key in MAPS if not isinstance(maps.get(key), dict)]:
+        raise MalformedError(
+            f"{path}: has no {' and no '.join(wrong)}, expected both as objects. Is it the file of "
+            "another data set?"
+        )
+    return maps
 
 
 def _names(maps: dict[str, Any], numbers: dict[str, list[int]], path: Path) -> list[str]:

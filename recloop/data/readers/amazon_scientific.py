@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import html
-import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from recloop.data.entries import lacks_text, part, read_json
 from recloop.data.quarantine import Checked, missing, read_fields, separate
 from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
@@ -25,29 +26,38 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     """Read reviews in the order in which each user wrote them; there are no times."""
     users = _checked(raw / USERS, ("user", "items"), max_malformed)
     titles = _checked(raw / ITEMS, ("item", "title"), max_malformed)
+    texts, texts_aside = part(
+        read_json(raw / TEXTS, dict).values(), raw / TEXTS, _fault_of_text, max_malformed
+    )
     listed = users.rows.with_columns(pl.col("items").str.strip_chars().str.split(" "))
     events = unroll(listed, "items", "user")
     return Reading(
         interactions=as_interactions(events, "rating", user=pl.col("user"), item=pl.col("item")),
-        items=_items(events, titles.rows, raw / TEXTS),
-        malformed=pl.concat([users.malformed, titles.malformed]),
+        items=_items(events, titles.rows, texts),
+        malformed=pl.concat([users.malformed, titles.malformed, texts_aside]),
         files=(raw / USERS, raw / ITEMS, raw / TEXTS),
     )
 
 
 def _checked(path: Path, columns: tuple[str, str], max_malformed: float) -> Checked:
     problems = {f"has no {column}": missing(column) for column in columns}
-    rows = read_fields(path, columns, "\t")
+    problems[f"has the {columns[0]} of an earlier line"] = ~pl.col(columns[0]).is_first_distinct()
+    rows = read_fields(path, columns, "\t", texts=("title",))
     return separate(rows, path, problems, max_malformed, width=len(columns))
 
 
-def _items(events: pl.LazyFrame, titles: pl.LazyFrame, texts: Path) -> pl.DataFrame:
+def _fault_of_text(entry: Any) -> str | None:
+    """Say what an entry lacks; brand and description may be empty."""
+    if (fault := lacks_text(entry, "title")) is not None:
+        return fault
+    texts = all(isinstance(entry.get(key), str) for key in ("brand", "description"))
+    return None if texts else "has no brand or no description"
+
+
+def _items(events: pl.LazyFrame, titles: pl.LazyFrame, texts: list[dict[str, str]]) -> pl.DataFrame:
     seen = events.select("item").unique().collect()
-    named = (
-        titles.unique("item", keep="first", maintain_order=True)
-        .collect()
-        .select("item", pl.col("title").map_elements(html.unescape, return_dtype=pl.String))
-    )
+    title = pl.col("title").map_elements(html.unescape, return_dtype=pl.String)
+    named = titles.collect().select("item", title)
     described = pl.DataFrame(
         [
             {
@@ -55,7 +65,7 @@ def _items(events: pl.LazyFrame, titles: pl.LazyFrame, texts: Path) -> pl.DataFr
                 "brand": entry["brand"].strip() or None,
                 "description": _joined(entry["description"]),
             }
-            for entry in json.loads(texts.read_text()).values()
+            for entry in texts
         ],
         schema={"key": pl.String, "brand": pl.String, "description": pl.String},
     ).unique("key", keep="none")  # one title for two products says nothing about either

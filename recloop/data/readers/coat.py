@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from recloop.data.companions import read_text
 from recloop.data.quarantine import Checked, MalformedError, read_lines, separate
 from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
@@ -55,9 +56,9 @@ def _ratings(rows: pl.LazyFrame, offset: int) -> pl.LazyFrame:
 
 def _features(raw: Path) -> list[dict[str, object]]:
     """Name the properties of every coat; the kind of jacket is its category."""
-    names = (raw / FEATURES[1]).read_text().split("\n")
+    names = read_text(raw / FEATURES[1]).split("\n")
     names = [name.strip() for name in names if name.strip()]
-    lines = (raw / FEATURES[0]).read_text().split("\n")
+    lines = read_text(raw / FEATURES[0]).split("\n")
     coats = []
     for line, text in enumerate((text for text in lines if text.strip()), start=1):
         flags = text.split()

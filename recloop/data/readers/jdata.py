@@ -6,6 +6,7 @@ for Session-based Recommendation. SIGIR 2020.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +23,7 @@ FILES = ("train.csv", "test_new_item.csv")
 def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     """Read the training and the test log; local times are taken as UTC, as `index` has them."""
     checked = [_checked(raw / name, max_malformed) for name in FILES]
+    behind = accumulate((each.lines for each in checked), initial=0)
     events = pl.concat(
         as_interactions(
             each.rows,
@@ -30,8 +32,9 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
             session=pl.col("sessionId"),
             item=pl.col("sku_id"),
             time=pl.col("time"),
+            position=pl.col("line") + lines,
         )
-        for each in checked
+        for each, lines in zip(checked, behind, strict=False)
     )
     return Reading(
         interactions=events,

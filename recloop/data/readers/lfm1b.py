@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.data.catalogue import describe
+from recloop.data.catalogue import beside, describe
 from recloop.data.quarantine import missing, read_fields, separate, whole
 from recloop.data.tables import Reading, as_interactions
 
@@ -38,7 +38,8 @@ def read(raw: Path, max_malformed: float = 0.01, item: str = "track") -> Reading
         interactions=as_interactions(checked.rows, "play", **names),
         items=describe(_items(checked.rows, item), raw),
         malformed=checked.malformed,
-        files=(path,),
+        files=(path, *beside(raw)),
+        time_unit="seconds",
     )
 
 

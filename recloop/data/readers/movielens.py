@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.data.quarantine import missing, read_fields, separate, whole
+from recloop.data.companions import read_companion
+from recloop.data.quarantine import read_fields, separate, whole
 from recloop.data.tables import Reading, as_interactions, as_items
 
 COLUMNS = ("userId", "movieId", "rating", "timestamp")
@@ -22,8 +23,8 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
         time=whole("timestamp") * 1000, stars=pl.col("rating").cast(pl.Float32, strict=False)
     )
     problems = {
-        "has no user": missing("userId"),
-        "has no movie": missing("movieId"),
+        "has no number as user": whole("userId").is_null(),
+        "has no number as movie": whole("movieId").is_null(),
         "has a rating other than 0.5 to 5": ~pl.col("stars").is_between(0.5, 5),
         "has no readable time": pl.col("time").is_null(),
         "has a time before 1970": pl.col("time") < 0,
@@ -41,13 +42,15 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
         items=_items(checked.rows, raw / "movies.csv"),
         malformed=checked.malformed,
         files=(path, raw / "movies.csv"),
+        time_unit="seconds",
     )
 
 
 def _items(ratings: pl.LazyFrame, path: Path) -> pl.DataFrame:
     """Give the titles and genres of the rated movies; the first genre is the category."""
     seen = ratings.select(item="movieId").unique().collect()
-    movies = pl.read_csv(path, infer_schema=False).rename({"movieId": "item"})
+    movies = read_companion(path, "movieId", required=("title", "genres"))
+    movies = movies.rename({"movieId": "item"})
     genres = pl.col("genres").str.split("|")
     none = pl.col("genres") == "(no genres listed)"
     described = movies.with_columns(

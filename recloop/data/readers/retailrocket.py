@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.data.catalogue import describe
+from recloop.data.catalogue import beside, describe
 from recloop.data.quarantine import missing, read_fields, separate, whole
 from recloop.data.tables import Reading, as_interactions
 
@@ -35,4 +35,10 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     names = {"user": pl.col("visitorid"), "item": pl.col("itemid"), "time": pl.col("time")}
     events = as_interactions(checked.rows, pl.col("kind"), **names)
     items = events.select("item").unique().collect(engine="streaming")
-    return Reading(events, describe(items, raw), checked.malformed, (path,))
+    return Reading(
+        interactions=events,
+        items=describe(items, raw),
+        malformed=checked.malformed,
+        files=(path, *beside(raw)),
+        time_unit="milliseconds",
+    )

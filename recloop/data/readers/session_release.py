@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.data.catalogue import describe
+from recloop.data.catalogue import beside, describe
 from recloop.data.quarantine import Checked, missing, read_fields, separate, whole
 from recloop.data.tables import Reading, as_interactions, unroll
 
@@ -21,7 +21,10 @@ TEST = ("row", "prefix_items", "next_item")
 
 
 def read(raw: Path, max_malformed: float = 0.01, event: str = "click") -> Reading:
-    """Read both files; the sessions are named train-0000000 and so on."""
+    """Read both files; sessions are named 1-train-0000000 and so on.
+
+    No times are known, so that the order of names is that of sessions: those of the test come last.
+    """
     files = (raw / "train_sessions.csv.gz", raw / "test_prefixes.csv.gz")
     train, test = _train(files[0], max_malformed), _test(files[1], max_malformed)
     events = pl.concat([_listed(train.rows, event), _rebuilt(test.rows, event)])
@@ -29,7 +32,7 @@ def read(raw: Path, max_malformed: float = 0.01, event: str = "click") -> Readin
         interactions=events,
         items=describe(events.select("item").unique().collect(), raw),
         malformed=pl.concat([train.malformed, test.malformed]),
-        files=files,
+        files=(*files, *beside(raw)),
     )
 
 
@@ -56,7 +59,7 @@ def _listed(rows: pl.LazyFrame, event: str) -> pl.LazyFrame:
     return as_interactions(
         rows,
         event,
-        session=_name("train", whole("session_idx")),
+        session=_name("1-train", whole("session_idx")),
         item=pl.col("item_id"),
         position=whole("position"),
     )
@@ -69,7 +72,7 @@ def _rebuilt(rows: pl.LazyFrame, event: str) -> pl.LazyFrame:
     rows = rows.sort("line").with_columns(sequence=sequence, before=before)
     sessions = rows.filter(~pl.col("before").str.starts_with(pl.col("sequence")))
     sessions = sessions.with_columns(
-        session=_name("test", pl.int_range(pl.len())),
+        session=_name("2-test", pl.int_range(pl.len())),
         items=pl.col("sequence").str.strip_chars().str.split(" "),
     )
     events = unroll(sessions, "items", "session")

@@ -55,6 +55,7 @@ def read_catalogue(
     path = raw / "styles.csv"
     problems = {
         "has no number as id": ~pl.col("id").str.contains(r"^\d{1,12}$"),
+        "has the id of an earlier line": ~pl.col("id").is_first_distinct(),
         "has no kind": missing(KIND),
         "has no title": missing(TITLE),
     }
@@ -87,8 +88,7 @@ def _tidy(styles: pl.DataFrame, share: Sequence[float]) -> pl.DataFrame:
     title = pl.col(TITLE).str.strip_chars('"').str.replace_all('""', '"', literal=True)
     styles = styles.with_columns(title.str.strip_chars(), name=pl.col("id"))
     here = pl.Series([low <= place(name) < high for name in styles["name"]], dtype=pl.Boolean)
-    once = styles.filter(here).unique("name", keep="first", maintain_order=True)
-    return once.sort(pl.col("name").cast(pl.Int64))
+    return styles.filter(here).sort(pl.col("name").cast(pl.Int64))
 
 
 def _from_columns(styles: pl.DataFrame, attributes: Mapping[str, str]) -> pl.DataFrame:

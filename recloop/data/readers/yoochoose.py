@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.data.catalogue import describe
+from recloop.data.catalogue import beside, describe
 from recloop.data.quarantine import Checked, missing, read_fields, separate, whole
 from recloop.data.tables import Reading, as_interactions
 
@@ -27,7 +27,7 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
         interactions=pl.concat(events),
         items=describe(_items(clicks.rows, buys.rows), raw),
         malformed=pl.concat([clicks.malformed, buys.malformed]),
-        files=(raw / "yoochoose-clicks.dat", raw / "yoochoose-buys.dat"),
+        files=(raw / "yoochoose-clicks.dat", raw / "yoochoose-buys.dat", *beside(raw)),
     )
 
 

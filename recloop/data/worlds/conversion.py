@@ -35,12 +35,12 @@ class Conversion:
         better = self.cart[other] > self.cart[one]
         return np.where(better & self.purposeful[user], other, one)
 
-    def leaning(self, generator: NDArray[Any]) -> NDArray[Any]:
-        """Give the chance of every item for a purposeful customer: the better of two draws from `generator`."""
+    def leaning(self, probability: NDArray[Any]) -> NDArray[Any]:
+        """Give the chance of every item for a purposeful customer: the better of two draws from `probability`."""
         levels, level = np.unique(self.cart, return_inverse=True)
-        share = np.bincount(level, generator, len(levels))
+        share = np.bincount(level, probability, len(levels))
         worse = np.cumsum(share) - share
-        return generator * (2 * worse + share)[level]
+        return probability * (2 * worse + share)[level]
 
 
 def convert(

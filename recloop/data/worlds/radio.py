@@ -110,21 +110,21 @@ def next_item_probabilities(
         revisits: share of albums out of the past.
     """
     following, browsing = successors(shelves), shelves.browsing(taste, appetite)
-    generator = browsing.copy()
+    probability = browsing.copy()
     if len(session):
         last = session[-1]
-        generator = BROWSE * browsing + WANDER * shelves.weight / shelves.weight.sum()
-        np.add.at(generator, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
+        probability = BROWSE * browsing + WANDER * shelves.weight / shelves.weight.sum()
+        np.add.at(probability, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
         np.add.at(
-            generator, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share
+            probability, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share
         )
-        generator[following[last]] += CONTINUE
-    again = np.bincount(past, minlength=len(generator)) / len(past) if len(past) else browsing
-    generator = (1 - revisits) * generator + revisits * again
+        probability[following[last]] += CONTINUE
+    again = np.bincount(past, minlength=len(probability)) / len(past) if len(past) else browsing
+    probability = (1 - revisits) * probability + revisits * again
     for last in [*past, *session][-1:]:
-        generator[following[last]] += generator[last]
-        generator[last] = 0
-    return generator
+        probability[following[last]] += probability[last]
+        probability[last] = 0
+    return probability
 
 
 def successors(shelves: Shelves) -> NDArray[Any]:

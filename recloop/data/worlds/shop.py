@@ -98,15 +98,15 @@ def next_item_probabilities(
         repeats: share of items of the same session.
         conversion: how items sell, for a purposeful customer; None for others.
     """
-    generator = np.zeros(len(shelves.cluster))
+    probability = np.zeros(len(shelves.cluster))
     last = history[-1]
-    np.add.at(generator, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
-    np.add.at(generator, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
-    generator += BROWSE * shelves.browsing(taste, appetite)
-    generator += WANDER * shelves.weight / shelves.weight.sum()
-    generator *= 1 - repeats
-    np.add.at(generator, history, repeats / len(history))
-    return generator if conversion is None else conversion.leaning(generator)
+    np.add.at(probability, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
+    np.add.at(probability, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share)
+    probability += BROWSE * shelves.browsing(taste, appetite)
+    probability += WANDER * shelves.weight / shelves.weight.sum()
+    probability *= 1 - repeats
+    np.add.at(probability, history, repeats / len(history))
+    return probability if conversion is None else conversion.leaning(probability)
 
 
 def _users(users: int, sessions: int, random: np.random.Generator) -> NDArray[Any]:
@@ -168,7 +168,7 @@ def _choose(
     return np.choose(choice, [followed, browsed, wandered, repeated])
 
 
-def _buy(generator: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+def _buy(probability: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     """Draw carts, and purchases of what is in them."""
-    carted = random.random(len(generator)) < generator
-    return (carted * (1 + (random.random(len(generator)) < PURCHASE))).astype(np.int64)
+    carted = random.random(len(probability)) < probability
+    return (carted * (1 + (random.random(len(probability)) < PURCHASE))).astype(np.int64)

@@ -100,9 +100,8 @@ def disliked_items(
     if rejected == 0:
         return fallback
     known = (torch.arange(turns, device=disliked.device) + current) * rejected
-    generator = torch.rand(fallback.shape, generator=generator, device=generator.device)
-    generator = generator.to(disliked.device)
-    place = (generator * known[:, None]).long().clamp(max=turns * rejected - 1)
+    uniform = torch.rand(fallback.shape, generator=generator, device=generator.device)
+    place = (uniform.to(disliked.device) * known[:, None]).long().clamp(max=turns * rejected - 1)
     drawn = disliked.flatten(1).gather(1, place.flatten(1)).view_as(fallback)
     return torch.where(known[:, None] > 0, drawn, fallback)
 

@@ -1,12 +1,13 @@
-"""Marked metrics, rewards and unmet items against hand-computed cases; their draws and paired scores."""
+"""Filtered metrics, rewards and unmet items against hand-computed cases; their draws and paired scores."""
 
 import numpy as np
 import polars as pl
 import pytest
 
-from recloop.evaluation import evaluate, per_event, rewards
-from recloop.evaluation.marks import parse, why_absent
-from recloop.evaluation.metrics import Facts, value
+from recloop.evaluation import evaluate, per_event
+from recloop.evaluation.metric import Facts
+from recloop.evaluation.metrics import value
+from recloop.evaluation.records import find, why_absent
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.rewards import of_items, training_purchases
 
@@ -34,7 +35,7 @@ def found(metric: str, k: int = 2, lists: pl.DataFrame = LISTS) -> float:
     return value(lists, metric, k, FACTS)
 
 
-def test_marks_choose_events():
+def test_filters_choose_events():
     assert found("HR") == pytest.approx(3 / 5)
     assert found("HR_purchase") == pytest.approx(1 / 2)
     assert found("HR_click", 1) == pytest.approx((1 + 0 + 0.5) / 3)  # a tie of two at the top
@@ -68,7 +69,7 @@ def test_unmet_items_are_averaged_over_events_then_users():
 
 
 def test_a_study_gets_what_it_asks_for_and_no_metric_without_an_event():
-    asked = {"marked": ["click", "purchase_new"], "users": True, "earned": REWARDS}
+    asked = {"filtered": ["click", "purchase_new"], "users": True, "earned": REWARDS}
     table = evaluate(LISTS, COUNTS, None, [1, 2], **asked, purchases=PURCHASES)
     new = {"HR_click", "NDCG_purchase_new", "NDCG_ser", "UP", "UP_event", "Reward", "Yield"}
     assert new <= set(table["metric"])
@@ -88,16 +89,28 @@ def test_where_nothing_is_bought_no_item_yields_more():
     found = set(evaluate(LISTS, COUNTS, None, [2], **given)["metric"])
     assert "Reward" in found
     assert "Yield" not in found
-    assert "nothing was bought" in rewards.why_absent("Yield")
-    assert rewards.why_absent("Reward") is None
+    assert "nothing was bought" in why_absent("Yield")
+    assert why_absent("Reward") is None
 
 
-def test_marks_are_parsed():
-    assert parse("NDCG_click_ips") == ("NDCG", ("click", "ips"))
-    assert parse("CV_div") == ("CV_div", ())
-    assert parse("NDCG@3_cold") == ("NDCG@3_cold", ())
-    with pytest.raises(ValueError, match="the mark 'sold', expected some of click, purchase"):
-        parse("HR_sold")
+@pytest.mark.parametrize(
+    ("name", "base", "filters"),
+    [
+        ("NDCG_click_ips", "NDCG", ("click", "ips")),
+        ("CV_div", "CV_div", ()),
+        ("NDCG@3_cold", "NDCG@3", ("cold",)),
+    ],
+)
+def test_names_are_parsed(name, base, filters):
+    metric, found = find(name)
+    assert (metric.name, found) == (base, filters)
+
+
+def test_unknown_filters_and_metrics_are_named():
+    with pytest.raises(ValueError, match="the filter 'sold', expected some of click, purchase"):
+        find("HR_sold")
+    with pytest.raises(ValueError, match="No metric 'NDGC'; did you mean 'NDCG'"):
+        find("NDGC")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +139,7 @@ def test_a_missing_fact_is_named(metric, message):
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """One run on sixty copies of the lists, and its split."""
-    root = tmp_path_factory.mktemp("marks")
+    root = tmp_path_factory.mktemp("filters")
     copies = [LISTS.with_columns(pl.col("session") + 10 * number) for number in range(60)]
     lists = pl.concat(copies).with_columns(
         purchase=pl.col("purchase") & (pl.col("session") < 300),
@@ -142,7 +155,7 @@ def saved(tmp_path_factory):
     train = pl.DataFrame({"item": [items[:6], items[6:]], "event": [bought[:6], bought[6:]]})
     lists_of = {"item": pl.List(pl.Int32), "event": pl.List(pl.UInt8)}
     train.cast(lists_of).write_parquet(split / "train.parquet")
-    asked = {"marked": ["purchase", "click_ips"], "users": True, "earned": REWARDS}
+    asked = {"filtered": ["purchase", "click_ips"], "users": True, "earned": REWARDS}
     scores = evaluate(lists, COUNTS, None, [2], **asked, purchases=training_purchases(split))
     identity = {"dataset": "d", "model": "m", "seed": 1, "split": "s", "stand_in": False}
     named = scores.with_columns(**{name: pl.lit(one) for name, one in identity.items()})
@@ -164,11 +177,13 @@ def test_draws_vary_around_what_was_observed(saved, metric):
     assert draws.std() > 0
     assert draws.mean() == pytest.approx(observed, abs=4 * draws.std() / 512**0.5 + 0.02 * observed)
     events = len(saved.lists(saved.folders["d", "m"][1]))
-    mean = saved.shares(quantity, [1]).mean()
+    mean = saved.per_session_scores(quantity, [1]).mean()
     assert mean * (events if metric == "Reward" else 1) == pytest.approx(observed)
 
 
-def test_a_draw_without_an_event_of_a_rare_mark_stays_at_what_was_observed(saved, tmp_path):
+def test_a_draw_without_an_event_that_a_rare_filter_lets_through_stays_at_what_was_observed(
+    saved, tmp_path
+):
     run = saved.folders["d", "m"][1]
     rare = pl.read_parquet(run / "lists.parquet")
     rare = rare.with_columns(purchase=(pl.col("session") == 1) & (pl.col("position") == 2))

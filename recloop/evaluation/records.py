@@ -1,0 +1,210 @@
+"""All metrics, one record each. To add one, write its function and its record; nothing else names metrics.
+
+Evaluation, intervals, tables and claims go by the record; its fields are explained in `recloop.evaluation.metric`.
+"""
+
+from collections.abc import Iterable
+
+from recloop.evaluation import catalogue, filters, ranking, rewards, turns
+from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
+from recloop.storage.settings import nearest
+
+RANKED = "events whose next item is among the first k, exact under ties"
+ITEMS = "items of the data set after its filters, whichever part shows them"
+
+METRICS: dict[str, Metric] = {}
+
+
+class UnknownMetric(ValueError):
+    """A name without a record."""
+
+
+def register(*metrics: Metric) -> None:
+    """Add metrics to those that are known.
+
+    Raises:
+        ValueError: a name that is taken.
+    """
+    for metric in metrics:
+        if metric.name in METRICS:
+            raise ValueError(f"There is a metric {metric.name} already.")
+        METRICS[metric.name] = metric
+
+
+register(
+    Metric(
+        "HR",
+        ranking.scores_of("HR"),
+        EVENT,
+        "Share of the events whose next item is among the first k.",
+        filters="all",
+    ),
+    Metric(
+        "NDCG",
+        ranking.scores_of("NDCG"),
+        EVENT,
+        "1 / log2(rank + 1) of the next item, 0 below the first k; mean over events.",
+        filters="all",
+    ),
+    Metric(
+        "MRR",
+        ranking.scores_of("MRR"),
+        EVENT,
+        "1 / rank of the next item, 0 below the first k; mean over events.",
+        filters=True,
+    ),
+    Metric(
+        "Novelty",
+        catalogue.novelty,
+        EVENT,
+        "Mean self-information of the listed items, -log2 of their share of the training events, in bits.",
+        digits=2,
+        needs=("counts",),
+    ),
+    Metric(
+        "ILD",
+        catalogue.within_lists,
+        EVENT,
+        "One minus the mean cosine over the pairs of a list.",
+        needs=("vectors",),
+    ),
+    Metric(
+        "UP_event",
+        catalogue.unmet,
+        EVENT,
+        "Listed items that the user has not met in earlier sessions; mean over events.",
+        needs=("users",),
+    ),
+    Metric(
+        "UP",
+        catalogue.unmet_by_session,
+        SESSION,
+        "Listed items that the user has not met in earlier sessions; mean over the events of a session, then over "
+        "sessions.",
+        needs=("users",),
+    ),
+    Metric(
+        "Repetitiveness",
+        catalogue.repetitions,
+        SESSION,
+        "Slots minus distinct items over all lists of a session; mean over sessions.",
+        label="R",
+        direction=-1,
+        digits=2,
+    ),
+    Metric(
+        "Reward",
+        rewards.of_hits,
+        EVENT,
+        "Reward of the events whose next item is among the first k; sum over events.",
+        total=True,
+        digits=1,
+        needs=("rewards",),
+    ),
+    Metric(
+        "Yield",
+        rewards.of_lists,
+        EVENT,
+        "Mean reward that the training events of the listed items had.",
+        needs=("rewards", "counts", "purchases"),
+        absent=rewards.nothing_bought,
+        why_absent="nothing was bought in training, so that all items earn alike",
+    ),
+    Metric(
+        "CV_div",
+        catalogue.coverage_of(catalogue.every_item),
+        SYSTEM,
+        f"Share of the items that some list shows. All {ITEMS} are counted.",
+        needs=("counts",),
+        resample=catalogue.resampled_coverage(catalogue.every_item),
+    ),
+    Metric(
+        "CV_nov",
+        catalogue.coverage_of(catalogue.novel_items),
+        SYSTEM,
+        f"Share of the novel items that some list shows. Novel are the less popular of all {ITEMS}.",
+        needs=("counts", "novel"),
+        absent=catalogue.nothing_novel,
+        why_absent="no item is novel",
+        resample=catalogue.resampled_coverage(catalogue.novel_items),
+    ),
+    Metric(
+        "Gini",
+        catalogue.gini_of_lists,
+        SYSTEM,
+        f"How unequally the slots of all lists are spread, 0 to 1, over all {ITEMS}.",
+        direction=-1,
+        needs=("counts",),
+        resample=catalogue.resampled_gini,
+    ),
+    Metric(
+        "SR",
+        turns.solved,
+        TURN,
+        "Share of the dialogues whose target was shown by this turn.",
+    ),
+    *(
+        Metric(
+            f"NDCG@{n}",
+            turns.gain_within(n),
+            TURN,
+            f"1 / log2(rank + 1) of the target at this turn, 0 below the first {n}; 1 once it was shown.",
+        )
+        for n in (3, 10)
+    ),
+)
+
+
+def find(name: str) -> tuple[Metric, tuple[str, ...]]:
+    """Look a metric up: `HR_purchase_new` is HR with two filters, `SR_cold` is SR for one group of users.
+
+    Raises:
+        ValueError: a filter that is not known.
+        UnknownMetric: no such metric.
+    """
+    if name in METRICS:
+        return METRICS[name], ()
+    base, _, rest = name.partition("_")
+    metric = METRICS.get(base)
+    if metric and metric.unit == TURN:
+        return metric, (rest,)
+    if not metric or not metric.filters:
+        raise UnknownMetric(f"No metric '{name}'{nearest(base, METRICS)}.")
+    return metric, filters.check(name, tuple(rest.split("_")))
+
+
+def describe(names: Iterable[str]) -> dict[str, str]:
+    """Describe the metrics behind some names, each once by its label; measures without a record are left out."""
+    found = [record(name) for name in names]
+    return {metric.label or metric.name: metric.description for metric in found if metric}
+
+
+def record(name: str) -> Metric | None:
+    """Look up the record of a metric; None for a measure that has none, such as those of simulated users."""
+    try:
+        return find(name)[0]
+    except UnknownMetric:
+        return None
+
+
+def direction(name: str) -> int:
+    """Tell whether more is better, 1, or less, -1; more where there is no record."""
+    metric = record(name)
+    return metric.direction if metric else 1
+
+
+def needs(name: str) -> tuple[str, ...]:
+    """Name the facts that a metric and its filters need."""
+    metric = record(name)
+    if not metric:
+        return ()
+    weighed = metric.filters and filters.INVERSE in find(name)[1]
+    return metric.needs + (("counts",) if weighed else ())
+
+
+def why_absent(name: str) -> str | None:
+    """Say why a metric was asked for and not computed, as far as its record or its filters know."""
+    metric = record(name)
+    if not metric:
+        return None
+    return metric.why_absent or (filters.why_absent(find(name)[1]) if metric.filters else None)

@@ -1,0 +1,186 @@
+"""How figures look: one style for all, sized for one column of an ACM paper. Only figures load matplotlib.
+
+The colours are those of seaborn's colour-blind palette, which follows Wong. Points of view: Color blindness. Nature
+Methods 2011.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from recloop.report.plots import Panel, Plot
+
+WIDTH = 3.33  # inches, one column of acmart
+EMPTY = 0.4  # inches, a panel that was not run
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
+PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"]
+PALETTE += ["#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"]
+SOFT = ["#176d9c", "#c38820", "#158b6a", "#ba611b", "#c282b5"]  # for areas, less saturated
+SOFT += ["#bd926e", "#f2b8e0", "#949494", "#d5cd4a", "#68afd7"]
+INK = "0.15"
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same bytes on every machine
+    "font.size": 8,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.4,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "lines.solid_capstyle": "round",
+    "pdf.fonttype": 42,  # TrueType, as ACM asks
+    "svg.fonttype": "path",
+    "svg.hashsalt": "recloop",  # the same identifiers in every run
+    "text.color": INK,
+    "xtick.color": INK,
+    "xtick.labelsize": 7,
+    "xtick.major.pad": 2,
+    "xtick.major.size": 2,
+    "ytick.color": INK,
+    "ytick.labelsize": 7,
+    "ytick.major.pad": 2,
+    "ytick.major.size": 2,
+}
+# Without dates and versions two runs write the same bytes.
+METADATA = {
+    "pdf": {"CreationDate": None, "Creator": "recloop", "Producer": "recloop"},
+    "svg": {"Date": None, "Creator": "recloop"},
+    "png": {"Software": "recloop"},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A horizontal band of a figure for one panel, measured in inches from the bottom.
+
+    Everything is placed by hand: the last digits of matplotlib's layout solvers differ from run to run.
+    """
+
+    figure: Figure
+    bottom: float
+    height: float
+
+    def axes(
+        self,
+        count: int,
+        left: float,
+        gap: float,
+        below: float = 0.33,
+        right: float = 0.07,
+        above: float = 0.22,
+    ) -> list[Axes]:
+        """Put axes side by side below the title, with room for labels at the left and below."""
+        width = (WIDTH - left - right - gap * (count - 1)) / count
+        bounds = (self.bottom + below, width, self.height - below - above)
+        places = [(left + (width + gap) * number, *bounds) for number in range(count)]
+        total = self.figure.get_figheight()
+        scale = (WIDTH, total, WIDTH, total)
+        parts = [[inch / whole for inch, whole in zip(box, scale, strict=True)] for box in places]
+        return [self.figure.add_axes(part) for part in parts]
+
+    def write(self, x: float, above: float, text: str, **style: object) -> None:
+        """Write a text at a share of the width and at inches above the bottom of the band."""
+        self.figure.text(x, (self.bottom + above) / self.figure.get_figheight(), text, **style)
+
+
+def save(plot: Plot, output: Path) -> None:
+    """Draw a plot and write it as .pdf, .svg, .png (300 dpi) and .csv beside `output`, a path without an ending."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    plot.data.write_csv(output.with_name(output.name + ".csv"))
+    with mpl.rc_context(STYLE):
+        figure = plot.drawn() if plot.drawn else draw(plot)
+        for ending, metadata in METADATA.items():
+            figure.savefig(output.with_name(f"{output.name}.{ending}"), dpi=300, metadata=metadata)
+
+
+def draw(plot: Plot) -> Figure:
+    """Draw the panels one below the other, and the stamp under them."""
+    rows = [plot.data.filter(panel=panel.letter) for panel in plot.panels]
+    heights = [height(panel, data) for panel, data in zip(plot.panels, rows, strict=True)]
+    lines = wrapped(plot.stamp)
+    foot = 0.09 * len(lines) + 0.06
+    figure = Figure(figsize=(WIDTH, sum(heights) + foot))
+    for number, (panel, data) in enumerate(zip(plot.panels, rows, strict=True)):
+        bottom = foot + sum(heights[number + 1 :])
+        draw_panel(panel, data, Row(figure, bottom, heights[number]))
+    style = {"fontsize": 5, "color": "0.35", "va": "center", "linespacing": 1.15}
+    Row(figure, 0.0, foot).write(0.01, foot / 2, "\n".join(lines), **style)
+    return figure
+
+
+def height(panel: Panel, data: pl.DataFrame) -> float:
+    """Measure a panel in inches; one that was not run needs a line only."""
+    return panel.height if data["value"].count() else EMPTY
+
+
+def wrapped(stamp: str, width: int = 92) -> list[str]:
+    """Break the stamp into lines between its parts."""
+    lines = [""]
+    for part in stamp.split("; "):
+        joined = f"{lines[-1]}; {part}" if lines[-1] else part
+        lines = [*lines[:-1], joined] if len(joined) <= width else [*lines, part]
+    return list(filter(None, lines))
+
+
+def draw_panel(panel: Panel, data: pl.DataFrame, row: Row) -> None:
+    """Draw one panel with its title, or the reason why there is nothing to draw."""
+    size = 8 if len(panel.title) < 50 else 7
+    row.write(0.01, row.height - 0.04, panel.title, fontsize=size, ha="left", va="top")
+    if data["value"].count():
+        return panel.draw(panel, data, row)
+    reason = data["not_run"].drop_nulls()
+    text = f"not run: {reason[0]}" if len(reason) else "not run"
+    style = {"ha": "center", "color": "0.35", "fontsize": 7}
+    return row.write(0.5, 0.08, shorten(text, 64, placeholder=" …"), **style)
+
+
+def summed_up(data: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Average the values over seeds: `mean` and, where there are several, `sd`, a row per place."""
+    value = pl.col("value")
+    found = data.drop_nulls("value").group_by(by, maintain_order=True)
+    return found.agg(mean=value.mean(), sd=value.std(ddof=1))
+
+
+def draw_line(ax: Axes, data: pl.DataFrame, color: str, marker: str, **style: object) -> None:
+    """Draw means over `place` with a band of one standard deviation over seeds."""
+    found = summed_up(data, "place").sort("place")
+    place, mean = found["place"].to_numpy(), found["mean"].to_numpy()
+    given = {"markeredgecolor": "w", "markeredgewidth": 0.75, "solid_capstyle": "round"} | style
+    band = given.pop("band", 0.2)
+    ax.plot(place, mean, color=color, marker=marker, **given)
+    if found["sd"].count():
+        sd = found["sd"].fill_null(0.0).to_numpy()
+        ax.fill_between(place, mean - sd, mean + sd, color=color, alpha=band, linewidth=0)
+
+
+def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 10) -> None:
+    """Name every place of the data on the horizontal axis where they are few."""
+    places = data["place"].unique().sort().to_list()
+    if len(places) <= most:
+        ax.set_xticks(places)
+    else:
+        ax.locator_params(axis="x", nbins=4)
+    ax.set_xlabel(axis, labelpad=1)
+
+
+def offsets(count: int, width: float) -> np.ndarray:
+    """Spread marks or bars of one place evenly over a width, centred on 0."""
+    return width * ((np.arange(count) + 0.5) / count - 0.5)

@@ -1,0 +1,64 @@
+"""`bars`: runs side by side for every metric, from zero; a panel per data set.
+
+Keywords: `datasets`, `metrics`, `models` or `simulators`, and `measure`, the label of the axis.
+"""
+
+from collections.abc import Mapping
+from string import ascii_lowercase
+
+import polars as pl
+
+from recloop.report import labels, plots
+from recloop.report.evidence import Evidence
+from recloop.report.plots import Drawn, Panel, Plot
+
+NEEDS = ("datasets", "metrics")  # keywords
+HEIGHT = 1.4  # inches
+
+
+def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
+    """Show runs side by side."""
+    drawn = [
+        panel(evidence, entry, dataset, letter)
+        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
+    ]
+    return plots.together(evidence, entry, drawn)
+
+
+def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:
+    """Collect the runs on one data set; those of a sweep are named by its values."""
+    study = evidence.study
+    places = [(None, user, labels.model(study, user)) for user in entry.get("simulators", [])]
+    for model in entry.get("models", []):
+        for value, name in evidence.points(model, dataset):
+            places.append((None, name, labels.model(study, name) if value is None else str(value)))
+    rows = plots.points(evidence, letter, dataset, entry["metrics"], places)
+    title, metrics = labels.panel_title(evidence, dataset), tuple(entry["metrics"])
+    measure = entry.get("measure", "")
+    return Panel(letter, title, draw, HEIGHT, metrics, measure=measure), rows
+
+
+def draw(panel: Panel, data: pl.DataFrame, row) -> None:
+    """Draw a group of bars per metric: means, with one standard deviation over seeds."""
+    from recloop.report import drawing
+
+    (ax,) = row.axes(1, left=0.58 if panel.measure else 0.3, gap=0.0, below=0.2)
+    names = data["label"].unique(maintain_order=True).to_list()
+    cells = data.select("metric", "k").unique(maintain_order=True).rows()
+    places = drawing.offsets(len(names), 0.8)
+    for number, name in enumerate(names):
+        found = drawing.summed_up(data.filter(label=name), "metric", "k")
+        at = [cells.index(cell) + places[number] for cell in found.select("metric", "k").rows()]
+        style = {"color": drawing.SOFT[number % 10], "edgecolor": "w", "label": name}
+        ax.bar(at, found["mean"], 0.8 / len(names), **style)
+        ax.errorbar(
+            at, found["mean"], found["sd"].to_numpy(), fmt="none", ecolor="0.26", elinewidth=0.8
+        )
+    ax.set_xticks(range(len(cells)), [labels.formula(*cell) for cell in cells])
+    ax.set_xlim(-0.5, len(cells) - 0.5)
+    ax.set_ylabel(panel.measure)
+    ax.grid(visible=False, axis="x")
+    low, high = min(ax.get_ylim()[0], 0), max(ax.get_ylim()[1], 0)
+    lines = -(-len(names) // 2)  # of the legend, which stands above the bars
+    ax.set_ylim(low, high + 0.25 * lines * (high - low))
+    ax.legend(loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)

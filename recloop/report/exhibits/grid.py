@@ -1,0 +1,72 @@
+"""`grid`: models against metrics, a block per data set, ours beside printed.
+
+Keywords: `datasets`, `metrics`, and either `models` (with `simple` baselines above them) or `panels`, which are groups
+of rows with a `title` and `models` of their own. `reference`, of the table or of a panel, is what models are tested
+against; `tested: false` leaves the tests out. `names` has printed names by override. `improvement: true` adds a row
+below a panel: by how many percent its reference is better than the best of the others.
+"""
+
+from collections.abc import Mapping
+from itertools import product
+
+import polars as pl
+
+from recloop.evaluation.results import Quantity
+from recloop.report import labels, tables
+from recloop.report.evidence import Evidence
+from recloop.report.tables import CELL, PAPER, SIMPLE, Table
+
+NEEDS = ("datasets", "metrics")  # keywords
+
+
+def make(evidence: Evidence, entry: Mapping, name: str) -> Table:
+    """Set models against metrics."""
+    cells = tables.ranked(pl.DataFrame(rows(evidence, entry, name), schema=CELL))
+    return tables.table(evidence, entry, name, cells)
+
+
+def rows(evidence: Evidence, entry: Mapping, name: str) -> list[dict]:
+    """Make the rows of all groups, tested against the reference of the table or of their own group."""
+    simple = {"title": SIMPLE, "models": entry.get("simple", [])}
+    panels = entry.get("panels") or [simple, {"title": PAPER, "models": entry["models"]}]
+    found = [
+        row
+        for dataset, panel in product(entry["datasets"], panels)
+        for row in group(evidence, entry, name, panel, dataset)
+    ]
+    reference = entry.get("reference")
+    return tables.marked(evidence, found, reference) if reference else found
+
+
+def group(
+    evidence: Evidence, entry: Mapping, name: str, panel: Mapping, dataset: str
+) -> list[dict]:
+    """Make the rows of one group on one data set, with the improvement below them where it is asked for."""
+    measures = [tables.split(metric) for metric in entry["metrics"]]
+    found = [
+        tables.cell(evidence, name, panel["title"], Quantity(dataset, model, *measure))
+        | renamed(evidence.study, entry, model)
+        for model in panel["models"]
+        for measure in measures
+    ]
+    reference = panel.get("reference")
+    tested = reference and entry.get("tested", True)
+    found = tables.marked(evidence, found, reference) if tested else found
+    below = measures if reference in panel["models"] and entry.get("improvement") else []
+    return found + [improved(evidence, name, panel, dataset, *measure) for measure in below]
+
+
+def renamed(study: Mapping, entry: Mapping, model: str) -> dict:
+    """Take the printed name of a variant from the `names` of the entry."""
+    key, _, override = model.partition(",")
+    name = entry.get("names", {}).get(override)
+    return {"row": f"{labels.model(study, key)} {name}"} if name else {}
+
+
+def improved(
+    evidence: Evidence, name: str, panel: Mapping, dataset: str, metric: str, k: int
+) -> dict:
+    """Measure by how many percent the reference is better than the best of the others."""
+    quantity = Quantity(dataset, panel["reference"], f"improvement({metric})", k)
+    row = {"row": "improvement (%)", "column": labels.metric(metric, k)}
+    return tables.cell(evidence, name, panel["title"], quantity) | row

@@ -1,0 +1,74 @@
+"""`subsets`: runs one below the other, a column per metric, with the `baseline` as a dashed line.
+
+Keywords: `datasets`, `metrics`, `models`, `baseline`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from string import ascii_lowercase
+
+import polars as pl
+
+from recloop.report import labels, plots
+from recloop.report.evidence import Evidence
+from recloop.report.exhibits import bars
+from recloop.report.plots import Drawn, Panel, Plot
+from recloop.report.tables import split
+
+NEEDS = ("datasets", "metrics", "models")  # keywords
+HEIGHT = 1.6  # inches
+LETTER = 0.062  # inches, width of a letter of a tick label
+
+
+def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
+    """Show runs one below the other."""
+    drawn = [
+        panel(evidence, entry, dataset, letter)
+        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
+    ]
+    return plots.together(evidence, entry, drawn)
+
+
+def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:
+    """Collect the runs on one data set, the baseline last."""
+    last = [entry["baseline"]] if "baseline" in entry else []
+    runs = dict(entry) | {"models": [*entry["models"], *last]}
+    found, rows = bars.panel(evidence, runs, dataset, letter)
+    label = labels.model(evidence.study, last[0]) if last else None
+    return replace(found, draw=draw, height=HEIGHT, baseline=label), rows
+
+
+def draw(panel: Panel, data: pl.DataFrame, row) -> None:
+    """Draw a dot per run with one standard deviation over seeds."""
+    from recloop.report import drawing
+
+    names = data["label"].unique(maintain_order=True).to_list()
+    names = [name for name in names if name != panel.baseline]
+    axes = row.axes(len(panel.metrics), left=0.1 + LETTER * max(map(len, names)), gap=0.12)
+    for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
+        name, k = split(metric)
+        found = drawing.summed_up(data.filter(metric=name, k=k), "label")
+        dots = found.filter(pl.col("label") != panel.baseline) if panel.baseline else found
+        at = [names.index(label) for label in dots["label"]]
+        style = {"color": drawing.PALETTE[number], "marker": drawing.MARKERS[number % 4]}
+        ax.errorbar(
+            dots["mean"], at, xerr=dots["sd"].to_numpy(), linestyle="none", elinewidth=1, **style
+        )
+        for level in found.filter(label=panel.baseline)["mean"] if panel.baseline else ():
+            ax.axvline(level, color=drawing.PALETTE[3], linestyle="--", linewidth=1)
+        tidy(ax, names, first=number == 0)
+        ax.set_xlabel(labels.formula(name, k))
+    if panel.baseline:
+        style = {"color": drawing.PALETTE[3], "fontsize": 7, "ha": "right", "va": "top"}
+        row.write(0.98, row.height - 0.05, f"– – {panel.baseline}", **style)
+
+
+def tidy(ax, names: list[str], first: bool) -> None:
+    """Name the rows at the left of the first axes only, and keep numbers short."""
+    ax.margins(x=0.1)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", labelleft=first)
+    ax.locator_params(axis="x", nbins=2)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}".removeprefix("0") or "0")
