@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recloop.storage import settings
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import SettingsError, check, nearest, read_settings
+from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
 
 
 def find_studies(wanted: str | list[str]) -> dict[str, Path]:
@@ -40,9 +40,7 @@ def read_study(folder: Path) -> dict:
     """Read the paper, its exhibits and its claims as one dictionary."""
     paper = read_settings(folder / "paper.yaml", "paper")
     exhibits = read_settings(folder / "exhibits.yaml", "exhibits")
-    claims = read_settings(folder / "claims.yaml", "claims")
-    known = claims.pop("known", {})
-    return paper | exhibits | {"claims": claims, "known": known}
+    return paper | exhibits | {"claims": read_settings(folder / "claims.yaml", "claims")}
 
 
 def in_order(studies: dict[str, dict]) -> dict[str, dict]:
@@ -86,6 +84,7 @@ def merged(tiers: list[dict]) -> dict:
 def tier_of_study(folder: Path, tiers: list[dict]) -> dict:
     """Say what a tier changes for a study: the study's own tiers.yaml, then what the tier itself says of the study."""
     own = read_settings(folder / "tiers.yaml", "tiers")
+    only_known(settings.shown(folder / "tiers.yaml"), own, tier_names())
     layers = [
         source[key]
         for tier in tiers

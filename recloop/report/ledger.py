@@ -29,7 +29,7 @@ def write(evidence: Evidence, output: Path) -> None:
     """Write the verdicts on the claims as Markdown and CSV, and ledger.csv beside them."""
     output.parent.mkdir(parents=True, exist_ok=True)
     cells, claims = ledger(evidence), verdicts.judge_all(evidence)
-    judged = pl.concat([claims, pl.DataFrame(judge_known(evidence), schema=verdicts.SCHEMA)])
+    judged = pl.concat([claims, judge_known(evidence)])
     cells.write_csv(output.with_name("ledger.csv"))
     judged.write_csv(output.with_name(output.name + ".csv"))
     text = verdicts.markdown(evidence, claims) + "\n" + markdown(cells)
