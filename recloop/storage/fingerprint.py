@@ -39,11 +39,15 @@ def source_of(module: str) -> Path | None:
     Returns:
         None for anything else: a class, or an installed package, whose version belongs to the environment.
     """
-    top, *rest = module.split(".")
+    top = module.partition(".")[0]
     folder = ROOT if top == "recloop" else home_of(top)
-    if folder is None:
-        return None
-    path = folder.joinpath(top, *rest)
+    return file_of(folder, module) if folder else None
+
+
+@functools.cache
+def file_of(folder: Path, module: str) -> Path | None:
+    """Find the file of a module below a folder."""
+    path = folder.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.exists()), None)
 
