@@ -271,7 +271,7 @@ def check_dialogues(
     return settings, way
 
 
-def resolve(name: str, given: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
+def resolve(name: str, given: Any, kinds: Kinds) -> dict[str, Any]:
     """Fill in defaults and check each setting by its kind.
 
     Args:

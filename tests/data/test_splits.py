@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recloop.data.leakage import LeakageError, check
-from recloop.data.splits import WAYS, SplitError, split
+from recloop.data.splits import WAYS, SplitError, check_targets, split
 
 SHARES = [0.8, 0.1, 0.1]
 
@@ -95,6 +95,25 @@ def test_sessions_of_one_moment_stay_together():
     parts = split(_sessions([(None, [1], start) for start in starts]), "time", [0.5, 0.2, 0.3])
     last, first = (starts[_ids(parts)[part][-1 if part == 0 else 0]] for part in (0, 1))
     assert last < first
+
+
+def test_a_part_with_sessions_but_nothing_to_predict_stops():
+    long, short = ("a", [1, 2, 3], 0), ("a", [1], 0)
+    parts = {
+        name: split(_sessions([long] * 10), "session", SHARES)[name] for name in ("train", "test")
+    }
+    parts["valid"] = _sessions([short] * 21).with_columns(first_target=pl.lit(1, pl.Int32))
+    message = "validation has 21 sessions but no event to predict: raise min_session_events"
+    with pytest.raises(SplitError, match=message):
+        check_targets(parts, "session")
+    check_targets(split(_sessions([long] * 10), "session", SHARES), "session")
+
+
+def test_a_large_number_is_a_seed():
+    sessions = _sessions([(None, [number, 1, 2], None) for number in range(50)])
+    assert _ids(split(sessions, "session", SHARES, seed=2**80)) != _ids(
+        split(sessions, "session", SHARES, seed=2**80 + 1)
+    )
 
 
 @pytest.mark.parametrize("shares", [None, [0.8, 0.2], [0.9, 0.1, 0.1], [1, 0, 0]])
