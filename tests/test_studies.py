@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recloop.plan.studies import Run
+from recloop.plan.studies import Run, modules
 from recloop.storage import fingerprint as hashing
 from recloop.storage.settings import SettingsError, check, read_settings
 
@@ -81,6 +81,48 @@ def test_overrides_change_one_keyword_each(plan):
         assert {k: v for k, v in found.items() if k not in (part, "trained_as")} == {
             k: v for k, v in plain.items() if k not in (part, "trained_as")
         }
+
+
+def gommir(plan, model):
+    return plan.settings("gommir", "shoes", model)
+
+
+def test_overrides_reach_components(plan):
+    it = plan()
+    plain, other = (gommir(it, name)["model"] for name in ("gommir", "gommir,discount=0.4"))
+    assert other == plain | {"policy": plain["policy"] | {"discount": 0.4}}
+    assert gommir(it, "gommir,policy.discount=0.4")["model"] == other
+    assert plain["policy"]["discount"] == 0.2  # settings of the study are left as they were
+    asked = settings(it, "modt4r,horizon=2.0,desired.first_diversity=0.5")["inference"]["desired"]
+    assert (asked["horizon"], asked["first_diversity"]) == (2.0, 0.5)
+    assert settings(it, "sqn,dropout=0.3")["model"]["backbone"]["dropout"] == 0.3
+
+
+def test_tiers_and_protocols_reach_components(plan):
+    it = plan()
+    tracker = gommir(it, "gommir")["model"]["tracker"]
+    assert (tracker["layers"], tracker["feed_forward"]) == (1, 16)  # every_model of the tier
+    it.tier["studies"]["gommir"]["models"] = {"gommir": {"heads": 2, "policy.discount": 0.7}}
+    own = gommir(it, "gommir,gate=false")["model"]
+    assert (own["tracker"]["heads"], own["policy"]["discount"]) == (2, 0.7)
+    twin = gommir(it, "ege,twin=as_released")["model"]
+    assert twin["policy"]["raw_reward"]
+    assert twin["last_turn_loss"]
+
+
+def test_a_keyword_of_several_components_has_to_be_told_apart(plan):
+    it = plan()
+    entry = it.studies["gommir"]["models"]["gommir"]
+    entry["opening"] = {"class": "dialogue.reinforce.Reinforce", "discount": {"shoes": 0.1}}
+    with pytest.raises(SettingsError, match=r"write policy\.discount or opening\.discount"):
+        gommir(it, "gommir,discount=0.4")
+    assert gommir(it, "gommir,policy.discount=0.4")["model"]["opening"]["discount"] == 0.1
+
+
+def test_the_code_of_every_component_counts(plan):
+    found = modules(gommir(plan(), "gommir"))
+    assert {"recloop.models.dialogue.tracker", "recloop.models.dialogue.reinforce"} <= {*found}
+    assert "recloop.models.decision.returns" in modules(settings(plan(), "modt4r"))
 
 
 def test_what_is_only_asked_shares_the_training(plan):

@@ -218,7 +218,12 @@ def fault_of(text: str, schema: str) -> str | None:
 
 
 def check_keywords(
-    settings: Mapping, facts: set[str], parts: set[str], room: str, where: str
+    settings: Mapping,
+    facts: set[str],
+    parts: set[str],
+    room: str,
+    where: str,
+    around: Iterable[str] = (),
 ) -> None:
     """Stop at a keyword that a constructor does not take, or at one that it misses.
 
@@ -228,17 +233,18 @@ def check_keywords(
         parts: other models that it is made of, by role.
         room: package in which the class stands.
         where: the run, for errors.
+        around: what surrounds a component may give it: the width of its inputs, and its own keywords.
     """
     found = signature(settings["class"], room, where)
     given = {key: value for key, value in settings.items() if key != "class"}
     name = settings["class"].rpartition(".")[2]
     if not found.open:
         only_known(f"{where}: {name}", given, sorted({*found.known} - facts))
-    if lacking := sorted(found.required - facts - parts - given.keys()):
+    if lacking := sorted(found.required - facts - parts - given.keys() - {*around}):
         raise SettingsError(f"{where}: {name} lacks '{lacking[0]}'")
     for key, value in given.items():
         if isinstance(value, Mapping) and "class" in value:
-            check_keywords(value, facts, parts, room, f"{where}: {key}")
+            check_keywords(value, facts, parts, room, f"{where}: {key}", {"inputs", *found.known})
 
 
 def check_dialogue(settings: Mapping, paper: Mapping, here: Mapping, where: str) -> None:
