@@ -75,11 +75,11 @@ def check_wanted(plan: "Plan") -> None:  # noqa: F821
 
 def check_components(plan: "Plan", study: str, dataset: str) -> None:  # noqa: F821
     """Check the encoders and simulated users that a data set needs."""
-    if plan.task(study) != "dialogues":
+    if plan.studies[study]["task"] != "dialogues":
         return
-    names = {"simulators": plan.users_of, "features": plan.encoders_of}
-    for kind, of in names.items():
-        for name in sorted(of(study, dataset)):
+    task = plan.task(study)
+    for kind, names in {"simulators": task.users_of, "features": task.encoders_of}.items():
+        for name in sorted(names(plan, study, dataset)):
             check_component(kind, plan.component(study, kind, name), f"{study}: {kind}.{name}")
 
 

@@ -1,6 +1,6 @@
 """Studies, tiers and the user's config to the settings of every run: what is to be made, not where it lies.
 
-Nothing here knows a paper. Places and their hashes are in recloop/plan/places.py and recloop/plan/__init__.py.
+Nothing here knows a paper. What is made from the settings, and where it lies, is in recloop/plan/__init__.py.
 """
 
 import functools
@@ -11,7 +11,7 @@ from recloop.plan import folders
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
-from recloop.storage.fingerprint import ROOT
+from recloop.storage.fingerprint import ROOT, module_in
 from recloop.storage.settings import SettingsError, check, nearest, only_known, parse, read_settings
 from recloop.training import loop_name
 
@@ -340,11 +340,16 @@ def kind(value: object) -> str:
 
 
 def modules(settings: dict) -> list[str]:
-    """Name the modules of a model, its backbone and its loop."""
-    classes = [settings["model"]["class"]]
-    if backbone := settings["model"].get("backbone"):
-        classes.append(backbone["class"])
+    """Name the modules of a model, of the components that it is put together from, and of its loop."""
     return [
         loop_name(settings["training"]),
-        *(f"recloop.models.{name.rpartition('.')[0]}" for name in classes),
+        *(module_in("models", name.rpartition(".")[0]) for name in classes(settings["model"])),
     ]
+
+
+def classes(settings: dict) -> list[str]:
+    """Name the classes of a model and of its components, however deep."""
+    nested = [
+        name for value in settings.values() if isinstance(value, dict) for name in classes(value)
+    ]
+    return [settings["class"], *nested] if "class" in settings else nested

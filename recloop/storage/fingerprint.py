@@ -3,7 +3,9 @@
 import ast
 import functools
 import hashlib
+import importlib.util
 import json
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +19,7 @@ def digest(*parts: object) -> str:
 
 @functools.cache
 def fingerprint(*modules: str) -> str:
-    """Hash the code of some modules and of all recloop modules they import, however indirectly.
+    """Hash the code of some modules and of all modules of recloop that they import, however indirectly.
 
     Comments, docstrings and layout do not count: editing them re-runs nothing. Code is read once per process.
     """
@@ -32,12 +34,40 @@ def fingerprint(*modules: str) -> str:
 
 
 def source_of(module: str) -> Path | None:
-    """Find the file of a recloop module; None for anything else (a class, another package)."""
-    if module.split(".")[0] != "recloop":
+    """Find the file of a module of recloop or of a package of the user's own.
+
+    Returns:
+        None for anything else: a class, or an installed package, whose version belongs to the environment.
+    """
+    top, *rest = module.split(".")
+    folder = ROOT if top == "recloop" else home_of(top)
+    if folder is None:
         return None
-    path = ROOT.joinpath(*module.split("."))
+    path = folder.joinpath(top, *rest)
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.exists()), None)
+
+
+@functools.cache
+def home_of(package: str) -> Path | None:
+    """Find the folder of a package that is worked on: one that can be imported but lies among no installed ones."""
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    if not found or not found.origin or found.origin in ("built-in", "frozen"):
+        return None
+    path = Path(found.origin)
+    installed = sysconfig.get_paths().values()
+    if any(path.is_relative_to(place) for place in installed):
+        return None
+    return path.parents[1] if path.name == "__init__.py" else path.parent
+
+
+def module_in(room: str, name: str) -> str:
+    """Name a module that settings mention: `supervised` is one of a room of ours, `mine.loop` of the user's own."""
+    ours = f"recloop.{room}.{name}"
+    return ours if source_of(ours) or "." not in name else name
 
 
 @functools.cache
