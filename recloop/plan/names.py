@@ -74,7 +74,7 @@ def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
 
 
 def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
-    """Walk over keywords and values; a value per data set (`{rc15: 0.6, lfm1b: 0.0}`) becomes this data set's."""
+    """Walk over keywords and values; a value per data set (`{rc15: 0.6, default: 0.5}`) becomes this data set's."""
     for key, value in settings.items():
         if (picked := pick(value, [dataset])) is not value:
             yield key, picked

@@ -7,7 +7,7 @@ import functools
 import operator
 from dataclasses import dataclass
 
-from recloop.plan import folders
+from recloop.plan import folders, own_data
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
@@ -57,7 +57,9 @@ class Studies:
             known = {*folders.find_studies("all"), *self.folders}
             only_known(f"tiers/{tier['name']}.yaml: studies", tier.get("studies", {}), known)
         own = {name: folders.tier_of_study(self.folders[name], tiers) for name in self.studies}
+        self.studies, own = own_data.laid_over(self.studies, own, config["datasets"] or [])
         self.tier = folders.merged(tiers) | {"studies": own}
+        self.studies = self.concerned()
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
         self.check_datasets()
@@ -70,6 +72,12 @@ class Studies:
     def here(self, study: str) -> dict:
         """Give what the tier says about a study: smaller budgets, other data."""
         return self.tier["studies"].get(study, {})
+
+    def concerned(self) -> dict[str, dict]:
+        """Leave out the studies that none of the wanted data sets concerns; where none is left, the checks say why."""
+        wanted = self.config["datasets"]
+        kept = {name: paper for name, paper in self.studies.items() if self.datasets(name)}
+        return kept if wanted and kept else self.studies
 
     def datasets(self, study: str) -> list[str]:
         """Name the paper's data sets that this tier and this config have something for."""
