@@ -2,11 +2,11 @@
 
 import functools
 from pathlib import Path
-from pkgutil import resolve_name
 from types import ModuleType
 
 from recloop.plan.artifacts import Artifact, with_all_inputs
 from recloop.plan.studies import PARTS, Run, Studies, modules
+from recloop.plan.task import task_of
 from recloop.storage.fingerprint import ROOT
 
 
@@ -208,8 +208,3 @@ class Plan(Studies):
         shown = self.task(study).pictures(self, study, dataset)
         found = {"split": self.split(study, dataset).path}
         return found | ({"pictures": shown.path} if shown else {})
-
-
-def task_of(name: str) -> ModuleType:
-    """Find a task by its name, or by its import path where the name has a dot."""
-    return resolve_name(name if "." in name else f"recloop.tasks.{name}")

@@ -3,9 +3,9 @@
 import ast
 import functools
 import hashlib
-import importlib.util
 import json
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -19,55 +19,46 @@ def digest(*parts: object) -> str:
 
 @functools.cache
 def fingerprint(*modules: str) -> str:
-    """Hash the code of some modules and of all modules of recloop that they import, however indirectly.
+    """Hash the code of some modules and of all modules of recloop and of their own packages that they import.
 
     Comments, docstrings and layout do not count: editing them re-runs nothing. Code is read once per process.
     """
     found: dict[str, str] = {}
+    packages = {"recloop", *(module.partition(".")[0] for module in modules)}
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found and (path := source_of(module)):
+        if module.partition(".")[0] not in packages or module in found:
+            continue
+        if path := source_of(module):
             found[module] = path.read_text(encoding="utf-8")
             waiting += imports(found[module])
     return digest({module: meaning(code) for module, code in found.items()})
 
 
 def source_of(module: str) -> Path | None:
-    """Find the file of a module of recloop or of a package of the user's own.
+    """Find the file of a module; None for anything else, such as a class."""
+    package = module.partition(".")[0]
+    home = ROOT if package == "recloop" else home_of(package)
+    return file_of(home, module) if home else None
 
-    Returns:
-        None for anything else: a class, or an installed package, whose version belongs to the environment.
-    """
-    top, *rest = module.split(".")
-    folder = ROOT if top == "recloop" else home_of(top)
-    if folder is None:
-        return None
-    path = folder.joinpath(top, *rest)
+
+@functools.cache
+def file_of(home: Path, module: str) -> Path | None:
+    """Find the file of a module below the folder that holds its package."""
+    path = home.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.exists()), None)
 
 
 @functools.cache
 def home_of(package: str) -> Path | None:
-    """Find the folder of a package that is worked on: one that can be imported but lies among no installed ones."""
-    try:
-        found = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
-    if not found or not found.origin or found.origin in ("built-in", "frozen"):
-        return None
-    path = Path(found.origin)
-    installed = sysconfig.get_paths().values()
-    if any(path.is_relative_to(place) for place in installed):
-        return None
-    return path.parents[1] if path.name == "__init__.py" else path.parent
-
-
-def module_in(room: str, name: str) -> str:
-    """Name a module that settings mention: `supervised` is one of a room of ours, `mine.loop` of the user's own."""
-    ours = f"recloop.{room}.{name}"
-    return ours if source_of(ours) or "." not in name else name
+    """Find the folder that holds a user's own package; None for one that is installed, or missing."""
+    spec = find_spec(package)
+    places = [*(spec.submodule_search_locations or []), spec.origin] if spec else []
+    home = next((Path(place).parent for place in places if place and Path(place).exists()), None)
+    installed = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
+    return home if home and not installed & {home, *home.parents} else None
 
 
 @functools.cache

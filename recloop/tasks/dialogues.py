@@ -2,12 +2,16 @@
 
 import functools
 
+from recloop.data.settings import check_dialogues
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact, raw, reader_of, reading
 from recloop.plan.studies import Run, manifest
 
 METRICS = "recloop.evaluation.dialogue"
 LANGUAGE = True
+FACTS = {"items", "features", "shown", "turns"}
+ASKED_WITH_KEYWORDS = False
+check_recipe = check_dialogues
 PLANS = ("label", "learnt_from", "published")  # what of a simulated user is the plan's, not its own
 
 
@@ -242,6 +246,12 @@ def users_of(plan: Plan, study: str, dataset: str) -> set[str]:
     """Name the simulated users that some run talks to, or that are judged, on a data set."""
     talked_to = {user_of(plan, run) for run in plan.all_runs(study) if run.dataset == dataset}
     return talked_to | {name for place, name in plan.study_users(study) if place == dataset}
+
+
+def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
+    """Name the encoders and simulated users of a data set."""
+    users, own = users_of(plan, study, dataset), encoders_of(plan, study, dataset)
+    return {"simulators": users, "features": own}
 
 
 def encoders(plan: Plan, study: str) -> dict[str, dict]:

@@ -2,12 +2,16 @@
 
 import functools
 
+from recloop.data.settings import check_settings
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact, raw, reader_of, reading
 from recloop.plan.studies import Run
 
 METRICS = "recloop.evaluation.metrics"
 LANGUAGE = False
+FACTS = {"items", "item_counts", "item_vectors", "length"}
+ASKED_WITH_KEYWORDS = True
+check_recipe = check_settings
 
 
 @functools.cache
@@ -62,4 +66,9 @@ def pictures(plan: Plan, study: str, dataset: str) -> None:
 
 def encoders(plan: Plan, study: str) -> dict[str, dict]:
     """Describe the encoders for a report: there are none."""
+    return {}
+
+
+def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
+    """Name the encoders and simulated users of a data set: there are none."""
     return {}
