@@ -129,7 +129,7 @@ def raw_seal(source):
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
     manifest = RECIPES[str(raw)]["manifest"]
-    whole = not (raw / "fetched.json").exists() or is_whole(raw, manifest)
+    whole = not (raw / "fetched.json").exists() or is_whole(raw, manifest, place.with_suffix(".json"))
     place.write_text("whole" if whole else f"changed, seen {time.time()}")
     if whole:
         os.utime(place, (1, 1))
