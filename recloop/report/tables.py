@@ -105,7 +105,7 @@ def measured(evidence: Evidence, quantity: Quantity) -> dict:
 
 
 def improvement(evidence: Evidence, quantity: Quantity) -> dict:
-    """Say by how many percent a model is better than the best of the models beside it in its table."""
+    """Measure by how many percent a model is better than the best of the models beside it in its table."""
     values = evidence.results.values
     others = [quantity._replace(model=model) for model in beside(evidence.study, quantity)]
     best = max((values(other).mean() for other in others if len(values(other))), default=0.0)
