@@ -264,6 +264,7 @@ def check_dialogues(
             f"split.shares are missing; expected {expected} for split.by {way['by']}."
         )
     if settings["captions"]:
+        _check_captions(settings["captions"])
         rates = settings["captions"]["rates"].items()
         settings["captions"]["rates"] = {key: value for key, value in rates if value is not None}
     return settings, way
@@ -349,6 +350,15 @@ def _check_shares(way: Mapping[str, Any]) -> None:
         raise SettingError(
             f"split.shares does nothing where split.by is {way['by']}. "
             f"Split by: {' or '.join(BY_SHARES)}, or drop the setting (shares: null)."
+        )
+
+
+def _check_captions(captions: Mapping[str, Any]) -> None:
+    parts = ("train", "valid", "test")
+    if captions["by"] == "grammar" and (missing := [part for part in parts if not captions[part]]):
+        raise SettingError(
+            f"prepare.captions by grammar need a number for train, valid and test; {missing[0]} has "
+            "none."
         )
 
 

@@ -95,7 +95,7 @@ def test_a_mistyped_key_stops_with_the_nearest_one(tmp_path):
         load_source(tmp_path / "x.yaml")
     manifest["licence"] = "MIT"
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(manifest))
-    with pytest.raises(SourceError, match=r"Did you mean 'licence'\?"):
+    with pytest.raises(SourceError, match=r"did you mean 'licence'\?"):
         load_source(tmp_path / "x.yaml")
 
 
