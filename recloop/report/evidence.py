@@ -94,6 +94,16 @@ class Evidence:
         return found
 
     @cached_property
+    def cells(self) -> dict[tuple, dict]:
+        """Printed value and note by exhibit, data set, model, metric and cut-off; the first where there are two."""
+        if self.whole:
+            return self.whole.cells
+        rows = self.reported.select("exhibit", *Quantity._fields, "value", "note").reverse()
+        return {
+            tuple(key): {"printed": value, "note": note} for *key, value, note in rows.iter_rows()
+        }
+
+    @cached_property
     def printed(self) -> dict[Quantity, float]:
         """The printed value of every quantity; where two exhibits print one, the first."""
         cells = self.reported.drop_nulls("k").unique(

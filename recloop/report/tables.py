@@ -130,10 +130,7 @@ def number_or_none(value: float) -> float | None:
 
 def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
     """Look up the printed number and what is known about it."""
-    dataset, model, metric, k = quantity
-    mine = evidence.reported.filter(exhibit=exhibit, dataset=dataset, model=model, metric=metric)
-    mine = mine.filter(pl.col("k").eq_missing(pl.lit(k)))
-    return {"printed": mine["value"][0], "note": mine["note"][0]} if len(mine) else {}
+    return evidence.cells.get((exhibit, *quantity), {})
 
 
 def ranked(cells: pl.DataFrame) -> pl.DataFrame:
