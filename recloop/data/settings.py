@@ -15,9 +15,10 @@ from typing import Any
 from recloop.storage.settings import SettingsError, nearest
 
 EVENTS = ("view", "click", "cart", "purchase", "play", "rating", "order", "follow", "comment")
+PARTS = ("train", "valid", "test")
 CATALOGUE = "items.csv"  # titles and the like, beside the events of any log
 WAYS_TO_CUT = ("given", "user", "gap", "count")
-WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out")
+WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out", "given")
 STEPS = {
     "sample": "sample_sessions",
     "period": "period",
@@ -270,7 +271,7 @@ def check_dialogues(
     return settings, way
 
 
-def resolve(name: str, given: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
+def resolve(name: str, given: Any, kinds: Kinds) -> dict[str, Any]:
     """Fill in defaults and check each setting by its kind.
 
     Args:

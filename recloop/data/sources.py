@@ -248,6 +248,8 @@ def _bring(
     mirror: Path | None,
     expected: dict[str, Any],
 ) -> dict[str, Any]:
+    if "local" in source["files"][name]:
+        return _from_local(source, name, path, Path(source["files"][name]["local"]), expected)
     if mirror is not None:
         return _from_mirror(
             source, name, path, Path(mirror) / source["files"][name]["mirror"], expected
@@ -268,6 +270,19 @@ def _from_mirror(
         found = _check(part, name, expected, f"replace {origin}: it is not the published file")
         os.replace(part, path)
     return {**found, "from": f"mirror {origin}"}
+
+
+def _from_local(
+    source: Mapping[str, Any], name: str, path: Path, origin: Path, expected: dict[str, Any]
+) -> dict[str, Any]:
+    """Copy a file of one's own from where it was when it was added."""
+    if not origin.is_file():
+        raise SourceError(f"{name}: expected at {origin}, found nothing. {source['instructions']}")
+    with _aside(path) as part:
+        _room(lambda: shutil.copyfile(origin, part), name, path, expected)
+        found = _check(part, name, expected, f"{origin} has changed: add it anew, --yes")
+        os.replace(part, path)
+    return {**found, "from": f"local {origin}"}
 
 
 def _from_addresses(

@@ -3,8 +3,10 @@
 Wu et al. Personalised Multi-modal Interactive Recommendation with Hierarchical State Representations. TORS 2024, S3.2.
 
 Both classes answer the same three questions: `past` (h^p_n from the history), `start` (what the tracker remembers at
-h^c_0) and `step` (h^c_t after a turn).
+h^c_0) and `step` (h^c_t after a turn); `tanh` says whether Eq. 5's tanh comes before s_t.
 """
+
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -25,6 +27,8 @@ class GRUs(nn.Module):
             of zeros (ours: the paper only says "a single GRU").
     """
 
+    tanh: ClassVar = False
+
     def __init__(self, inputs: int, dim: int, history: bool, feedback: bool, hierarchical: bool):
         super().__init__()
         self.dim = dim
@@ -36,7 +40,7 @@ class GRUs(nn.Module):
     def past(
         self, items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch dim"]:
-        """Give h^p_n (Eq. 1); zeros, which is h^p_0, without a history."""
+        """Return h^p_n (Eq. 1); zeros, which is h^p_0, without a history."""
         if items.shape[1] == 0:
             return items.new_zeros(len(items), self.dim)
         if self.history:
@@ -56,7 +60,7 @@ class GRUs(nn.Module):
         liked: Float[Tensor, "batch inputs"],
         text: Float[Tensor, "batch inputs"],
     ) -> tuple[Float[Tensor, "batch dim"], dict[str, Tensor]]:
-        """Give h^c_t (Eqs. 3 and 4)."""
+        """Return h^c_t (Eqs. 3 and 4)."""
         given = self.enter(torch.cat([liked, text], dim=-1))
         hidden = self.current(given[:, None], memory["hidden"][None].contiguous())[1].squeeze(0)
         return hidden, {"hidden": hidden}
@@ -71,6 +75,8 @@ class Transformers(nn.Module):
         size: `layers`, `heads` and so on of both, see `TransformerTracker`. The paper gives none; GOMMIR's are taken.
     """
 
+    tanh: ClassVar = True
+
     def __init__(
         self, inputs: int, dim: int, history: bool, feedback: bool, hierarchical: bool, **size
     ):
@@ -82,7 +88,7 @@ class Transformers(nn.Module):
     def past(
         self, items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch dim"]:
-        """Give h^p_n (Eq. 2), the mean over real items; zeros without a history."""
+        """Return h^p_n (Eq. 2), the mean over real items; zeros without a history."""
         return (self.history or self.current)(items, real(items, length))
 
     def start(
@@ -103,7 +109,7 @@ class Transformers(nn.Module):
         liked: Float[Tensor, "batch inputs"],
         text: Float[Tensor, "batch inputs"],
     ) -> tuple[Float[Tensor, "batch dim"], dict[str, Tensor]]:
-        """Give h^c_t (Eq. 5). h^c_0 enters as it left the history encoder, unscaled (ours)."""
+        """Return h^c_t (Eq. 5). h^c_0 enters as it left the history encoder, unscaled (ours)."""
         tokens = torch.cat([memory["tokens"], torch.stack([liked, text], 1)], dim=1)
         known = torch.cat([memory["real"], memory["real"].new_ones(len(liked), 2)], dim=1)
         hidden = self.current(tokens, known, memory.get("lead"))
