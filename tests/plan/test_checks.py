@@ -150,7 +150,11 @@ def test_a_data_set_that_a_tier_has_not_is_no_empty_report(planned):
 
 
 def test_a_declared_default_stands_in_where_no_value_is_given(planned, plan):
-    planned(PAPER, "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0, default: 0.6}", "{rc15: 0.6, default: 0.5}")
+    planned(
+        PAPER,
+        "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0, default: 0.6}",
+        "{rc15: 0.6, default: 0.5}",
+    )
     it = plan(studies=["modt4r"])
     values = [
         it.settings("modt4r", name, "modt4r")["model"]["return_loss"] for name in ("rc15", "lfm1b")
