@@ -90,12 +90,12 @@ def serve() -> None:
     """Load the packages, then fork a child for each caller until nobody has come for a while."""
     import jsonargparse  # noqa: F401
     import polars  # noqa: F401
-    import scipy.sparse  # noqa: F401
+    import scipy.sparse
 
     if NAME == "report":  # needs no torch
-        import matplotlib.backends.backend_agg  # noqa: F401
-        import matplotlib.backends.backend_pdf  # noqa: F401
-        import matplotlib.backends.backend_svg  # noqa: F401
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_pdf
+        import matplotlib.backends.backend_svg
         import matplotlib.figure  # noqa: F401
         import scipy.special  # noqa: F401
     else:
