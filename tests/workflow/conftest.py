@@ -98,13 +98,13 @@ class Project:
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory) -> Project:
     """The project as cloned; nothing has been made."""
-    return Project(tmp_path_factory.mktemp("untouched"), [])
+    return Project(tmp_path_factory.mktemp("untouched project ü"), [])
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Project:
     """The project after a whole run: what each study shows of one tiny world, with few models."""
-    project = Project(tmp_path_factory.mktemp("built"), TINY)
+    project = Project(tmp_path_factory.mktemp("built project ü"), TINY)
     for study in DATASETS:
         folder = f"studies/{study}"
         project.edit_yaml(f"{folder}/exhibits.yaml", partial(shortened, study=study))

@@ -4,7 +4,7 @@
 
 does what `python workflow/scripts/train.py --seed 1 …` does, without the two seconds of imports that each of some
 hundred short jobs would pay; with --language before the script, without the six of transformers either, with --report
-without those of matplotlib and seaborn. The first call starts a server (one of each flavour); each call makes it fork a
+without those of matplotlib. The first call starts a server (one of each flavour); each call makes it fork a
 child that takes over the caller's folder, environment and output and runs the script. The server has no code of recloop
 loaded, so a child always sees the files as they are now; it leaves when it has been idle for a while. A caller that is
 stopped stops its child. Where there is no fork to rely on (anything but Linux), in a Slurm job (which has limits of its
@@ -29,12 +29,14 @@ FOLDER = Path(".recloop")
 FLAVOURS = {
     "--language": "language",
     "--report": "report",
-}  # of the server, by what it has loaded beside torch
+}  # of the server, by what it has loaded
 FLAVOUR = next((argument for argument in sys.argv[1:3] if argument in FLAVOURS), None)
 NAME = FLAVOURS.get(FLAVOUR, "warm")
 SOCKET = str(FOLDER / f"{NAME}.sock")  # relative, because a socket's path has to be short
 IDLE_SECONDS = 20
 PATIENCE_SECONDS = 60
+LOG = "RECLOOP_LOG"  # the job's log, which gets the tracebacks that the screen is spared
+LONGEST = 300  # characters of an error that nobody expected
 
 
 def call(command: list[str]) -> int:
@@ -90,19 +92,21 @@ def serve() -> None:
     """Load the packages, then fork a child for each caller until nobody has come for a while."""
     import jsonargparse  # noqa: F401
     import polars  # noqa: F401
-    import safetensors.torch  # noqa: F401
-    import scipy.sparse  # noqa: F401
-    import torch
+    import scipy.sparse
 
-    if NAME != "report":
+    if NAME == "report":  # needs no torch
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_pdf
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
+        import scipy.special  # noqa: F401
+    else:
+        import safetensors.torch  # noqa: F401
         import torch._dynamo  # noqa: F401 the first optimiser of a process loads it, in three seconds
 
     if NAME == "language":
         import tokenizers  # noqa: F401
         import transformers.models.clip.modeling_clip  # noqa: F401
-    if NAME == "report":
-        import matplotlib.pyplot  # noqa: F401
-        import seaborn  # noqa: F401
 
     signal.signal(
         signal.SIGCHLD, lambda *_: None
@@ -135,7 +139,8 @@ def fork(line: socket.socket, door: socket.socket) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = 1
     try:
-        code = run(line)
+        become(line)
+        code = execute(sys.argv)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -145,8 +150,8 @@ def fork(line: socket.socket, door: socket.socket) -> int:
         os._exit(code & 255)  # no clean-up of what belongs to the server
 
 
-def run(line: socket.socket) -> int:
-    """Become the caller's script."""
+def become(line: socket.socket) -> None:
+    """Take over the caller's folder, environment, output and command."""
     head, rights, *_ = line.recvmsg(4, socket.CMSG_SPACE(8))
     for number, given in enumerate(array.array("i", rights[0][2]), start=1):
         os.dup2(given, number)
@@ -157,14 +162,46 @@ def run(line: socket.socket) -> int:
     os.environ.update(request["environment"])
     threading.Thread(target=follow, args=(line,), daemon=True).start()
     sys.argv = request["command"]
-    sys.path[0] = str(Path(sys.argv[0]).parent)
+
+
+def execute(command: list[str]) -> int:
+    """Run a script as the main program; an error becomes one sentence and its traceback goes to the log."""
+    sys.argv = command
+    sys.path[0] = str(Path(command[0]).parent)
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        runpy.run_path(command[0], run_name="__main__")
     except SystemExit as stop:
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except Exception as error:
+        sys.stdout.flush()
+        keep(error)
+        print(f"recloop: {sentence(error)}", file=sys.stderr, flush=True)
+        return 1
     return 0
+
+
+def keep(error: Exception) -> None:
+    """Write a traceback to the log of the job, or to the screen where it has none."""
+    if log := os.environ.get(LOG):
+        with open(log, "a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+    else:
+        traceback.print_exception(error)
+
+
+def sentence(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {str(error.strerror).lower()}"
+    frames = traceback.extract_tb(error.__traceback__)
+    of_ours = bool(frames) and f"{os.sep}recloop{os.sep}" in frames[-1].filename
+    known = any(kind.__module__.startswith("recloop.") for kind in type(error).__mro__)
+    if known or (of_ours and isinstance(error, ValueError)):
+        return text
+    return f"unexpected {type(error).__name__}: {text[:LONGEST]}"
 
 
 def follow(line: socket.socket) -> None:
@@ -183,7 +220,11 @@ if __name__ == "__main__":
     job = [argument for argument in sys.argv[1:] if argument not in FLAVOURS]
     if job == ["--serve"]:
         serve()
-    elif may_share():
-        sys.exit(call(job))
+    elif job[0] == "--alone":
+        sys.exit(execute(job[1:]))
     else:
-        os.execv(sys.executable, [sys.executable, *job])
+        if os.environ.get(LOG):
+            open(os.environ[LOG], "w").close()  # of an earlier try
+        if may_share():
+            sys.exit(call(job))
+        os.execv(sys.executable, [sys.executable, __file__, "--alone", *job])
