@@ -17,7 +17,7 @@ SCHEMAS = sorted((ROOT / "workflow/schemas").glob("*.yaml"))
 CODE = [
     file for folder in ("recloop", "workflow") for file in sorted((ROOT / folder).rglob("*.py"))
 ]
-NUMBERED = {"datasets", "training", "evaluation", "backbones", "models", "margins"}
+NUMBERED = {"datasets", "training", "evaluation", "backbones", "grid", "models", "margins"}
 NUMBER = re.compile(r"(?<![\w.\-\"'])-?\d+(\.\d+)?(?![\w.\-\"'])")
 SOURCE = re.compile(
     r"\b(S\d|Eqs?\. ?\d|Table \d|Figure \d|Algorithm \d|RL code|authors' code|ours)\b"
