@@ -171,9 +171,18 @@ def _evaluation(evaluation: dict, models: Mapping[str, dict]) -> dict:
 
 def _tier(here: dict, models: Mapping[str, dict]) -> dict:
     """Keep what the tier says of these models and their training."""
-    kept = {key: here[key] for key in ("says", "every_model", "training") if key in here}
+    kept = {key: here[key] for key in ("says", "training") if key in here}
+    known = {key for entry in models.values() for key in _keywords(entry)}
+    every = {key: value for key, value in here.get("every_model", {}).items() if key in known}
+    kept |= {"every_model": every} if every else {}
     own = {name: changes for name, changes in here.get("models", {}).items() if name in models}
     return kept | ({"models": own} if own else {})
+
+
+def _keywords(entry: Mapping) -> set[str]:
+    """Name the keywords of a model and of its parts."""
+    parts = [part for part in entry.values() if isinstance(part, Mapping) and "class" in part]
+    return {*entry, *(key for part in parts for key in _keywords(part))}
 
 
 def _header_of(base: Path) -> str:

@@ -303,3 +303,15 @@ def test_a_file_that_has_changed_is_not_taken_for_the_old_one(place, capsys):
     shutil.rmtree(place / "data")
     with pytest.raises(SourceError, match="Put the file back"):
         prepared(place, "shop")
+
+
+@pytest.mark.parametrize("study", ["modt4r", "ssrl", "hdt"])
+def test_models_can_be_planned_alone(place, capsys, study):
+    called("add-data shop.csv", capsys)
+    paper = yaml.safe_load((ROOT / "studies" / study / "paper.yaml").read_text())
+    for name in list(paper["models"])[::5]:  # every fifth for time
+        folder, run = written(place, name, "shop", tier="laptop", study=study)
+        plan = Plan(config(studies=[str(folder)], tier="laptop"))
+        assert plan.scores(plan.study_runs(alone.NAME)[0]).startswith("results/own/scores/shop/"), (
+            run
+        )
