@@ -131,7 +131,7 @@ def test_what_is_only_asked_shares_the_training(plan):
     assert found["trained_as"] == "modt4r,return_loss=0.2"
     asked = Run(STUDY, DATASET, "modt4r,alpha=0.5", 1)
     assert it.trained(asked) == Run(STUDY, DATASET, "modt4r", 1)
-    assert it.lists(asked) != it.lists(it.trained(asked))
+    assert it.lists(asked).path != it.lists(it.trained(asked)).path
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_the_config_can_ask_for_a_twin_of_everything(plan):
     assert settings_of(twin, "ege")["dialogue"]["likes"] == "own"
     assert settings_of(clean, "ege")["dialogue"]["likes"] == "fixed"
     run = Run("gommir", "shoes", "ege", 1)
-    assert clean.run(run) != twin.run(run)
+    assert clean.weights(run).path != twin.weights(run).path
     sequences = Run(STUDY, DATASET, "sasrec", 1)
-    assert clean.run(sequences) == twin.run(sequences)
+    assert clean.weights(sequences).path == twin.weights(sequences).path
 
 
 @pytest.mark.parametrize(
@@ -237,28 +237,30 @@ def test_a_user_can_learn_elsewhere(plan):
     """The paper's users learn from other data sets than its models; a tier may let them learn at home."""
     away, home = plan(tier="full"), plan()
     place = ("pmmir", "amazon_shoes", "show_attend_tell")
-    assert away.user_recipe(*place)["dialogues"].startswith("data/dialogues/berg_shoes-")
-    assert away.user_recipe(*place)["grid"].startswith("data/features/berg_shoes-")
+    made_of = away.validity(*place).folders
+    assert made_of["dialogues"].startswith("data/dialogues/berg_shoes-")
+    assert made_of["grid"].startswith("data/features/berg_shoes-")
     run = Run("pmmir", "amazon_shoes", "pmmir_gru", 1)
     assert away.data(run)["grid"].startswith("data/features/amazon_shoes-")
-    assert home.user_recipe(*place)["dialogues"] == home.dialogues("pmmir", "amazon_shoes")
+    at_home = home.split("pmmir", "amazon_shoes").path
+    assert home.validity(*place).folders["dialogues"] == at_home
 
 
 def test_published_weights_take_the_place_of_a_training(plan):
     it = plan(tier="full")
-    place = ("gommir", "shoes", "guo_captioner")
-    assert it.user_recipe(*place)["published"] == "data/raw/guo_captioner"
-    assert it.user_recipe("gommir", "shoes", "show_attend_tell")["published"] is None
     asked = Run("gommir", "shoes", "gommir,user=guo_captioner", 1)
-    assert it.data(asked)["simulator"] == it.simulator(*place)
+    made_of = it.weights(asked).inputs["simulator"].folders
+    assert made_of["published"] == "data/raw/guo_captioner"
+    own = it.weights(Run("gommir", "shoes", "gommir", 1)).inputs["simulator"]
+    assert "published" not in own.folders
 
 
 def test_asking_another_user_keeps_the_weights(plan):
     it = plan()
     asked = Run("gommir", "shoes", "gommir,heard=attributes", 1)
     plain = Run("gommir", "shoes", "gommir", 1)
-    assert it.run(it.trained(asked)) == it.run(plain)
-    assert it.lists(asked) != it.lists(plain)
+    assert it.weights(it.trained(asked)).path == it.weights(plain).path
+    assert it.lists(asked).path != it.lists(plain).path
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -326,9 +328,9 @@ def test_figures_may_use_fewer_seeds(plan):
 
 def test_a_stand_in_is_called_one_in_every_place(plan):
     run = Run(STUDY, DATASET, "sasrec", 1)
-    assert "/shop_clicks-for-rc15/" in plan().run(run)
+    assert "/shop_clicks-for-rc15/" in plan().weights(run).path
     assert plan().identity(run)["stand_in"] is True
-    assert "/rc15/" in plan(tier="full").run(run)
+    assert "/rc15/" in plan(tier="full").weights(run).path
     assert plan(tier="full").identity(run)["stand_in"] is False
 
 
@@ -359,7 +361,11 @@ def places(plan, model="smorl", seed=1, **changes):
     """Where weights, lists and scores of a run lie."""
     it = plan(**changes)
     run = Run(STUDY, DATASET, model, seed)
-    return {"run": it.run(it.trained(run)), "lists": it.lists(run), "scores": it.scores(run)}
+    return {
+        "run": it.weights(it.trained(run)).path,
+        "lists": it.lists(run).path,
+        "scores": it.scores(run).path,
+    }
 
 
 def moved(before, after):
@@ -416,18 +422,22 @@ def test_a_comment_moves_nothing(plan, house):
 
 
 def test_code_of_a_report_moves_its_exhibits(plan, house):
-    before = plan().exhibit_key(STUDY, "table_4_3")
+    before = plan().exhibit(STUDY, "table_4_3").key
     house("models/blocks.py", "changed = True")
-    between = plan().exhibit_key(STUDY, "table_4_3")
+    between = plan().exhibit(STUDY, "table_4_3").key
     house("report/tables.py", "changed = True")
-    assert len({before, between, plan().exhibit_key(STUDY, "table_4_3")}) == 3
+    assert len({before, between, plan().exhibit(STUDY, "table_4_3").key}) == 3
 
 
 def changed_places(plan, change, model="smorl"):
     it = plan()
     change(it)
     run = Run(STUDY, DATASET, model, 1)
-    return {"run": it.run(it.trained(run)), "lists": it.lists(run), "scores": it.scores(run)}
+    return {
+        "run": it.weights(it.trained(run)).path,
+        "lists": it.lists(run).path,
+        "scores": it.scores(run).path,
+    }
 
 
 def model_of(it, name):

@@ -1,6 +1,6 @@
 """Studies, tiers and the user's config to the settings of every run: what is to be made, not where it lies.
 
-Nothing here knows a paper. Places and their hashes are in recloop/plan/places.py and recloop/plan/__init__.py.
+Nothing here knows a paper. What is made from the settings, and where it lies, is in recloop/plan/__init__.py.
 """
 
 import functools

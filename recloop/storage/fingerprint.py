@@ -38,11 +38,15 @@ def fingerprint(*modules: str) -> str:
 
 def source_of(module: str) -> Path | None:
     """Find the file of a module; None for anything else, such as a class."""
-    package, *rest = module.split(".")
+    package = module.partition(".")[0]
     home = ROOT if package == "recloop" else home_of(package)
-    if not home:
-        return None
-    path = home.joinpath(package, *rest)
+    return file_of(home, module) if home else None
+
+
+@functools.cache
+def file_of(home: Path, module: str) -> Path | None:
+    """Find the file of a module below the folder that holds its package."""
+    path = home.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.exists()), None)
 
