@@ -122,13 +122,9 @@ def _with_class(paper: dict, model: str, changes: Mapping[str, str]) -> tuple[di
 
 
 def _bare(key: str) -> str:
-    """Take the part off a setting's name: `training.epochs` to `epochs`."""
-    part, _, bare = key.rpartition(".")
-    if part and part not in PARTS:
-        raise SettingsError(
-            f"--set {key}: '{part}' is no part of a run's settings{nearest(part, PARTS)}"
-        )
-    return bare
+    """Take the part off a setting's name: `training.epochs` to `epochs`; that of a component stays."""
+    part, _, bare = key.partition(".")
+    return bare if bare and part in PARTS else key
 
 
 def _dataset(paper: dict, here: dict, dataset: str, base: Path) -> tuple[str, dict, dict]:

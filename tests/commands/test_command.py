@@ -230,7 +230,6 @@ def test_a_papers_data_set_is_played_as_in_its_tier(place):
         (("sasrec", "shopp"), {}, "did you mean 'shop'?"),
         (("sasrec", "shop"), {"study": "hdtt"}, "did you mean 'hdt'?"),
         (("sasrec", "shop"), {"tier": "smok"}, "did you mean 'smoke'?"),
-        (("sasrec", "shop"), {"changes": {"train.epochs": "1"}}, "did you mean 'training'?"),
         (("nopackage.models.MyRec", "shop"), {}, "cannot be imported"),
     ],
 )
