@@ -42,7 +42,7 @@ def write_study(
     """
     base, paper, here = _base(model, dataset, tier, study)
     paper, entry = _with_class(paper, model, changes) if "." in model else (paper, model)
-    named = {} if "." in model else changes
+    named = _training(changes) if "." in model else changes
     run = ",".join([entry, *(f"{_bare(key)}={text}" for key, text in named.items())])
     name, source, played = _dataset(paper, here, dataset, base)
     kept = _needed(paper["models"], entry)
@@ -113,12 +113,15 @@ def _with_class(paper: dict, model: str, changes: Mapping[str, str]) -> tuple[di
             "on PYTHONPATH"
         )
     entry: dict = {"label": name, "class": model}
-    for key, text in changes.items():
-        part, _, bare = key.rpartition(".")
-        place = entry if part in ("", "model") else entry.setdefault(part, {})
-        place[bare] = yaml.safe_load(text)
+    for key in sorted(changes.keys() - _training(changes).keys()):
+        entry[_bare(key)] = yaml.safe_load(changes[key])
     key = name.lower()
     return paper | {"models": paper["models"] | {key: entry}}, key
+
+
+def _training(changes: Mapping[str, str]) -> dict[str, str]:
+    """Pick the changes of the training; with a class of the user's own, all others are keywords of its constructor."""
+    return {key: text for key, text in changes.items() if key.startswith("training.")}
 
 
 def _bare(key: str) -> str:
