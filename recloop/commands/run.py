@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     """
     sys.path.insert(0, os.getcwd())  # where a class of the user's own may lie
     from recloop.plan import Plan, alone
+    from recloop.plan.checks import check_plan
     from recloop.plan.studies import Run
 
     changes = dict(_pair(text) for text in options.changes)
@@ -75,21 +76,10 @@ def run(options: argparse.Namespace) -> int:
     folder, model = alone.write_study(
         FOLDER, options.model, options.dataset, changes, options.tier, options.study
     )
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) | {
-        "tier": options.tier,
-        "studies": [str(folder)],
-        "datasets": None,
-        "seeds": seeds,
-        "device": options.device,
-        "mirror": options.mirror,
-        "twin": None,
-    }
-    if options.mirror is None:
-        config["mirror"] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))[
-            "mirror"
-        ]
+    config = _config(options, folder, seeds)
     os.chdir(ROOT)
     plan = Plan(config)
+    check_plan(plan)
     runs = [Run(alone.NAME, options.dataset, model, seed) for seed in seeds]
     scores = [plan.scores(one).path for one in runs]
     weights = [plan.weights(plan.trained(one)).path for one in runs]
@@ -97,6 +87,21 @@ def run(options: argparse.Namespace) -> int:
         return code
     print(table(scores, weights))
     return 0
+
+
+def _config(options: argparse.Namespace, folder: Path, seeds: list[int]) -> dict:
+    """Give the user's config with this run's choices."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    mirror = options.mirror and str(Path(options.mirror).resolve())
+    return config | {
+        "tier": options.tier,
+        "studies": [str(folder)],
+        "datasets": None,
+        "seeds": seeds,
+        "device": options.device,
+        "mirror": mirror or config["mirror"],
+        "twin": None,
+    }
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -171,7 +171,7 @@ def test_own_data_are_in_the_tables_of_every_study_about_sequences(place, capsys
     runs = plan.study_runs(study)
     assert {run.dataset for run in runs} == {"shop"}
     for run in runs:
-        assert plan.scores(run).startswith(f"results/{study}/scores/shop/")
+        assert plan.scores(run).path.startswith(f"results/{study}/scores/shop/")
     assert not any(
         "shop" in plan.exhibits(study)[name]["datasets"] for name in plan.studies[study]["figures"]
     )
@@ -188,7 +188,7 @@ def test_the_papers_data_are_what_they_were_beside_own_data(place, capsys, monke
     before = Plan(config(studies=["modt4r"]))
     called("add-data shop.csv", capsys)
     monkeypatch.setattr("recloop.plan.studies.ROOT", ROOT)
-    keys = {before.scores(run) for run in before.study_runs("modt4r")}
+    keys = {before.scores(run).path for run in before.study_runs("modt4r")}
     papers = {
         paper
         for paper in own_data.laid_over(before.studies, before.tier["studies"], ["shop"])[0][
@@ -197,7 +197,7 @@ def test_the_papers_data_are_what_they_were_beside_own_data(place, capsys, monke
     }
     assert papers == {"rc15", "retailrocket", "lfm1b", "shop"}
     after = Plan(config(studies=["modt4r"]))
-    assert keys == {after.scores(run) for run in after.study_runs("modt4r")}
+    assert keys == {after.scores(run).path for run in after.study_runs("modt4r")}
 
 
 # -- one model alone ----------------------------------------------------------------------------------------------
@@ -311,6 +311,6 @@ def test_models_can_be_planned_alone(place, capsys, study):
     for name in list(paper["models"])[::5]:  # every fifth for time
         folder, run = written(place, name, "shop", tier="laptop", study=study)
         plan = Plan(config(studies=[str(folder)], tier="laptop"))
-        assert plan.scores(plan.study_runs(alone.NAME)[0]).startswith("results/own/scores/shop/"), (
-            run
-        )
+        assert plan.scores(plan.study_runs(alone.NAME)[0]).path.startswith(
+            "results/own/scores/shop/"
+        ), run
