@@ -26,7 +26,7 @@ class Plan(Places):
         """Say of every folder of shared data what it is made of, by place."""
         found = {}
         for study in self.studies:
-            for dataset in self.datasets(study):
+            for dataset in self.worlds(study):
                 found |= self.data_recipes(study, dataset)
                 if self.task(study) == "dialogues":
                     found |= self.dialogue_recipes(study, dataset)
@@ -238,7 +238,7 @@ class Plan(Places):
     def described_tier(self, study: str) -> dict:
         """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""
         used = {}
-        for dataset in self.datasets(study):
+        for dataset in self.worlds(study):
             recipe = self.recipe(study, dataset)
             used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
             used[dataset] |= {"title": recipe["manifest"]["title"]}
@@ -250,6 +250,8 @@ class Plan(Places):
             "figure_seeds": self.figure_seeds,
             "datasets": used,
             "absent": self.here(study).get("absent", {}),
+            "left_out": self.here(study).get("left_out", {}),
+            "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.described_encoders(study),
         }
 
@@ -258,7 +260,7 @@ class Plan(Places):
         if self.task(study) == "sequences":
             return {}
         names = {
-            name for dataset in self.datasets(study) for name in self.encoders_of(study, dataset)
+            name for dataset in self.worlds(study) for name in self.encoders_of(study, dataset)
         }
         return {name: self.described_encoder(study, name) for name in sorted(names)}
 

@@ -7,6 +7,7 @@ plain model, which is trained once.
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import yaml
@@ -22,6 +23,39 @@ def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
         holes.format(*(value.strip() for value in values)) for values in itertools.product(*choices)
     )
     return list(dict.fromkeys(plain(name, defaults) for name in names))
+
+
+def thinned(content: Any, number: int | None) -> Any:
+    """Keep `number` values of every numeric sweep, however deep in the content: ends first, then evenly between.
+
+    Sweeps over words (`placebo={none,zero_reward}`) stay whole: their values are no steps of one scale.
+
+    Args:
+        content: a study's exhibits or claims.
+        number: at least 2; None keeps all.
+    """
+    if number is None:
+        return content
+    if isinstance(content, Mapping):
+        return {key: thinned(value, number) for key, value in content.items()}
+    if isinstance(content, list):
+        return [thinned(value, number) for value in content]
+    return BRACES.sub(partial(fewer, number), content) if isinstance(content, str) else content
+
+
+def fewer(number: int, found: re.Match) -> str:
+    """Write one sweep with fewer of its values, if it is over numbers."""
+    values = found[1].split(",")
+    if len(values) <= number or not all(map(is_number, values)):
+        return found[0]
+    last = len(values) - 1
+    kept = [values[round(step * last / (number - 1))] for step in range(number)]
+    return "{" + ",".join(kept) + "}"
+
+
+def is_number(text: str) -> bool:
+    """Check whether YAML reads a text as a number."""
+    return isinstance(yaml.safe_load(text), int | float)
 
 
 def plain(model: str, defaults: Mapping[str, Any]) -> str:

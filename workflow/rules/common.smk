@@ -228,7 +228,7 @@ def exhibit_input(study, name):
         "scores": PLAN.exhibit_scores(study, name),
         "runs": sorted({f"{PLAN.run(PLAN.trained(run))}/run.json" for run in runs}),
         "splits": sorted(
-            {f"{PLAN.split(study, dataset)}/split.json" for dataset in PLAN.datasets(study)}
+            {f"{PLAN.split(study, dataset)}/split.json" for dataset in PLAN.worlds(study)}
         ),
         "seal": seal(
             Path(f"results/{study}/.made/{name}.json"), key, Path(f".recloop/keys/{study}/{name}")
