@@ -7,7 +7,6 @@ plain model, which is trained once.
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import yaml
@@ -25,32 +24,45 @@ def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(plain(name, defaults) for name in names))
 
 
-def thinned(content: Any, number: int | None) -> Any:
-    """Keep `number` values of every numeric sweep, however deep in the content: ends first, then evenly between.
+def thinned(content: Any, study: Mapping, number: int | None) -> Any:
+    """Keep `number` values of every numeric sweep, however deep in the content: both ends, and evenly between.
 
+    The study's own value of the keyword takes the place of its nearest neighbour between the ends: it is trained anyway.
     Sweeps over words (`placebo={none,zero_reward}`) stay whole: their values are no steps of one scale.
 
     Args:
         content: a study's exhibits or claims.
+        study: with `models` and their settings.
         number: at least 2; None keeps all.
     """
     if number is None:
         return content
     if isinstance(content, Mapping):
-        return {key: thinned(value, number) for key, value in content.items()}
+        return {key: thinned(value, study, number) for key, value in content.items()}
     if isinstance(content, list):
-        return [thinned(value, number) for value in content]
-    return BRACES.sub(partial(fewer, number), content) if isinstance(content, str) else content
+        return [thinned(value, study, number) for value in content]
+    return thinned_sweep(content, study, number) if isinstance(content, str) else content
 
 
-def fewer(number: int, found: re.Match) -> str:
-    """Write one sweep with fewer of its values, if it is over numbers."""
-    values = found[1].split(",")
+def thinned_sweep(model: str, study: Mapping, number: int) -> str:
+    """Write a sweep with fewer values; anything but the name of a model with a sweep is given back."""
+    key, braces = swept(model), BRACES.search(model)
+    if not key or model.split(",")[0] not in study["models"]:
+        return model
+    values = braces[1].split(",")
     if len(values) <= number or not all(map(is_number, values)):
-        return found[0]
+        return model
     last = len(values) - 1
-    kept = [values[round(step * last / (number - 1))] for step in range(number)]
-    return "{" + ",".join(kept) + "}"
+    kept = [round(step * last / (number - 1)) for step in range(number)]
+    own = own_place(values, defaults(study, model, "").get(key))
+    if own not in (None, *kept):
+        kept[min(range(1, number - 1), key=lambda place: abs(kept[place] - own), default=0)] = own
+    return BRACES.sub("{" + ",".join(values[place] for place in sorted(kept)) + "}", model)
+
+
+def own_place(values: list[str], own: Any) -> int | None:
+    """Find the study's own value among those of a sweep; None where it is none of them."""
+    return next((at for at, value in enumerate(values) if yaml.safe_load(value) == own), None)
 
 
 def is_number(text: str) -> bool:

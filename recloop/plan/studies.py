@@ -68,7 +68,7 @@ class Studies:
     def fit_to_tier(self, study: str) -> None:
         """Thin the sweeps of a study as the tier says, and leave out known answers that this tier has no data for."""
         paper, points = self.studies[study], self.here(study).get("sweep_points")
-        parts = {part: sweeps.thinned(paper[part], points) for part in ("tables", "figures", "claims")}
+        parts = {part: sweeps.thinned(paper[part], paper, points) for part in ("tables", "figures", "claims")}
         known = paper["known"] if self.controls(study) else {}
         self.studies[study] = paper | parts | {"known": known}
 
