@@ -8,16 +8,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from recloop.data.batches import Events
+from recloop.fitting.finite import REMEDY, Diverged
 
 # Scores held at once: 16 MB on a CPU, small enough for its cache and large enough for the encoder in
 # front of them; 1 GiB on a GPU. The comparison
 # with the target needs as much again.
 CHUNK = {"cpu": 1 << 22, "cuda": 1 << 28}
 MOST_ROWS = 4096
-
-
-class Diverged(ValueError):
-    """A model's scores are not numbers."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         device: where the model is.
 
     Raises:
-        Diverged: the model gives a score that is not a number.
+        Diverged: a score of any item is NaN or infinite.
     """
     model.eval()
     rows = max(1, min(MOST_ROWS, CHUNK[torch.device(device).type] // events.padding))
@@ -61,6 +58,7 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
     for first in range(0, len(events), rows):
         part = slice(first, first + rows)
         scores = ask(model, events, part, device)
+        check_scores(scores, events, first)
         targets = torch.from_numpy(events.target[part]).to(device)
         room = torch.empty_like(scores) if room is None else room[: len(scores)]
         above, equal = place(scores, targets, room)
@@ -72,6 +70,23 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
     return Ranks(
         *(torch.cat(column).cpu().numpy().astype(np.int32) for column in (better, tied, top))
     )
+
+
+def check_scores(scores: Float[Tensor, "event item"], events: Events, first: int) -> None:
+    """Raise `Diverged` with the first event of which some item's score is NaN or infinite.
+
+    Args:
+        scores: of the events from number `first` on.
+    """
+    if (scores @ scores.new_ones(scores.shape[1])).isfinite().all():
+        return  # a sum that is finite has only finite terms, and costs far less than a look at each
+    wrong = ~scores.isfinite().all(1)
+    if wrong.any():
+        event = first + int(wrong.nonzero()[0])
+        raise Diverged(
+            f"the scores for session {events.session[event]}, position {events.position[event]} are not all finite "
+            f"numbers: {REMEDY}"
+        )
 
 
 def ask(
@@ -97,8 +112,6 @@ def place(
 ) -> tuple[Shaped[Tensor, " event"], Shaped[Tensor, " event"]]:
     """Count the items above each target and those level with it; `room` is overwritten."""
     own = scores.gather(1, targets[:, None].long())
-    if torch.isnan(own).any():
-        raise Diverged("the model gives NaN as a score: training has diverged; lower learning_rate")
     # Comparing into floats and adding up by a product is several times faster than summing booleans.
     ones = scores.new_ones(scores.shape[1])
     above = torch.gt(scores, own, out=room) @ ones

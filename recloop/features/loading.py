@@ -46,7 +46,7 @@ class Loader:
             ValueError: a picture that cannot be read.
         """
         if not self.workers:
-            yield from (self.collect(self.decode_all(part)) for part in parts)
+            yield from (self.stack(self.decode_all(part)) for part in parts)
             return
         with ThreadPoolExecutor(self.workers) as pool:
             waiting: deque[list[Future]] = deque()
@@ -54,9 +54,9 @@ class Loader:
                 for part in parts:
                     waiting.append(self.submit(pool, part))
                     if len(waiting) >= AHEAD:
-                        yield self.collect(self.results(waiting.popleft()))
+                        yield self.stack(self.results(waiting.popleft()))
                 while waiting:
-                    yield self.collect(self.results(waiting.popleft()))
+                    yield self.stack(self.results(waiting.popleft()))
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -90,6 +90,6 @@ class Loader:
     def results(futures: list[Future]) -> list[Tensor]:
         return [picture for future in futures for picture in future.result()]
 
-    def build_catalogue(self, pictures: list[Tensor]) -> UInt8[Tensor, "batch 3 height width"]:
+    def stack(self, pictures: list[Tensor]) -> UInt8[Tensor, "batch 3 height width"]:
         batch = torch.stack(pictures)
         return batch.pin_memory() if self.pinned else batch

@@ -5,9 +5,9 @@ Ours: the papers use published encoders. The catalogue shares no item with those
 
 from __future__ import annotations
 
-import json
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Protocol
@@ -21,6 +21,11 @@ from recloop.features.encoder import revision_of
 from recloop.features.preparation import CONFIG, Preparation
 from recloop.features.pretraining_data import PretrainingData, attributes_of
 from recloop.features.zero_shot import judge
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.objective import Objective
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
+from recloop.storage.files import write_json
 
 RECORD = "encoder.json"
 SHIFT = 4  # most pixels by which a batch is moved
@@ -84,8 +89,16 @@ def pretrain(
     )
     sizes = {k: v for k, v in settings["pretrain"].items() if k not in SCHEDULE}
     learner = learner_of(settings["class"])(pretraining_data, seed, **sizes).to(device)
-    course = Course(learner, pretraining_data, prepare, schedule, seed, device, log)
-    course.run()
+    folder = output.with_name(f"{output.name}.part")
+    context = TrainingContext(seed, folder, device, log, settings["class"])
+    objective = Pretraining(
+        learner, pretraining_data, prepare, schedule_of(schedule, device), context
+    )
+    origin = {"settings": settings, "seed": seed, "data": catalogue_hash(catalogue)}
+    trainer = Trainer(objective, context, origin)
+    earlier = trainer.progress.seconds
+    trainer.fit()
+    learner.eval()
     output.mkdir(parents=True, exist_ok=True)
     learner.save(output)
     prepare.write(output / CONFIG)
@@ -93,20 +106,19 @@ def pretrain(
         "class": settings["class"],
         "dim": learner.dim,
         "revision": revision_of(output),
-        "zero_shot": course.judge(),
+        "zero_shot": objective.judge(),
         "pictures": {
             "train": len(pretraining_data.train),
             "held_out": len(pretraining_data.held_out),
         },
         "labels": len(pretraining_data.labels),
         "parameters": sum(weight.numel() for weight in learner.parameters()),
-        "loss": course.curve,
-        "settings": settings,
-        "seed": seed,
-        "data": catalogue_hash(catalogue),
-        "seconds": time.monotonic() - started,
+        "loss": [row["loss"] for row in trainer.progress.curve],
+        **origin,
+        "seconds": earlier + time.monotonic() - started,
     }
-    (output / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    write_json(output / RECORD, record)
+    shutil.rmtree(folder)
 
 
 DEFAULTS = {
@@ -127,15 +139,23 @@ def learner_of(name: str) -> Callable[..., nn.Module]:
     return resolve_name(f"recloop.features.{encoder.learner}")
 
 
-class Course:
-    """The loop: shuffled pictures, mirrored and moved, a learning rate that rises and falls once.
+def schedule_of(settings: dict, device: str) -> Schedule:
+    """Read the schedule: a learning rate that rises and falls once; bfloat16 on a GPU, float32 elsewhere."""
+    names = ("epochs", "batch_size", "learning_rate", "weight_decay")
+    precision = "bfloat16" if torch.device(device).type == "cuda" else "float32"
+    given = {name: settings[name] for name in names}
+    return Schedule(**given, clip_norm=1.0, pace="one_cycle", precision=precision)
+
+
+class Pretraining(Objective):
+    """Shuffled pictures, mirrored and moved; nothing is validated on the way, the last weights are kept.
 
     Args:
         learner: what learns.
         pretraining_data: from what.
         prepare: scales pixels.
-        schedule: settings of the loop.
-        seed, device, log: as for `pretrain`.
+        schedule: `batch_size` counts pictures.
+        context: of the training.
     """
 
     def __init__(
@@ -143,48 +163,48 @@ class Course:
         learner: nn.Module,
         pretraining_data: PretrainingData,
         prepare: Preparation,
-        schedule: dict,
-        seed: int,
-        device: str,
-        log: Callable[[str], None],
+        schedule: Schedule,
+        context: TrainingContext,
     ):
-        self.learner, self.pretraining_data, self.prepare = learner, pretraining_data, prepare
-        self.schedule, self.device, self.log = schedule, torch.device(device), log
-        self.pixels = pretraining_data.pixels.to(device)
-        self.random = torch.Generator().manual_seed(seed)
-        self.curve: list[float] = []
-        self.optimiser = torch.optim.AdamW(
-            learner.parameters(), schedule["learning_rate"], weight_decay=schedule["weight_decay"]
-        )
-        updates = schedule["epochs"] * -(-len(pretraining_data.train) // schedule["batch_size"])
-        self.pace = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, schedule["learning_rate"], updates, pct_start=0.1
-        )
+        self.model, self.pretraining_data, self.prepare = learner, pretraining_data, prepare
+        self.schedule, self.device = schedule, torch.device(context.device)
+        self.pixels = pretraining_data.pixels.to(self.device)
+        self.random = torch.Generator().manual_seed(context.seed)
+        self.order = torch.empty(0, dtype=torch.long)
+        self.length = -(-len(pretraining_data.train) // schedule.batch_size)
 
-    def run(self) -> None:
-        """Go through the pictures as often as the schedule says."""
-        started, epochs = time.monotonic(), self.schedule["epochs"]
-        self.learner.train()
-        for epoch in range(epochs):
-            order = torch.randperm(len(self.pretraining_data.train), generator=self.random)
-            losses = [self.learn(rows) for rows in order.split(self.schedule["batch_size"])]
-            self.curve.append(sum(losses) / len(losses))
-            left = (time.monotonic() - started) / (epoch + 1) * (epochs - epoch - 1)
-            self.log(f"epoch {epoch + 1}/{epochs}  loss {self.curve[-1]:.4f}  {left:.0f} s left")
-        self.learner.eval()
+    def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
+        """Make an AdamW."""
+        rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
+        return {"all": torch.optim.AdamW(self.model.parameters(), rate, weight_decay=decay)}
 
-    def learn(self, rows: Int[Tensor, " batch"]) -> float:
-        """Make one update."""
-        pixels = self.vary(self.pixels[self.pretraining_data.train[rows].to(self.device)])
-        self.optimiser.zero_grad()
-        with self.autocast():
-            loss = self.learner.loss(self.prepare.scale(pixels), rows, self.random)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
-        self.optimiser.step()
-        self.pace.step()
-        self.learner.limit()
-        return loss.item()
+    def batches(self, epoch: int, skip: int) -> Iterator[Int[Tensor, " batch"]]:
+        """Draw an order when an epoch begins; go on in it otherwise."""
+        if not skip:
+            self.order = torch.randperm(len(self.pretraining_data.train), generator=self.random)
+        yield from self.order.split(self.schedule.batch_size)[skip:]
+
+    def loss(self, batch: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
+        """Compute the learner's loss of pictures that are varied."""
+        rows = self.pretraining_data.train[batch].to(self.device)
+        return self.model.loss(self.prepare.scale(self.vary(self.pixels[rows])), batch, self.random)
+
+    def size(self, batch: Int[Tensor, " batch"]) -> int:
+        """Count the pictures of a batch."""
+        return len(batch)
+
+    def after_update(self) -> None:
+        """Keep the learner's weights in their ranges."""
+        self.model.limit()
+
+    def state(self) -> dict[str, Tensor]:
+        """Name the generator of captions and variations, and the order of this epoch."""
+        return {"random": self.random.get_state(), "order": self.order}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Put the generator and the order back."""
+        self.random.set_state(tensors["random"])
+        self.order = tensors["order"]
 
     def vary(
         self, pixels: UInt8[Tensor, "batch 3 height width"]
@@ -201,7 +221,7 @@ class Course:
         items, pretraining_data = self.pretraining_data.held_out, self.pretraining_data
         with self.autocast():
             scores = [
-                self.learner.scores(self.prepare.scale(self.pixels[part.to(self.device)])).float()
+                self.model.scores(self.prepare.scale(self.pixels[part.to(self.device)])).float()
                 for part in items.split(256)
             ]
         if not scores:

@@ -15,6 +15,7 @@ from recloop.plan import folders
 from recloop.plan import names as sweeps
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest
+from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
@@ -68,7 +69,10 @@ class Studies:
     def fit_to_tier(self, study: str) -> None:
         """Thin the sweeps of a study as the tier says, and leave out known answers that this tier has no data for."""
         paper, points = self.studies[study], self.here(study).get("sweep_points")
-        parts = {part: sweeps.thinned(paper[part], paper, points) for part in ("tables", "figures", "claims")}
+        parts = {
+            part: sweeps.thinned(paper[part], paper, points)
+            for part in ("tables", "figures", "claims")
+        }
         known = paper["known"] if self.controls(study) else {}
         self.studies[study] = paper | parts | {"known": known}
 
@@ -393,6 +397,6 @@ def modules(settings: dict) -> list[str]:
     if backbone := settings["model"].get("backbone"):
         classes.append(backbone["class"])
     return [
-        f"recloop.training.{settings['training']['loop']}",
+        loop_name(settings["training"]),
         *(f"recloop.models.{name.rpartition('.')[0]}" for name in classes),
     ]

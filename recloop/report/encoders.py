@@ -26,7 +26,9 @@ TEXT = (
 
 def section(evidence: Evidence) -> list[Part]:
     """Describe every encoder that the tier uses."""
-    used = evidence.tier.get("encoders", {})
+    used = evidence.tier.get("encoders")
+    if not used:
+        return []
     ours = any(encoder["place"] for encoder in used.values())
     return [*([TEXT] if ours else []), Grid(HEAD, [row(name, used[name]) for name in sorted(used)])]
 

@@ -23,7 +23,7 @@ def model(study: Mapping, name: str) -> str:
 
 def dataset(study: Mapping, name: str) -> str:
     """Write the name of a data set."""
-    entry = study["datasets"][name] if isinstance(study["datasets"], Mapping) else {}
+    entry = study["datasets"].get(name, {}) if isinstance(study["datasets"], Mapping) else {}
     return entry.get("label", name)
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from recloop.evaluation.results import Quantity
 from recloop.report import tables, verdicts
 from recloop.report.evidence import Evidence
+from recloop.report.known import judge_known
 from recloop.report.sizes import size
 
 OURS = {
@@ -27,10 +28,11 @@ STATUSES = ("reproduced", "different", "stand-in", "no margin", "not run")
 def write(evidence: Evidence, output: Path) -> None:
     """Write the verdicts on the claims as Markdown and CSV, and ledger.csv beside them."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    cells, judged = ledger(evidence), verdicts.judge_all(evidence)
+    cells, claims = ledger(evidence), verdicts.judge_all(evidence)
+    judged = pl.concat([claims, judge_known(evidence)])
     cells.write_csv(output.with_name("ledger.csv"))
     judged.write_csv(output.with_name(output.name + ".csv"))
-    text = verdicts.markdown(evidence, judged) + "\n" + markdown(cells)
+    text = verdicts.markdown(evidence, claims) + "\n" + markdown(cells)
     output.with_name(output.name + ".md").write_text(text, encoding="utf-8")
 
 

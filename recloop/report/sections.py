@@ -5,20 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.report import encoders, labels, ledger, tables, verdicts
+from recloop.report import cost, datasets, encoders, known, labels, ledger, tables, verdicts
 from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
-from recloop.report.printing import number
-from recloop.report.sizes import size
 
-SIGNS = {"holds": "✔", "holds in part": "✔", "fails": "✘", "undecided": "○", "not run": "–"}
-DATA = ("paper's data set", "used here", "what it is", "sessions", "items", "interactions", "split")
 CLAIMS = ("claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers")
-COST = ("data set", "model", "runs", "parameters", "time per run", "peak memory (MB)")
-SPENT = {
-    **dict.fromkeys(["dataset", "model"], pl.String),
-    **dict.fromkeys(["parameters", "seconds", "peak_memory_mb"], pl.Float64),
-}
 ENDINGS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
 
 
@@ -33,41 +24,33 @@ def gather(
         kind: [exhibit(evidence, output, kind, key) for key in study[kind]] for kind in ENDINGS
     }
     found = [
-        Section("Data", data(evidence)),
-        *(
-            [Section("Encoders", encoders.section(evidence))]
-            if evidence.tier.get("encoders")
-            else []
-        ),
+        Section("Data", datasets.section(evidence)),
+        Section("Encoders", encoders.section(evidence)),
+        Section("Known answers", known_answers(evidence, output)),
         Section("Claims", claims(evidence, output)),
         Section("Ledger", cells(evidence, output)),
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
-        Section("Cost", cost(study, runs)),
+        Section("Cost", cost.section(study, runs)),
         Section("Departures from the paper", [departures(study)]),
         Section("Not run", [left_out(evidence, runs, not_run)]),
         Section("Regenerate", [commands(study, name)]),
     ]
-    return Page(study.get("title", name), list(filter(None, lead)), found)
+    sections = [section for section in found if section.parts]
+    return Page(study.get("title", name), list(filter(None, lead)), sections)
 
 
-def data(evidence: Evidence) -> list[Part]:
-    """Say which data stood in for which."""
-    return [Grid(DATA, [data_row(evidence, name) for name in evidence.study["datasets"]])]
+def known_answers(evidence: Evidence, output: Path) -> list[Part]:
+    """Set what the worlds plant beside what the machinery found."""
+    path = output / "claims.csv"
+    if not path.exists():
+        return []
+    return known.section(evidence, read_verdicts(path).filter(pl.col("expected").is_not_null()))
 
 
-def data_row(evidence: Evidence, name: str) -> list[str]:
-    """Describe one data set."""
-    label, source = labels.dataset(evidence.study, name), evidence.source(name)
-    if not source:
-        return [label, "–", f"not run: {evidence.why_dataset(name)}", *["–"] * 4]
-    split, stand_in = evidence.split(name), evidence.stand_in(name)
-    what = f"**stand-in**: {stand_in}" if stand_in else "the paper's own data"
-    title = evidence.data(name).get("title")
-    used = f"{source} ({title})" if title else source
-    metrics = ("sequences", "items", "interactions")
-    sizes = [number(size(split, metric), 0) or "–" for metric in metrics]
-    return [label, used, what, *sizes, f"`{split['hash'][:12]}`" if split else "–"]
+def read_verdicts(path: Path) -> pl.DataFrame:
+    """Read the verdicts on claims and on known answers."""
+    return pl.read_csv(path, schema_overrides=verdicts.SCHEMA)
 
 
 def claims(evidence: Evidence, output: Path) -> list[Part]:
@@ -75,7 +58,7 @@ def claims(evidence: Evidence, output: Path) -> list[Part]:
     path = output / "claims.csv"
     if not path.exists():
         return ["No claims were judged in this run."]
-    judged = pl.read_csv(path, schema_overrides=verdicts.SCHEMA)
+    judged = read_verdicts(path).filter(pl.col("expected").is_null())
     names = judged["dataset"].unique(maintain_order=True).to_list()
     warned = [verdicts.warning(evidence, names)] if any(map(evidence.stand_in, names)) else []
     rows = [
@@ -91,7 +74,7 @@ def claim_row(study: Mapping, part: pl.DataFrame) -> list[str]:
     first = part.row(0, named=True)
     verdict, *rest = verdicts.summary(study, part)
     about = f"**{first['id']}** {first['claim']} ({first['origin']})"
-    return [about, f"{SIGNS[verdict]} {verdict}", *rest]
+    return [about, f"{verdicts.SIGNS[verdict]} {verdict}", *rest]
 
 
 def cells(evidence: Evidence, output: Path) -> list[Part]:
@@ -129,49 +112,6 @@ def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:
     cells = pl.read_csv(output / f"{name}.csv", schema_overrides=tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
     return tables.table(evidence, entry, name, cells)
-
-
-def cost(study: Mapping, runs: list[dict]) -> list[Part]:
-    """Say on what machine the runs were made, and what they took."""
-    done = [run for run in runs if not run.get("not_run")]
-    if not done:
-        return ["No training is recorded."]
-    frame = pl.DataFrame([{name: run.get(name) for name in SPENT} for run in done], schema=SPENT)
-    memory, seconds = number(frame["peak_memory_mb"].max(), 0), duration(frame["seconds"].sum())
-    where = "; ".join(sorted(set(map(machine, done))))
-    text = f"{len(done)} runs, {seconds} in all, at most {memory} MB of memory. Made on: {where}."
-    kinds = frame.with_columns(model=pl.col("model").str.split(",").list.first())
-    grouped = kinds.group_by("dataset", "model").agg(
-        pl.len().alias("runs"),
-        pl.col("parameters").max(),
-        pl.col("seconds").mean(),
-        pl.col("peak_memory_mb").max(),
-    )
-    order = [list(study["datasets"]), list(study["models"])]
-    rows = sorted(
-        grouped.iter_rows(named=True),
-        key=lambda row: (order[0].index(row["dataset"]), order[1].index(row["model"])),
-    )
-    return [text, Grid(COST, [cost_row(study, row) for row in rows])]
-
-
-def machine(run: Mapping) -> str:
-    """Describe the machine of a run."""
-    return f"{run.get('host', '?')}, {run.get('device', '?')}, torch {run.get('torch', '?')}"
-
-
-def cost_row(study: Mapping, row: Mapping) -> list[str]:
-    """Write what the runs of one model took."""
-    names = [labels.dataset(study, row["dataset"]), labels.model(study, row["model"])]
-    spent = [duration(row["seconds"]), number(row["peak_memory_mb"], 0)]
-    return [*names, str(row["runs"]), number(row["parameters"], 0) or "–", *spent]
-
-
-def duration(seconds: float | int) -> str:
-    """Write a duration in the unit that suits it."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def departures(study: Mapping) -> list[str]:

@@ -23,8 +23,10 @@ SCHEMA = {
     **dict.fromkeys(["verdict", "not_run"], pl.String),
     "printed": pl.Boolean,
     "claim_verdict": pl.String,
+    **dict.fromkeys(["planted", "expected"], pl.String),  # of known answers only
 }
 ORDER = ("holds", "holds in part", "undecided", "fails", "not run")
+SIGNS = {"holds": "✔", "holds in part": "✔", "fails": "✘", "undecided": "○", "not run": "–"}
 
 
 def judge_all(evidence: Evidence) -> pl.DataFrame:
@@ -188,7 +190,9 @@ def contradicting(rows: pl.DataFrame) -> list[str]:
 
 
 KNOWN = {
-    **{name: dtype for name, dtype in SCHEMA.items() if name not in ("claim", "strength", "origin")},
+    **{
+        name: dtype for name, dtype in SCHEMA.items() if name not in ("claim", "strength", "origin")
+    },
     **dict.fromkeys(["plants", "expected", "found"], pl.String),
     "agrees": pl.Boolean,
 }

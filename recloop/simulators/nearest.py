@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recloop.evaluation.ranker import Diverged
+from recloop.fitting.finite import REMEDY, Diverged
 
 BLOCK = 32  # neighbouring items of which only the best score is kept at first
 CHUNK = {
@@ -71,13 +71,13 @@ class Nearest:
             included).
 
         Raises:
-            Diverged: the query is not a number.
+            Diverged: the query or the target is not finite.
             ValueError: fewer than k items are left.
         """
         wanted, norms = self.table[target], self.half_norms[target]
         own = (query * wanted).sum(1) - norms
-        if torch.isnan(own).any():
-            raise Diverged("a state is not a number: training has diverged; lower learning_rate")
+        if not own.isfinite().all():
+            raise Diverged(f"a state or an item is not a finite number: {REMEDY}")
         slack = ROUNDING * (query.norm(dim=1) * wanted.norm(dim=1) + norms)
         bounds = (own + slack)[:, None], (own - slack)[:, None]
         above, level = self.score(query, bounds)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recloop.data.pools import Requests, World, first_lists
 from recloop.evaluation.ranking import GAINS, expected_gain
+from recloop.fitting.finite import check_rows
 from recloop.models.dialogue.dialogue import Dialogue, DialogueModel, State
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
@@ -127,6 +128,10 @@ class Ranking:
         self, number: int, state: State, seen: Int[Tensor, "batch seen"]
     ) -> Int[Tensor, "batch k"]:
         target = self.requests.target
+        check_rows(
+            state.query,
+            lambda row: f"the state of dialogue {self.requests.dialogue[row]} before list {number}",
+        )
         if number or self.own_first:
             top, better, tied = self.nearest.rank(state.query, target, seen, self.shown)
         else:
@@ -158,11 +163,12 @@ def ask(model: DialogueModel, world: World, environment: Environment, shown: int
         shown: items per list.
 
     Raises:
-        Diverged: a state is not a number.
+        Diverged: a state or an item's embedding is NaN or infinite.
     """
     model.eval()
     device = world.pool.features.device
     table = model.embed(world.pool.features)
+    check_rows(table, lambda row: f"the embedding of item {world.pool.ids[row]}")
     nearest, generator, parts = Nearest(table), torch.Generator(), []
     for first in range(0, len(world.requests), AT_ONCE):
         requests = world.requests.take(slice(first, first + AT_ONCE), device)

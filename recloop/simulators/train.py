@@ -13,9 +13,11 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.trainer import Trainer
 from recloop.language.vocabulary import Vocabulary
 from recloop.simulators.captioner import build_network
-from recloop.simulators.learner import Learner, Pairs, Schedule
+from recloop.simulators.learner import Captions, Pairs, schedule_of, settings_of
 from recloop.storage import checkpoint
 from recloop.storage.files import sha256_of
 
@@ -38,7 +40,7 @@ def train(
     Args:
         dialogues: folder with captions.parquet; part train is learned, part valid chooses the epoch.
         features: folder of grid features.
-        settings: `class`, `network`, `grid`, keywords of the network, and `training`, see `Schedule`.
+        settings: `class`, `network`, `grid`, keywords of the network, and `training`, see `learner.DEFAULTS`.
         output: folder for weights.safetensors, vocabulary.json, curve.csv and, when these are whole, simulator.json.
         seed: of weights, batches and dropout.
         device: cpu or cuda.
@@ -51,21 +53,23 @@ def train(
     from recloop.features.cache import Features
 
     torch.set_num_threads(threads)
-    schedule = Schedule(**settings["training"])
+    training = settings_of(settings["training"])
     captions = read_captions(dialogues)
     vocabulary = Vocabulary.learn(
-        captions.filter(part="train")["caption"].to_list(), schedule.at_least
+        captions.filter(part="train")["caption"].to_list(), training["at_least"]
     )
     grid = Features.open(features)
-    pairs = gather(captions, vocabulary, grid, schedule.length, device)
+    pairs = gather(captions, vocabulary, grid, training["length"], device)
     torch.manual_seed(seed)
     network = build_network(settings, len(vocabulary), pairs["train"].cells.shape[-1]).to(device)
     draft = output.with_name(f"{output.name}.part")  # also the place of the checkpoint
     origin = {"settings": settings, "seed": seed, "dialogues": hash_of(dialogues)}
-    learner = Learner(network, pairs, schedule, seed, draft / "checkpoint.safetensors", log)
-    best = learner.fit(origin)
-    record = origin | facts(learner, pairs, vocabulary, features, device)
-    write(draft, best, vocabulary, learner.progress.curve, record)
+    context = TrainingContext(seed, draft, device, log, f"{settings['network']} of {dialogues}")
+    objective = Captions(network, pairs, schedule_of(training), context)
+    trainer = Trainer(objective, context, origin)
+    best = trainer.fit()
+    record = origin | facts(trainer, vocabulary, features) | {"length": training["length"]}
+    write(draft, best, vocabulary, trainer.progress.curve, record)
     output.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (draft / name).replace(output / name)
@@ -107,24 +111,21 @@ def gather(
 PARTS = ("train", "valid")
 
 
-def facts(
-    learner: Learner, pairs: dict[str, Pairs], vocabulary: Vocabulary, features: Path, device: str
-) -> dict:
-    """Say what came out, for the record."""
-    done = learner.progress
+def facts(trainer: Trainer, vocabulary: Vocabulary, features: Path) -> dict:
+    """List what came out, for the record."""
+    done, pairs = trainer.progress, trainer.objective.pairs
     source = json.loads((features / "features.json").read_text())
     return {
         "features": pairs["train"].cells.shape[-1],
         "grid": {name: source.get(name) for name in ("encoder", "revision", "data")},
-        "length": learner.schedule.length,
         "captions": {part: len(one) for part, one in pairs.items()},
         "vocabulary": len(vocabulary.words),
-        "parameters": sum(weight.numel() for weight in learner.network.parameters()),
-        "epochs_run": done.epoch,
-        "best_epoch": done.best_epoch,
+        "parameters": sum(weight.numel() for weight in trainer.model.parameters()),
+        "epochs_run": round(trainer.epoch),
+        "best_epoch": round(done.best_update / trainer.epoch_updates),
         "valid_loss": done.best,
         "seconds": done.seconds,
-        "device": device,
+        "device": str(trainer.context.device),
     }
 
 
@@ -143,6 +144,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save(folder / "weights.safetensors", weights, {"settings": record["settings"]})
     vocabulary.save(folder / "vocabulary.json")
-    pl.DataFrame(curve, schema=CURVE).write_csv(folder / "curve.csv")
+    rows = [{name: row[name] for name in CURVE} | {"epoch": round(row["epoch"])} for row in curve]
+    pl.DataFrame(rows, schema=CURVE).write_csv(folder / "curve.csv")
     digest = sha256_of(folder / "weights.safetensors")
     (folder / "simulator.json").write_text(json.dumps(record | {"hash": digest}, indent=1))

@@ -6,14 +6,19 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from recloop.storage.files import replacing
 
 
 def save(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     """Write tensors and facts (JSON) as one safetensors file that is whole or absent, never half."""
-    owned = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    owned, places = {}, set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        # Two names of the same memory (tied weights) are two tensors in a file.
+        owned[name] = own.clone() if own.untyped_storage().data_ptr() in places else own
+        places.add(own.untyped_storage().data_ptr())
     with replacing(path) as draft:
         save_file(owned, draft, metadata={"recloop": json.dumps(facts)})
 
@@ -34,43 +39,49 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
         ) from error
 
 
-def pack(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    best: dict[str, Tensor],
-    extra: dict[str, Tensor] | None = None,
-) -> dict[str, Tensor]:
-    """Name every tensor that decides how training goes on: weights, optimiser, best weights, random state.
-
-    What a loop carries besides is `extra`; it is found again `below(tensors, "extra")`.
-    """
-    tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
-    tensors |= {f"extra/{name}": tensor for name, tensor in (extra or {}).items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {
-            f"optimiser/{index}/{name}": torch.as_tensor(value) for name, value in state.items()
-        }
-    tensors["random/cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random/cuda"] = torch.cuda.get_rng_state()
-    return tensors
+def join(parts: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Put groups of tensors together under names that begin with the group; `below` takes one out again."""
+    return {
+        f"{part}/{name}": tensor
+        for part, tensors in parts.items()
+        for name, tensor in tensors.items()
+    }
 
 
-def unpack(
-    tensors: dict[str, Tensor], model: nn.Module, optimiser: torch.optim.Optimizer
-) -> dict[str, Tensor]:
-    """Put every tensor of `pack` back to its place and give the best weights."""
-    model.load_state_dict(below(tensors, "model"))
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in below(tensors, "optimiser").items():
-        index, field = name.split("/")
-        states.setdefault(int(index), {})[field] = tensor
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": states})
-    torch.set_rng_state(tensors["random/cpu"])
-    if "random/cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random/cuda"])
-    return below(tensors, "best")
+def optimiser_state(optimisers: dict[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Name every tensor and number that optimisers carry from one update to the next."""
+    return {
+        f"{name}/{index}/{field}": torch.as_tensor(value)
+        for name, optimiser in optimisers.items()
+        for index, state in optimiser.state_dict()["state"].items()
+        for field, value in state.items()
+        if value is not None
+    }
+
+
+def restore_optimisers(
+    optimisers: dict[str, torch.optim.Optimizer], tensors: dict[str, Tensor]
+) -> None:
+    """Put what `optimiser_state` named back; groups and learning rates stay as they are."""
+    for name, optimiser in optimisers.items():
+        states: dict[int, dict[str, Tensor]] = {}
+        for place, tensor in below(tensors, name).items():
+            index, field = place.split("/")
+            states.setdefault(int(index), {})[field] = tensor
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": states})
+
+
+def random_state() -> dict[str, Tensor]:
+    """Take down torch's random state."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
+
+
+def restore_random(tensors: dict[str, Tensor]) -> None:
+    """Put torch's random state back."""
+    torch.set_rng_state(tensors["cpu"])
+    if "cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["cuda"])
 
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

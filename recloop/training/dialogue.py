@@ -15,6 +15,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recloop.data.pools import World, read_part
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.finite import check_finite
+from recloop.fitting.progress import NDCG
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
+from recloop.fitting.tuning import fit_tuned
 from recloop.models import build
 from recloop.models.dialogue.dialogue import DialogueModel
 from recloop.simulators import Simulator, open_simulator
@@ -24,8 +30,7 @@ from recloop.simulators.rollout import ask, write
 from recloop.simulators.sentences import Sentences
 from recloop.simulators.utterances import Utterances
 from recloop.storage import checkpoint
-from recloop.training import supervised
-from recloop.training.rehearsal import Trainer, judge, num_lists
+from recloop.training.conversations import Conversations, judge, num_lists
 
 STAGES = ("pretrain", "joint", "improve", "none")
 
@@ -158,18 +163,14 @@ def train(
     critique_encoder: CritiqueEncoder,
     dialogue: dict,
     training: dict,
-    seed: int,
-    checkpoint_dir: Path,
-    device: torch.device | str = "cpu",
-    log: Callable[[str], None] = print,
+    context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part if there are several, then train with it.
 
     Args:
         make, worlds, critique_encoder, dialogue: see `prepare`.
         training: settings of the loop, see a study's `training`.
-        seed: of weights, batches, lists and negatives.
-        checkpoint_dir: folder for the checkpoint, kept when the job is killed, emptied when it is done.
+        context: seed of weights, batches, lists and negatives; folder for checkpoints; device; log.
 
     Returns:
         The weights of the best epoch and the facts for the record.
@@ -183,44 +184,21 @@ def train(
         )
     worlds = worlds | {"valid": sample(worlds["valid"], training.get("max_validation"))}
     if training["stage"] == "none":
-        return keep(make, worlds, critique_encoder, dialogue, device)
+        return keep(make, worlds, critique_encoder, dialogue, context)
 
-    def trainer(rate: float, epochs: int, path: Path | None) -> Trainer:
-        torch.manual_seed(seed)
-        model = make().to(device)
-        return Trainer(
-            model,
-            worlds,
-            critique_encoder,
-            dialogue,
-            training,
-            rate,
-            epochs,
-            seed,
-            path,
-            log,
-            device,
+    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
+        torch.manual_seed(moment.seed)
+        model = make().to(moment.device)
+        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs)
+        objective = Conversations(
+            model, worlds, critique_encoder, dialogue, training, schedule, moment
         )
+        return Trainer(objective, moment)
 
-    rates, tried = training["learning_rate"], []
-    if len(rates) > 1:
-        tried = supervised.tune(
-            trainer, rates, training["tuning_epochs"], checkpoint_dir / "tuning.json"
-        )
-    rate = max(tried, key=lambda row: row["valid_ndcg10"])["learning_rate"] if tried else rates[0]
-    chosen = trainer(rate, training["epochs"], checkpoint_dir / "checkpoint.safetensors")
-    weights, done = chosen.fit(), chosen.progress
+    weights, facts, trained = fit_tuned(trainer, training, context, NDCG)
     save(critique_encoder)
-    return weights, {
-        "curve": done.curve,
-        "learning_rate": rate,
-        "tuning": tried,
-        "epochs_run": done.update / chosen.epoch_updates,
-        "best_epoch": done.best_update / chosen.epoch_updates,
-        "valid_ndcg10": done.best,
-        "dialogues_per_second": len(chosen.windows) * len(done.curve) / done.seconds,
-        "not_run": None,
-    }
+    held = len(worlds["train"].requests) * trained.epoch
+    return weights, facts | {"dialogues_per_second": held / trained.progress.seconds}
 
 
 def keep(
@@ -228,14 +206,15 @@ def keep(
     worlds: dict[str, World],
     critique_encoder: CritiqueEncoder,
     dialogue: dict,
-    device: torch.device | str,
+    context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
     """Judge a model that is made of trained ones and give its weights as they are."""
-    model = make().to(device)
+    model = make().to(context.device)
     environment = Environment(
         worlds["valid"].pool, critique_encoder, num_lists(dialogue), dialogue["likes"]
     )
     score = judge(model, worlds["valid"], environment, dialogue)
+    check_finite(score, f"{context.name}: the validation score {NDCG.label}")
     facts = {"curve": [], "tuning": [], "epochs_run": 0, "best_epoch": 0, "valid_ndcg10": score}
     return model.state_dict(), facts | {"not_run": None}
 

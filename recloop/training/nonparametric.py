@@ -1,11 +1,11 @@
 """Sessions to a model that only counts: nothing to validate, nothing to resume."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from torch import Tensor, nn
 
 from recloop.data.batches import Sessions
+from recloop.fitting.context import TrainingContext
 from recloop.models.nonparametric.state import DoesNotFit
 from recloop.training.sequences import prepare, rank
 
@@ -17,9 +17,7 @@ def train(
     parts: dict[str, Sessions],
     items: int,
     training: dict,
-    seed: int,
-    checkpoint_dir: Path,
-    **_,
+    context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
     """Count once over the training part.
 

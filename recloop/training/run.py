@@ -6,15 +6,20 @@ import platform
 import resource
 import shutil
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from pkgutil import resolve_name
-from types import ModuleType
 
 import polars as pl
 import torch
 from torch import Tensor
 
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.finite import Diverged
 from recloop.storage import checkpoint
+from recloop.storage.files import write_json
+from recloop.training import loop_of
 
 
 def train(
@@ -39,33 +44,41 @@ def train(
         device: cpu or cuda.
         threads: processor threads to use.
     """
-    torch.set_num_threads(threads)
-    clocks = time.monotonic(), time.process_time()
-    label = f"{identity['source']} {identity['model']} seed {identity['seed']}"
-    loop = loop_of(settings)
-    weights, found = loop.train(
-        **loop.prepare(data, settings, needs or {}, device),
-        training=settings["training"],
-        seed=identity["seed"],
-        checkpoint_dir=checkpoint_dir,
-        device=device,
-        log=lambda line: print(f"{label}: {line}", flush=True),
-    )
-    output.mkdir(parents=True, exist_ok=True)
-    curve = found.pop("curve")
-    pl.DataFrame(curve, schema=CURVE).write_csv(output / "curve.csv")
-    record = (
-        identity
-        | found
-        | {"settings": settings, "parameters": count(weights)}
-        | costs(clocks, device)
-    )
-    record["split"] = split_hash(data)
-    checkpoint.save(
-        output / "weights.safetensors", weights, {"split": record["split"], "settings": settings}
-    )
-    (output / "run.json").write_text(json.dumps(record, indent=1))
+    with isolated(threads, device), Clock(checkpoint_dir) as clock:
+        name = f"{identity['source']} {identity['model']} seed {identity['seed']}"
+
+        def log(line: str) -> None:
+            print(f"{name}: {line}", flush=True)
+            clock.save()
+
+        context = TrainingContext(identity["seed"], checkpoint_dir, device, log, name)
+        loop = loop_of(settings)
+        weights, found = loop.train(
+            **loop.prepare(data, settings, needs or {}, device),
+            training=settings["training"],
+            context=context,
+        )
+        record = identity | found | {"settings": settings, "parameters": count(weights)}
+        record |= costs(clock, device) | {"split": split_hash(data)}
+        write(output, weights, record)
     shutil.rmtree(checkpoint_dir, ignore_errors=True)
+
+
+def write(output: Path, weights: dict[str, Tensor], record: dict) -> None:
+    """Write weights, learning curve and record of a run.
+
+    Raises:
+        ValueError: a run without weights that does not say why it was not run.
+    """
+    if not (weights or record["not_run"]):
+        raise ValueError(
+            f"the loop of {record['model']} gave no weights and no reason in `not_run`"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(record.pop("curve"), schema=CURVE).write_csv(output / "curve.csv")
+    facts = {name: record[name] for name in ("split", "settings", "not_run")}
+    checkpoint.save(output / "weights.safetensors", weights, facts)
+    write_json(output / "run.json", record)
 
 
 CURVE = {
@@ -99,21 +112,83 @@ def rank_test(
 
     Raises:
         ValueError: the weights belong to another split.
+        Diverged: a score is NaN or infinite.
     """
-    torch.set_num_threads(threads)
     tensors, made = checkpoint.load(weights)
     if made["split"] != split_hash(data):
         raise ValueError(
             f"{weights} was trained on split {made['split']}, the data are {split_hash(data)}: "
             "remove the weights and run again"
         )
-    length = {} if top_k is None else {"top_k": top_k}
-    loop_of(settings).rank(data, tensors, settings, needs or {}, output, device=device, **length)
+    given = {} if top_k is None else {"top_k": top_k}
+    tensors = None if made["not_run"] else tensors
+    with isolated(threads, device):
+        try:
+            loop = loop_of(settings)
+            loop.rank(data, tensors, settings, needs or {}, output, device=device, **given)
+        except Diverged as error:
+            raise Diverged(f"{weights}: {error}") from None
 
 
-def loop_of(settings: dict) -> ModuleType:
-    """Find the module with `prepare`, `train` and `rank`."""
-    return resolve_name(f"recloop.training.{settings['training']['loop']}")
+FRESH_SEED = 67280421310721  # of torch's generators in a new process
+
+
+@contextmanager
+def isolated(threads: int, device: str) -> Iterator[None]:
+    """Run a block as if it were alone in a new process, and leave nothing of it to what comes after.
+
+    Args:
+        threads: processor threads to use.
+        device: cpu or cuda.
+    """
+    before = torch.get_num_threads()
+    gpus = [torch.cuda.current_device()] if device == "cuda" else []
+    with warnings.catch_warnings(), torch.random.fork_rng(gpus):
+        torch.set_num_threads(threads)
+        torch.manual_seed(FRESH_SEED)
+        forget_peaks(device)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def forget_peaks(device: str) -> None:
+    """Measure the most memory from here on, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak is now what is in use
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
+class Clock:
+    """Wall and processor time of a run, over all processes that have worked on it.
+
+    What a killed process spent since its last line of progress is lost.
+
+    Args:
+        folder: of the run's checkpoints; the clock's file lies there.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / "clock.json"
+
+    def __enter__(self) -> "Clock":
+        self.before = json.loads(self.path.read_text()) if self.path.exists() else {}
+        self.started = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.save()
+
+    def read(self) -> dict[str, float]:
+        """Add this process's time to that of those before it."""
+        now = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        return {name: self.before.get(name, 0.0) + now[name] - self.started[name] for name in now}
+
+    def save(self) -> None:
+        """Write the time spent so far."""
+        write_json(self.path, self.read())
 
 
 def split_hash(data: dict[str, Path]) -> str:
@@ -127,13 +202,10 @@ def count(weights: dict[str, Tensor]) -> int:
     return sum(tensor.numel() for tensor in weights.values())
 
 
-def costs(clocks: tuple[float, float], device: str) -> dict:
-    """Say what the run took: time, processor time, memory, and on what."""
-    started, used = clocks
+def costs(clock: Clock, device: str) -> dict:
+    """List what the run took: time, processor time, memory, and on what."""
     gpu = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
-    return {
-        "seconds": time.monotonic() - started,
-        "cpu_seconds": time.process_time() - used,
+    return clock.read() | {
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "peak_gpu_memory_mb": gpu,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",

@@ -35,7 +35,7 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor],
+    tensors: dict[str, Tensor] | None,
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -46,7 +46,7 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`, perhaps with another `inference`.
-        tensors: the weights; none for a model that was not run, which gives no rows.
+        tensors: the weights; None for a model that was not run, which gives no rows.
         output: parquet file, one row per test event.
         top_k: length of the lists.
     """
@@ -55,7 +55,7 @@ def rank(
     sessions = read_part(data["sessions"], part, concatenated(training))
     events = Events.of(sessions, training["length"], facts["items"])
     past = Past.of(joined(data["sessions"], part)) if training.get("users", False) else None
-    if not tensors:
+    if tensors is None:
         return write_lists(output, events, Ranks.none(top_k), past)
     model = maker(settings, facts)()
     model.load_state_dict(tensors)

@@ -6,6 +6,7 @@ goes from one update to the next without gradient, and into the checkpoint.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,11 @@ from recloop.data.user_batches import UserBatch, UserBatches
 from recloop.data.users import Past, Users
 from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.training.sequences import data_facts, judged_on, maker, write_lists
-from recloop.training.supervised import Schedule, Trainer, fit_tuned
+from recloop.training.supervised import LoggedSessions, fit_sessions
 
 __all__ = ["prepare", "rank", "train"]
 
@@ -120,15 +124,15 @@ def read(
     return memory
 
 
-class UserTrainer(Trainer):
-    """A training over users; `batch_size` of its schedule is the number of slots.
+class UserSessions(LoggedSessions):
+    """The next item at every step of every session, user by user; `batch_size` of the schedule is the number of slots.
 
     Args:
         model: has `start(rows)`, `loss(batch, memory)`, `remember(session, memory)` and
             `score(session, memory, whole)`.
         users: the training sessions, capped.
         judged: validation events with the sessions before them.
-        schedule, seed, path, log, device: as for `Trainer`.
+        schedule, context: of the training.
 
     Raises:
         ValueError: a schedule that draws batches independently: a user's sessions have an order.
@@ -140,49 +144,45 @@ class UserTrainer(Trainer):
         users: Users,
         judged: Judged,
         schedule: Schedule,
-        seed: int,
-        path: Path | None = None,
-        log: Callable[[str], None] = print,
-        device: torch.device | str = "cpu",
+        context: TrainingContext,
     ):
         if schedule.draws != "passes":
             raise ValueError(
                 f"draws={schedule.draws!r}, but loop users follows each user in order: expected passes"
             )
+        super().__init__(model, schedule, context)
         self.users, self.judged = users, judged
         longest = int(np.diff(users.offsets).max())
-        windows = cut(users.sessions(), longest - 1, judged.events.padding)  # one of each session
-        super().__init__(model, windows, judged.events, schedule, seed, path, log, device)
-
-    def count(self) -> None:
-        """Deal the users out and set `targets` and `epoch_updates`."""
-        slots = min(self.schedule.batch_size, int((np.diff(self.users.first) > 0).sum()))
-        self.user_batches = UserBatches.deal(
-            self.users, slots, self.generator(-1)
-        )  # epochs count from 0
-        self.memory = {name: part.clone() for name, part in self.model.start(slots).items()}
-        self.steps = (self.windows.following != self.events.padding).sum(1)
+        self.windows = cut(users.sessions(), longest - 1, judged.events.padding)  # one per session
+        self.steps = (self.windows.following != judged.events.padding).sum(1)
         self.targets = int(self.steps.sum())
-        self.epoch_updates = self.user_batches.updates
+        slots = min(schedule.batch_size, int((np.diff(users.first) > 0).sum()))
+        # Epochs count from 0.
+        self.user_batches = UserBatches.deal(users, slots, context.generator(-1))
+        self.memory = {name: part.clone() for name, part in model.start(slots).items()}
+        self.length = self.user_batches.updates
 
-    def batches(self) -> Iterator[UserBatch]:
-        """Give the turns from this update on; they depend only on the seed and on the epoch."""
-        done, skip = divmod(self.progress.update, self.epoch_updates)
-        for epoch in range(done, self.schedule.epochs):
-            turns = list(self.user_batches.turns(self.generator(epoch)))
-            yield from turns[skip if epoch == done else 0 :]
+    def batches(self, epoch: int, skip: int) -> Iterator[UserBatch]:
+        """List the turns of an epoch; they depend only on the seed and on the epoch."""
+        return islice(self.user_batches.turns(self.context.generator(epoch)), skip, None)
 
-    def loss_of(self, rows: UserBatch) -> Float[Tensor, ""]:
+    def loss(self, batch: UserBatch) -> Float[Tensor, ""]:
         """Compute the loss of a turn and keep what its slots remember after it."""
-        slots = rows.slots.to(self.device)
-        loss, after = self.model.loss(self.batch(rows.sessions), self.recall(slots, rows.fresh))
+        slots = batch.slots.to(self.context.device)
+        memory = self.recall(slots, batch.fresh)
+        loss, after = self.model.loss(self.take(batch.sessions), memory)
         for name, kept in self.memory.items():
             kept[slots] = after[name].detach()
         return loss
 
-    def batch(self, sessions: Int[Tensor, " batch"]) -> Batch:
+    def size(self, batch: UserBatch) -> int:
+        """Count the targets of a turn."""
+        return int(self.steps[batch.sessions].sum())
+
+    def take(self, sessions: Int[Tensor, " batch"]) -> Batch:
         """Take some sessions, padded to the longest of them."""
-        batch, longest = self.windows.take(sessions, self.device), int(self.steps[sessions].max())
+        batch = self.windows.take(sessions, self.context.device)
+        longest = int(self.steps[sessions].max())
         names = ("session", "following", "purchase")
         return replace(batch, **{name: getattr(batch, name)[:, :longest] for name in names})
 
@@ -191,22 +191,22 @@ class UserTrainer(Trainer):
         memory = {name: kept[slots] for name, kept in self.memory.items()}
         if fresh.any():
             new = self.model.start(len(slots))
-            chosen = fresh.to(self.device)
+            chosen = fresh.to(self.context.device)
             for name, old in memory.items():
                 old[chosen] = new[name][chosen]
         return memory
 
     def ranks(self) -> Ranks:
         """Rank the validation events."""
-        return self.judged.ranks(self.model, 0, self.device)
+        return self.judged.ranks(self.model, 0, self.context.device)
 
-    def tensors(self) -> Memory:
+    def state(self) -> Memory:
         """Name what the slots remember."""
         return self.memory
 
-    def restore(self, tensors: Memory) -> None:
+    def load_state(self, tensors: Memory) -> None:
         """Put back what the slots remembered."""
-        self.memory = {name: kept.to(self.device) for name, kept in tensors.items()}
+        self.memory = {name: kept.to(self.context.device) for name, kept in tensors.items()}
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
@@ -224,27 +224,25 @@ def train(
     parts: dict[str, Users],
     items: int,
     training: dict,
-    seed: int,
-    checkpoint_dir: Path,
-    device: torch.device | str = "cpu",
-    log: Callable[[str], None] = print,
+    context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part, then train with it; as `supervised.train`."""
     users = parts["train"].capped(training["length"])
     judged = Judged.of(parts["valid"], training["length"], items)
     judged = replace(judged, events=judged.events.sample(training["validation_events"], seed=0))
 
-    def trainer(rate: float, epochs: int, path: Path | None) -> UserTrainer:
-        torch.manual_seed(seed)
-        schedule = Schedule.of(training, rate, epochs)
-        return UserTrainer(make().to(device), users, judged, schedule, seed, path, log, device)
+    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
+        torch.manual_seed(moment.seed)
+        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs)
+        model = make().to(moment.device)
+        return Trainer(UserSessions(model, users, judged, schedule, moment), moment)
 
-    return fit_tuned(trainer, training, checkpoint_dir)
+    return fit_sessions(trainer, training, context)
 
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor],
+    tensors: dict[str, Tensor] | None,
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -256,7 +254,7 @@ def rank(
     users = Users.read(data["sessions"], part)
     judged = Judged.of(users, settings["training"]["length"], facts["items"])
     found = Ranks.none(top_k)
-    if tensors:
+    if tensors is not None:
         model = maker(settings, facts)()
         model.load_state_dict(tensors)
         found = judged.ranks(model.to(device), top_k, device)

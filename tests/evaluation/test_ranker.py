@@ -82,19 +82,23 @@ def test_no_events_give_no_ranks(sessions, coarse):
     assert found.top.shape == (0, 7)
 
 
-def test_infinite_scores_are_ranked(events, coarse):
-    coarse[:, 3] = -torch.inf
-    coarse[:, 4] = torch.inf
-    found = rank(Table(coarse), events, 1)
-    assert (found.better[events.target == 3] == ITEMS - 1).all()
-    assert (found.top == 4).all()
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf, -torch.inf])
+def test_one_score_that_is_no_number_names_the_event(events, coarse, wrong, monkeypatch):
+    monkeypatch.setitem(ranker.CHUNK, "cpu", 9 * ITEMS)  # several rounds
+    event = 30
+    last = events.items[events.index[event] - 1]
+    first = next(at for at in range(len(events)) if events.items[events.index[at] - 1] == last)
+    other = (events.target[first] + 1) % ITEMS  # not the target's own
+    coarse[last, other] = wrong
+    place = f"session {events.session[first]}, position {events.position[first]} "
+    with pytest.raises(Diverged, match=f"{place}.*training has diverged; lower learning_rate"):
+        rank(Table(coarse), events, 5)
 
 
-def test_says_that_a_model_has_diverged(events):
-    with pytest.raises(
-        Diverged, match="NaN as a score: training has diverged; lower learning_rate"
-    ):
-        rank(Table(torch.full((ITEMS, ITEMS), torch.nan)), events, 5)
+def test_large_scores_are_numbers(events, coarse):
+    coarse[:, 4] = 3e38
+    coarse[:, 5] = 3e38  # their sum is none
+    assert (rank(Table(coarse), events, 1).top // 2 == 2).all()
 
 
 class Far(nn.Module):

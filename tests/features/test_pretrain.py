@@ -64,6 +64,37 @@ def test_same_seed_same_weights(clip, catalogue, tmp_path):
     assert again.revision == clip[0].revision
 
 
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("update", [4, 6])  # an epoch has three updates
+def test_a_killed_pretraining_goes_on_exactly(name, update, catalogue, tmp_path, monkeypatch):
+    from recloop.fitting.trainer import Trainer
+
+    learn_one = Trainer.learn
+
+    def stop(self, group):
+        learn_one(self, group)
+        self.stopping = self.progress.update == update
+
+    def short(output):
+        settings = {"class": name, "pretrain": LOOP | SMALL[name] | {"epochs": 3}}
+        logged = []
+        pretrain(catalogue, settings, tmp_path / output, seed=2, log=logged.append)
+        return json.loads((tmp_path / output / "encoder.json").read_text()), logged
+
+    whole, _ = short("whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "learn", stop)
+        with pytest.raises(SystemExit, match=f"update {update}; run again"):
+            short("cut")
+    assert not (tmp_path / "cut").exists()
+    torch.manual_seed(99)
+    resumed, logged = short("cut")
+    assert logged[0].startswith(f"goes on after update {update}")
+    assert resumed["revision"] == whole["revision"]  # the hash of its weights
+    assert (resumed["loss"], resumed["zero_shot"]) == (whole["loss"], whole["zero_shot"])
+    assert not (tmp_path / "cut.part").exists()
+
+
 def test_unknown_words_are_spelled():
     read = tokens.Tokens(tokens.train(["red shoes", "blue shoes"] * 3, 60), 8)
     ids, mask = read(["red shoes", "dune blur red red red red red red"])

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from recloop.report.build import build, build_page
+from recloop.report.cost import duration
 from recloop.report.page_html import inline
-from recloop.report.sections import duration
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def test_goes_on_exactly_where_it_was_killed(trained, world, tmp_path):
     assert not (tmp_path / "killed").exists()
     logged = []
     files = learn(world, tmp_path / "killed", log=logged.append)
-    assert logged[0].startswith("goes on after epoch 4")
+    assert logged[0].startswith("goes on after update 40, epoch 4")
     assert files["weights.safetensors"] == (trained / "weights.safetensors").read_bytes()
 
 
@@ -165,12 +165,37 @@ def test_refuses_grid_features_of_another_encoder(trained, world, tmp_path):
 
 
 def test_warm_up_rises_to_the_peak_and_falls():
-    from recloop.simulators.learner import Schedule
+    from recloop.simulators.learner import schedule_of, settings_of
 
-    schedule = Schedule(learning_rate=0.2, warm_up=4)
-    rates = [schedule.rate(update) for update in (0, 1, 3, 15)]
+    schedule = schedule_of(settings_of({"learning_rate": 0.2, "warm_up": 4}))
+    rates = [schedule.rate(0.2, update, 99)[0] for update in (0, 1, 3, 15)]
     assert rates == pytest.approx([0.05, 0.1, 0.2, 0.1])
-    assert Schedule(learning_rate=0.2).rate(9) == 0.2
+    assert schedule_of(settings_of({"learning_rate": 0.2})).rate(0.2, 9, 99)[0] == 0.2
+
+
+def test_a_setting_that_does_not_exist_is_named():
+    from recloop.simulators.learner import settings_of
+
+    with pytest.raises(ValueError, match=r"unknown \['epoch'\], there are \['epochs'"):
+        settings_of({"epoch": 3})
+
+
+def test_goes_on_exactly_where_it_was_asked_to_stop(trained, world, tmp_path, monkeypatch):
+    """A signal in the middle of an epoch is as good as its end."""
+    from recloop.fitting.trainer import Trainer
+
+    learn_one = Trainer.learn
+
+    def stop(self, group):
+        learn_one(self, group)
+        self.stopping = self.progress.update == 33
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "learn", stop)
+        with pytest.raises(SystemExit, match="update 33"):
+            learn(world, tmp_path / "stopped")
+    files = learn(world, tmp_path / "stopped")
+    assert files["weights.safetensors"] == (trained / "weights.safetensors").read_bytes()
 
 
 def test_counts_words_and_one_end_each():

@@ -60,11 +60,21 @@ def test_puts_optimiser_and_random_state_back():
 
     one, optimiser = new()
     learn(one, optimiser)
-    best = {"weight": torch.rand(2)}
-    saved = {name: tensor.clone() for name, tensor in checkpoint.pack(one, optimiser, best).items()}
+    parts = {"model": one.state_dict(), "random": checkpoint.random_state()}
+    parts["optimiser"] = checkpoint.optimiser_state({"all": optimiser})
+    saved = {name: tensor.clone() for name, tensor in checkpoint.join(parts).items()}
     learn(one, optimiser)
     torch.manual_seed(8)
     other, optimiser = new()
-    assert checkpoint.unpack(saved, other, optimiser)["weight"].equal(best["weight"])
+    other.load_state_dict(checkpoint.below(saved, "model"))
+    checkpoint.restore_optimisers({"all": optimiser}, checkpoint.below(saved, "optimiser"))
+    checkpoint.restore_random(checkpoint.below(saved, "random"))
     learn(other, optimiser)
     assert torch.equal(one.weight, other.weight)
+
+
+def test_tied_weights_are_saved_under_both_names(tmp_path):
+    weight = torch.rand(3, 2)
+    checkpoint.save(tmp_path / "a.safetensors", {"one": weight, "other": weight}, {})
+    found, _ = checkpoint.load(tmp_path / "a.safetensors")
+    assert torch.equal(found["one"], weight) and torch.equal(found["other"], weight)

@@ -124,9 +124,10 @@ TRAINING = {
 
 @pytest.fixture
 def fit(worlds, critique_encoder, make, tmp_path):
+    from recloop.fitting.context import TrainingContext
     from recloop.training.dialogue import train
 
-    sides = itertools.count()
+    folders = itertools.count()
 
     def fit(parts=None, dialogue=DIALOGUE, made=make, seed=1, checkpoint_dir=None, **changes):
         return train(
@@ -135,9 +136,9 @@ def fit(worlds, critique_encoder, make, tmp_path):
             critique_encoder,
             dialogue,
             TRAINING | changes,
-            seed,
-            tmp_path / (checkpoint_dir or f"side{next(sides)}"),
-            log=lambda line: None,
+            TrainingContext(
+                seed, tmp_path / (checkpoint_dir or f"run{next(folders)}"), log=lambda line: None
+            ),
         )
 
     return fit
@@ -168,13 +169,13 @@ def test_two_trainings_with_one_seed_are_one(fit):
 
 @pytest.mark.parametrize("stage", ["pretrain", "joint", "improve"])
 def test_a_killed_training_goes_on_exactly(fit, monkeypatch, stage):
-    from recloop.training.rehearsal import Trainer
+    from recloop.fitting.trainer import Trainer
 
     whole, facts = fit(stage=stage)
     learn = Trainer.learn
 
-    def told_to_stop(self, rows):
-        learn(self, rows)
+    def told_to_stop(self, group):
+        learn(self, group)
         self.stopping = self.progress.update == 7  # in the middle of an epoch
 
     with monkeypatch.context() as patch:
@@ -250,28 +251,36 @@ def test_validation_may_take_a_sample_that_is_always_the_same(worlds):
     assert sample(part, None) is part
 
 
-def test_stale_rows_stay_as_they_were_at_first(worlds, make, critique_encoder):
-    from recloop.training.rehearsal import Trainer
+@pytest.fixture
+def objective(worlds, make, critique_encoder):
+    """Give a function that makes an objective with a high learning rate."""
+    from recloop.fitting.context import TrainingContext
+    from recloop.fitting.schedule import Schedule
+    from recloop.training.conversations import Conversations
 
-    def trainer(batch_size):
-        training = TRAINING | {"stale_rows": True, "batch_size": batch_size}
-        return Trainer(make(), worlds(), critique_encoder, DIALOGUE, training, 0.1, 1, 1)
+    def objective(**changes):
+        training = TRAINING | changes
+        schedule, context = Schedule.of(training, learning_rate=0.1, epochs=1), TrainingContext(1)
+        given = (make(), worlds(), critique_encoder, DIALOGUE, training, schedule, context)
+        return Conversations(*given)
 
-    it = trainer(11)  # 77 items are 7 batches of them
+    return objective
+
+
+def test_stale_rows_stay_as_they_were_at_first(objective):
+    from recloop.fitting.trainer import Trainer
+
+    it = objective(stale_rows=True, batch_size=11)  # 77 items are 7 batches of them
     before = it.table()
-    it.learn(torch.arange(11))
+    Trainer(it, it.context).learn([(0, torch.arange(11))])
     assert torch.equal(it.table()[-11:], before[-11:])
     assert not torch.equal(it.table()[:-11], before[:-11])
-    assert trainer(16).stale is None
+    assert objective(stale_rows=True, batch_size=16).stale is None
 
 
-def test_the_item_table_learns_only_if_asked(worlds, make, critique_encoder):
-    from recloop.training.rehearsal import Trainer
-
+def test_the_item_table_learns_only_if_asked(objective):
     for wanted in (False, True):
-        training = TRAINING | {"item_gradient": wanted}
-        it = Trainer(make(), worlds(), critique_encoder, DIALOGUE, training, 0.1, 1, 1)
-        assert it.table().requires_grad == wanted
+        assert objective(item_gradient=wanted).table().requires_grad == wanted
 
 
 def test_an_unknown_stage_is_named(fit):

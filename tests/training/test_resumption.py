@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from recloop.fitting.trainer import Trainer
 from recloop.storage import checkpoint
 from recloop.training.run import train
-from recloop.training.supervised import Trainer
 
 NEEDS_VECTORS = ("smonac", "modt4r")
 
@@ -69,8 +69,8 @@ def test_a_stopped_training_goes_on_exactly(run, model, asked, changes, tmp_path
     whole, record = run(model, "whole", **changes)
     learn = Trainer.learn
 
-    def stop(self, rows):
-        learn(self, rows)
+    def stop(self, group):
+        learn(self, group)
         if self.progress.update == 7:
             os.kill(os.getpid(), asked)
 
@@ -97,16 +97,17 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 from recloop.training.run import train
-from recloop.training.supervised import Trainer
+from recloop.fitting.trainer import Trainer
 learn = Trainer.learn
-def die(self, rows):
-    learn(self, rows)
+def die(self, group):
+    learn(self, group)
     if self.progress.update == 11:
         os.kill(os.getpid(), signal.SIGKILL)
 Trainer.learn = die
-told = json.loads(sys.argv[1])
-data = {"sessions": Path(told["split"])}
-train(data, told["settings"], told["identity"], Path(told["into"]), Path(told["side"]))
+given = json.loads(sys.argv[1])
+data = {"sessions": Path(given["split"])}
+folders = Path(given["output"]), Path(given["checkpoint_dir"])
+train(data, given["settings"], given["identity"], *folders)
 """
 
 
@@ -117,7 +118,8 @@ def test_a_killed_process_goes_on_exactly(run, split, settings_of, identity, tmp
     killed = subprocess.run([sys.executable, "-c", KILLED, json.dumps(logged)], check=False)
     assert killed.returncode == -signal.SIGKILL
     # Five updates an epoch: the last checkpoint is that of update 10.
-    assert checkpoint.load(tmp_path / "side-cut" / "checkpoint.safetensors")[1]["update"] == 10
+    facts = checkpoint.load(tmp_path / "side-cut" / "checkpoint.safetensors")[1]
+    assert facts["progress"]["update"] == 10
     assert same(whole, run("sasrec", "cut")[0])
 
 

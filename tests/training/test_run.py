@@ -75,7 +75,9 @@ def test_ranks_every_test_event(trained, split, tmp_path):
     assert (first["top"].arr.first() == first["target"]).all()
 
 
-@pytest.mark.parametrize(("model", "loop"), [("sasrec", "supervised"), ("popularity", "counted")])
+@pytest.mark.parametrize(
+    ("model", "loop"), [("sasrec", "supervised"), ("popularity", "nonparametric")]
+)
 def test_joins_the_sessions_of_a_user_and_says_what_the_past_holds(
     user_split, settings_of, identity, tmp_path, model, loop
 ):

@@ -1,6 +1,7 @@
 """The loop: batches, early stopping, tuning, seeds."""
 
 import json
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -8,9 +9,12 @@ import torch
 from torch import nn
 
 from recloop.data.batches import Events, cut
-from recloop.evaluation.ranker import Diverged
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.finite import Diverged
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.training import supervised
-from recloop.training.supervised import Schedule, Trainer, train
+from recloop.training.supervised import NextItems, train
 
 ITEMS, LENGTH = 20, 6
 
@@ -34,19 +38,26 @@ class Bias(nn.Module):
 
 @pytest.fixture
 def trainer(ring):
-    def trainer(model=None, seed=1, path=None, logged=None, **changes):
+    def trainer(model=None, seed=1, folder=None, logged=None, made=NextItems, **changes):
         schedule = {"learning_rate": 0.1, "batch_size": 100, "epochs": 5, "patience": 9}
         schedule |= {"validate_every": None, "clip_norm": None} | changes
         events = Events.of(ring, LENGTH, ITEMS)
         log = (logged if logged is not None else []).append
         windows = cut(ring, LENGTH, ITEMS)
-        return Trainer(model or Bias(), windows, events, Schedule(**schedule), seed, path, log)
+        context = TrainingContext(seed, folder, log=log)
+        return Trainer(
+            made(model or Bias(), windows, events, Schedule(**schedule), context), context
+        )
 
     return trainer
 
 
 def order(trainer):
-    return [tuple(rows.tolist()) for rows in trainer.batches()]
+    """List the batches of all epochs that are left."""
+    done, skip = divmod(trainer.progress.update, trainer.epoch_updates)
+    epochs = range(done, trainer.schedule.epochs)
+    parts = [trainer.objective.batches(epoch, skip * (epoch == done)) for epoch in epochs]
+    return [tuple(rows.tolist()) for part in parts for rows in part]
 
 
 def test_batches_hold_each_piece_once_an_epoch_and_the_wanted_number_of_targets(trainer):
@@ -55,8 +66,8 @@ def test_batches_hold_each_piece_once_an_epoch_and_the_wanted_number_of_targets(
     assert len(batches) == 5 * it.epoch_updates
     for epoch in range(5):
         part = batches[epoch * it.epoch_updates : (epoch + 1) * it.epoch_updates]
-        assert sorted(sum(part, ())) == list(range(len(it.windows)))
-    targets = [int((it.windows.following[list(rows)] != ITEMS).sum()) for rows in batches]
+        assert sorted(sum(part, ())) == list(range(len(it.objective.windows)))
+    targets = [int((it.objective.windows.following[list(rows)] != ITEMS).sum()) for rows in batches]
     assert np.mean(targets) == pytest.approx(100, rel=0.2)
 
 
@@ -78,11 +89,11 @@ def test_independent_batches_are_drawn_anew_from_seed_and_update(trainer):
     it = trainer(draws="independent")
     batches = order(it)
     assert len(batches) == it.last_update
-    assert {len(rows) for rows in batches} == {it.rows}
+    assert {len(rows) for rows in batches} == {it.objective.rows}
     assert len(set(batches)) == len(batches)
     epoch = sum(batches[: it.epoch_updates], ())
-    assert 0 <= min(epoch) <= max(epoch) < len(it.windows)
-    assert len(set(epoch)) < len(it.windows)  # some twice, some not at all
+    assert 0 <= min(epoch) <= max(epoch) < len(it.objective.windows)
+    assert len(set(epoch)) < len(it.objective.windows)  # some twice, some not at all
     resumed = trainer(draws="independent")
     resumed.progress.update = 7
     assert order(resumed) == batches[7:]
@@ -102,73 +113,66 @@ class Warming(Bias):
 
 def test_a_second_optimiser_starts_after_the_warm_up(trainer):
     it, rates = trainer(Warming(), second_rate=0.01), []
-    for rows in list(it.batches())[:5]:
-        it.learn(rows)
-        (state,) = it.optimiser.state.values()
-        rates.append((it.optimiser.param_groups[0]["lr"], int(state["step"])))
+    for group in islice(it.groups(), 5):
+        it.learn(group)
+        (state,) = it.optimisers["all"].state.values()
+        rates.append((it.optimisers["all"].param_groups[0]["lr"], int(state["step"])))
     assert rates == [(0.1, 1), (0.1, 2), (0.1, 3), (0.01, 1), (0.01, 2)]
 
 
 @pytest.mark.parametrize(("model", "second_rate"), [(Warming, None), (Bias, 0.01)])
 def test_without_warm_up_or_second_rate_there_is_one_optimiser(trainer, model, second_rate):
     it = trainer(model(), second_rate=second_rate)
-    first = it.optimiser
-    for rows in list(it.batches())[:5]:
-        it.learn(rows)
-    assert it.optimiser is first
+    first = it.optimisers
+    for group in islice(it.groups(), 5):
+        it.learn(group)
+    assert it.optimisers is first
 
 
 @pytest.mark.parametrize("stop", [2, 3, 4])
 def test_a_resumed_training_has_the_optimiser_of_its_stage(trainer, stop, tmp_path):
     def learn(it, number):
-        for rows in list(it.batches())[:number]:
-            it.learn(rows)
+        for group in islice(it.groups(), number):
+            it.learn(group)
 
-    def new(path=None):
-        return trainer(Warming(), second_rate=0.01, path=path)
+    def new(folder=None):
+        return trainer(Warming(), second_rate=0.01, folder=folder)
 
-    whole, cut = new(), new(tmp_path / "checkpoint.safetensors")
+    whole, cut = new(), new(tmp_path)
     learn(whole, 6)
     learn(cut, stop)
     cut.keep()
-    resumed = new(cut.path)
+    resumed = new(tmp_path)
     learn(resumed, 6 - stop)
     assert torch.equal(whole.model.weight, resumed.model.weight)
 
 
-class Carrying(Trainer):
+class Carrying(NextItems):
     """Carries a sum of losses from update to update."""
 
     def __init__(self, *given):
         self.sum = torch.zeros(())
         super().__init__(*given)
 
-    def loss_of(self, rows):
-        loss = super().loss_of(rows)
+    def loss(self, batch):
+        loss = super().loss(batch)
         self.sum = self.sum + loss.detach()
         return loss
 
-    def tensors(self):
+    def state(self):
         return {"sum": self.sum}
 
-    def restore(self, tensors):
+    def load_state(self, tensors):
         self.sum = tensors["sum"]
 
 
-def test_what_a_loop_carries_is_in_its_checkpoint(ring, tmp_path):
-    def new():
-        events = Events.of(ring, LENGTH, ITEMS)
-        schedule = Schedule(0.1, 100, 5, 9, None, None)
-        path = tmp_path / "checkpoint.safetensors"
-        windows = cut(ring, LENGTH, ITEMS)
-        return Carrying(Bias(), windows, events, schedule, 1, path, lambda line: None)
-
-    it = new()
-    for rows in list(it.batches())[:3]:
-        it.learn(rows)
+def test_what_a_loop_carries_is_in_its_checkpoint(trainer, tmp_path):
+    it = trainer(made=Carrying, folder=tmp_path)
+    for group in islice(it.groups(), 3):
+        it.learn(group)
     it.keep()
-    assert it.sum > 0
-    assert new().sum == it.sum
+    assert it.objective.sum > 0
+    assert trainer(made=Carrying, folder=tmp_path).objective.sum == it.objective.sum
 
 
 @pytest.fixture
@@ -186,12 +190,12 @@ def scripted(monkeypatch):
 
 def test_keeps_the_weights_of_the_best_validation(trainer, scripted):
     scripted(0.1, 0.5, 0.3, 0.2, 0.1)
-    weights, it = {}, trainer()
-    logged = it.log
-    it.log = lambda line: (
-        logged(line),
-        weights.update({len(it.progress.curve): it.model.weight.detach().clone()}),
-    )
+
+    class Listening(list):
+        def append(self, line):
+            weights[len(it.progress.curve)] = it.model.weight.detach().clone()
+
+    weights, it = {}, trainer(logged=Listening())
     best = it.fit()
     assert torch.equal(best["weight"], weights[2])
     assert not torch.equal(best["weight"], it.model.weight)
@@ -217,10 +221,10 @@ def test_validates_when_asked_and_at_the_end(trainer, every, updates):
 
 def test_clips_the_gradient(trainer):
     it = trainer(Bias(), clip_norm=0.001)
-    it.learn(torch.arange(5))
+    it.learn([torch.arange(5)])
     assert it.model.weight.grad.norm() <= 0.0011
     it = trainer(Bias())
-    it.learn(torch.arange(5))
+    it.learn([torch.arange(5)])
     assert it.model.weight.grad.norm() > 0.1
 
 
@@ -264,9 +268,8 @@ def fit(ring, tmp_path, settings_of, make):
             return model
 
         parts, logged = {"train": ring, "valid": ring}, []
-        return train(
-            new, parts, ITEMS, settings["training"], seed, checkpoint_dir, log=logged.append
-        ), logged
+        context = TrainingContext(seed, checkpoint_dir, log=logged.append)
+        return train(new, parts, ITEMS, settings["training"], context), logged
 
     return fit
 

@@ -13,11 +13,13 @@ from torch import nn
 
 from recloop.data.batches import Events
 from recloop.data.users import Users, joined
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.models import build
 from recloop.training import users as loop
 from recloop.training.run import rank_test, train
-from recloop.training.supervised import Schedule, Trainer
-from recloop.training.users import Judged, Recalling, UserTrainer
+from recloop.training.users import Judged, Recalling, UserSessions
 
 ITEMS, LENGTH, KINDS = 14, 6, 4
 
@@ -103,16 +105,15 @@ def secret(tmp_path_factory):
 def trainer(secret):
     """Give a function that makes a trainer over the secret world."""
 
-    def trainer(model=None, seed=1, path=None, length=LENGTH, **changes):
+    def trainer(model=None, seed=1, folder=None, length=LENGTH, **changes):
         schedule = {"learning_rate": 0.02, "batch_size": 7, "epochs": 3, "patience": 9}
         schedule |= {"validate_every": None, "clip_norm": None} | changes
         torch.manual_seed(seed)
         users = Users.read(secret, "train").capped(length)
         judged = Judged.of(Users.read(secret, "valid"), length, ITEMS)
         model = model or Recollection(ITEMS)
-        return UserTrainer(
-            model, users, judged, Schedule(**schedule), seed, path, lambda line: None
-        )
+        context = TrainingContext(seed, folder, log=lambda line: None)
+        return Trainer(UserSessions(model, users, judged, Schedule(**schedule), context), context)
 
     return trainer
 
@@ -142,30 +143,31 @@ def test_each_update_sees_whole_sessions_and_what_the_user_left(trainer):
         return loss(batch, memory)
 
     it.model.loss = spy
-    turns = list(it.batches())
+    turns, users = list(it.objective.batches(0, 0)), it.objective.users
     it.fit()
-    number = np.arange(len(it.users.ids)) - np.repeat(it.users.first[:-1], np.diff(it.users.first))
+    number = np.arange(len(users.ids)) - np.repeat(users.first[:-1], np.diff(users.first))
     assert len(seen) == len(turns) == it.epoch_updates
     for turn, (batch, memory) in zip(turns, seen, strict=True):
         assert memory["sessions"].tolist() == number[turn.sessions.numpy()].tolist()
         assert batch.ended.all()
         assert batch.session.shape[1] == 2
-        first = torch.from_numpy(it.users.items[it.users.offsets[turn.sessions.numpy()]])
+        first = torch.from_numpy(users.items[users.offsets[turn.sessions.numpy()]])
         assert torch.equal(batch.session[:, 0], first)
-    assert sum(len(batch) for batch, _ in seen) == len(it.users.ids)
+    assert sum(len(batch) for batch, _ in seen) == len(users.ids)
 
 
 def test_an_epoch_counts_each_target_once(trainer):
     it = trainer(epochs=2)
-    assert it.targets == 2 * len(it.users.ids)
-    assert len(list(it.batches())) == it.last_update == 2 * it.epoch_updates
+    assert it.objective.targets == 2 * len(it.objective.users.ids)
+    turns = [turn for epoch in range(2) for turn in it.objective.batches(epoch, 0)]
+    assert len(turns) == it.last_update == 2 * it.epoch_updates
 
 
 def test_memory_carries_no_gradient_into_the_next_update(trainer):
     it = trainer()
-    for turn in list(it.batches())[:3]:
-        it.learn(turn)
-    assert not any(kept.requires_grad for kept in it.memory.values())
+    for turn in list(it.objective.batches(0, 0))[:3]:
+        it.learn([turn])
+    assert not any(kept.requires_grad for kept in it.objective.memory.values())
 
 
 def test_refuses_to_draw_sessions_independently(trainer):
@@ -284,17 +286,17 @@ def test_users_do_not_meet_in_the_models_of_the_studies(name, made, crowd, monke
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stopped_training_of_the_studies_goes_on_exactly(name, made, trainer, tmp_path):
-    whole, path = trainer(made(name)), tmp_path / "checkpoint.safetensors"
+    whole = trainer(made(name))
     whole.fit()
-    cut = trainer(made(name), path=path)
-    turns = cut.batches()
+    cut = trainer(made(name), folder=tmp_path)
+    turns = cut.groups()
     for _ in range(whole.epoch_updates + 4):  # in the middle of the second epoch
         if cut.progress.update == whole.epoch_updates:
             cut.validate()
         cut.learn(next(turns))
     cut.keep()
     torch.manual_seed(99)
-    resumed = trainer(made(name), path=path)
+    resumed = trainer(made(name), folder=tmp_path)
     resumed.fit()
     assert same(whole.model.state_dict(), resumed.model.state_dict())
     assert whole.progress.best == resumed.progress.best
@@ -346,8 +348,8 @@ def test_a_stopped_training_goes_on_exactly(run, update, tmp_path, monkeypatch):
     assert not same(whole, other)
     learn = Trainer.learn
 
-    def stop(self, rows):
-        learn(self, rows)
+    def stop(self, group):
+        learn(self, group)
         if self.progress.update == update:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -380,5 +382,5 @@ def test_lists_have_a_row_for_each_event_in_order(run, secret, settings, tmp_pat
 
 def test_a_model_that_was_not_run_has_no_rows(secret, settings, tmp_path):
     data = {"sessions": secret}
-    loop.rank(data, {}, settings, {}, tmp_path / "lists.parquet", 5)
+    loop.rank(data, None, settings, {}, tmp_path / "lists.parquet", 5)
     assert pl.read_parquet(tmp_path / "lists.parquet").height == 0

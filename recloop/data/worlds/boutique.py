@@ -56,7 +56,9 @@ def generate(
     products = [draw_product(kinds[item % len(kinds)], random) for item in range(items)]
     output.mkdir(parents=True, exist_ok=True)
     return [
-        _write_styles(output / "styles.csv", products if sizes["named"] else shuffled(products, seed)),
+        _write_styles(
+            output / "styles.csv", products if sizes["named"] else shuffled(products, seed)
+        ),
         _write_pictures(output / "images_0.tar", products, random),
         _write_truth(output / "truth.json", products),
     ]

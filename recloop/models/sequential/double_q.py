@@ -65,6 +65,13 @@ class DoubleQ(nn.Module):
         self.register_buffer("weights", torch.ones(objectives))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
+    def _apply(self, *given, **named) -> "DoubleQ":
+        """Move the networks, but keep count on the CPU: to read a number from a GPU is to wait for the GPU."""
+        updates = self.updates
+        super()._apply(*given, **named)
+        self.updates = updates
+        return self
+
     @property
     def scored(self) -> ValueNetwork:
         """The first network ranks, as in the authors' code."""

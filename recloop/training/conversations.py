@@ -1,20 +1,25 @@
-"""One training of a dialogue model: batches of simulated conversations, validation, early stopping, resumption."""
+"""Simulated conversations as an objective: what a stage shows, what it minimises, and how it is validated."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from recloop.data.pools import Requests, World, distinct
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.objective import Objective
+from recloop.fitting.progress import NDCG
+from recloop.fitting.schedule import Schedule
 from recloop.models.dialogue.dialogue import DialogueModel, State
 from recloop.simulators.critique_encoder import CritiqueEncoder
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
 from recloop.simulators.rollout import Choose, ask, converse
-from recloop.training import supervised
 from recloop.training.improvement import Improvement
+from recloop.training.supervised import SELECTION_CUTOFF
+
+Batch = tuple[int, Int[Tensor, " row"]]  # number of the update, rows of the training requests
 
 
 def num_lists(dialogue: dict) -> int:
@@ -22,20 +27,20 @@ def num_lists(dialogue: dict) -> int:
     return dialogue["turns"] + 1 - dialogue["first_turn"]
 
 
-class Trainer(supervised.Trainer):
-    """One training of one stage, resumable; see `recloop.training.supervised.Trainer` for the loop itself.
+class Conversations(Objective):
+    """One stage of a dialogue model.
 
     Args:
         model: with the weights it starts from.
         worlds: `train`, and `valid` to choose the epoch on.
         critique_encoder: of the simulated users.
         dialogue: `shown`, `turns`, `first_turn`, `likes`.
-        training: `stage`, `batch_size`, `patience`, `weight_decay` and the switches of a stage.
-        rate: learning rate.
-        epochs: most passes over the dialogues.
-        seed: of the order of batches, random lists and negatives.
-        path, log, device: as for the other loop.
+        training: `stage` and the switches of a stage.
+        schedule: `batch_size` counts dialogues.
+        context: of the training; its seed decides about the order of batches, random lists and negatives.
     """
+
+    metric = NDCG
 
     def __init__(
         self,
@@ -44,36 +49,29 @@ class Trainer(supervised.Trainer):
         critique_encoder: CritiqueEncoder,
         dialogue: dict,
         training: dict,
-        rate: float,
-        epochs: int,
-        seed: int,
-        path: Path | None = None,
-        log: Callable[[str], None] = print,
-        device: torch.device | str = "cpu",
+        schedule: Schedule,
+        context: TrainingContext,
     ):
         self.model, self.worlds, self.dialogue, self.training = model, worlds, dialogue, training
-        self.seed, self.path, self.log, self.device = seed, path, log, device
-        self.windows = worlds["train"].requests
-        self.rows = training["batch_size"]
-        self.epoch_updates = -(-len(self.windows) // self.rows)
-        self.schedule = supervised.Schedule(
-            rate, self.rows, epochs, training["patience"] or epochs + 1, None, None
-        )
+        self.schedule, self.context = schedule, context
+        self.requests, self.rows = worlds["train"].requests, schedule.batch_size
+        self.length = -(-len(self.requests) // self.rows)
         # A pretraining needs no feedback on its last list: its last state is judged as it stands.
         lists = num_lists(dialogue)
         used = lists - 1 if training["stage"] == "pretrain" else lists
         self.users = Environment(worlds["train"].pool, critique_encoder, used, dialogue["likes"])
         self.asked = Environment(worlds["valid"].pool, critique_encoder, lists, dialogue["likes"])
         self.prepare_stage()
-        self.optimiser = torch.optim.Adam(
-            [parameter for parameter in model.parameters() if parameter.requires_grad],
-            lr=rate,
-            weight_decay=training["weight_decay"],
-            fused=True,
-        )
-        self.progress, self.best, self.stopping = supervised.Progress(), {}, False
-        if path and path.exists():
-            self.resume()
+
+    def batches(self, epoch: int, skip: int) -> Iterator[Batch]:
+        """List each dialogue once, in an order that depends only on seed and epoch."""
+        order = torch.randperm(len(self.requests), generator=self.context.generator(epoch))
+        first = epoch * self.length + skip
+        return enumerate(order.split(self.rows)[skip:], first)
+
+    def size(self, batch: Batch) -> int:
+        """Count the dialogues of a batch."""
+        return len(batch[1])
 
     def prepare_stage(self) -> None:
         """Freeze what does not learn, and note what the first weights decide about."""
@@ -97,26 +95,17 @@ class Trainer(supervised.Trainer):
             table = self.model.embed(self.worlds["train"].pool.features)
         return table if self.stale is None else torch.cat([table[: -self.rows], self.stale])
 
-    def learn(self, rows: Tensor) -> None:
-        """Make one update on a batch of dialogues."""
-        self.model.train()
-        self.optimiser.zero_grad()
-        # Chance depends on the update alone, so that a resumed training meets the same.
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.progress.update)
-        loss = self.loss(self.windows.take(rows, self.device), generator)
-        loss.backward()
-        self.optimiser.step()
-        self.progress.loss += loss.item()
-        self.progress.counted += 1
-        self.progress.update += 1
-
-    def loss(self, requests: Requests, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Hold a batch of dialogues and say what the stage minimises."""
+    def loss(self, batch: Batch) -> Float[Tensor, ""]:
+        """Hold a batch of dialogues and compute what the stage minimises."""
+        update, rows = batch
+        # What is drawn depends on the update alone, so that a resumed training draws the same.
+        generator = self.context.generator(update)
+        requests = self.requests.take(rows, self.context.device)
         stage, table = self.training["stage"], self.table()
         if self.improvement:
             first = self.first(requests, generator)
             return self.improvement.loss(requests, table, first, generator)
-        choose = self.by_chance if stage == "pretrain" else self.by_nearness
+        choose = self.at_random if stage == "pretrain" else self.by_nearness
         dialogue, _ = converse(
             self.model,
             self.users,
@@ -128,7 +117,7 @@ class Trainer(supervised.Trainer):
         )
         return getattr(self.model, f"{stage}_loss")(dialogue)
 
-    def by_chance(self, requests: Requests, table: Tensor, generator: torch.Generator) -> Choose:
+    def at_random(self, requests: Requests, table: Tensor, generator: torch.Generator) -> Choose:
         """Show random items, none twice in a dialogue (released code: next items are random in this stage)."""
         k = self.dialogue["shown"]
         drawn = self.draw(len(requests), self.users.lists * k, generator)
@@ -158,34 +147,15 @@ class Trainer(supervised.Trainer):
         """Draw different items for each dialogue."""
         items = len(self.worlds["train"].pool)
         uniform = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
-        return distinct(uniform, items).to(self.device)
+        return distinct(uniform, items).to(self.context.device)
 
-    def validate(self) -> None:
-        """Hold the validation dialogues, keep the weights if they are the best, write the checkpoint."""
-        done = self.progress
-        score = judge(self.model, self.worlds["valid"], self.asked, self.dialogue)
-        done.stale += 1
-        if score > done.best:
-            done.best, done.best_update, done.stale = score, done.update, 0
-            self.best = {
-                name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()
-            }
-        done.curve.append(
-            {
-                "update": done.update,
-                "epoch": done.update / self.epoch_updates,
-                "loss": done.loss / done.counted,
-                "valid_ndcg10": score,
-                "seconds": done.seconds,
-            }
-        )
-        done.loss, done.counted = 0.0, 0
-        self.log(self.line())
-        self.keep()
+    def evaluate(self) -> float:
+        """Hold the validation dialogues."""
+        return judge(self.model, self.worlds["valid"], self.asked, self.dialogue)
 
 
 def judge(model: DialogueModel, world: World, environment: Environment, dialogue: dict) -> float:
-    """Give NDCG@10, averaged over dialogues and turns, by which the papers choose an epoch."""
+    """Compute NDCG@10, averaged over dialogues and turns, by which the papers choose an epoch."""
     transcript = ask(model, world, environment, dialogue["shown"])
-    counted = 1 - dialogue["first_turn"]  # a first list that is turn 0 is not evaluated
-    return float(transcript.gain(counted, supervised.SELECTION_CUTOFF).mean())
+    first = 1 - dialogue["first_turn"]  # a first list that is turn 0 is not evaluated
+    return float(transcript.gain(first, SELECTION_CUTOFF).mean())
