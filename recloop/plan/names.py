@@ -27,7 +27,7 @@ def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
 def thinned(content: Any, study: Mapping, number: int | None) -> Any:
     """Keep `number` values of every numeric sweep, however deep in the content: both ends, and evenly between.
 
-    The study's own value of the keyword takes the place of its nearest neighbour between the ends: it is trained anyway.
+    The study's own value of the keyword takes the place of its neighbour between the ends: it is trained anyway.
     Sweeps over words (`placebo={none,zero_reward}`) stay whole: their values are no steps of one scale.
 
     Args:

@@ -202,8 +202,8 @@ def judge_known(evidence: Evidence) -> pl.DataFrame:
     """Judge the known answers of embedded worlds by the code that judges claims.
 
     Returns:
-        One row per comparison, columns as in `KNOWN`: what the world `plants`, whether the checks are `expected` to hold
-        or not, the verdict `found` for all of them together, and whether the two agree (null where nothing was run).
+        One row per comparison, columns as in `KNOWN`: what the world `plants`, whether the checks are `expected` to
+        hold or not, the verdict `found` for all of them together, and whether the two agree (null where not run).
     """
     rows = [
         row

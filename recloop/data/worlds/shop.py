@@ -159,7 +159,7 @@ def _choose(
     bounds: NDArray[Any],
     random: np.random.Generator,
 ) -> NDArray[Any]:
-    """Choose what follows the items `before`, for each session; the first is browsed for where customers have an aim."""
+    """Choose what follows the items `before`, for each session; the first one is browsed for, or wandered to."""
     rows, step = before.shape
     draw = random.random((6, rows))
     novel = draw[0] < appetite
