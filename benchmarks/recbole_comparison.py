@@ -24,8 +24,11 @@ from recloop.data.batches import Events, Sessions, cut
 from recloop.data.readers import session_release
 from recloop.data.sources import fetch, load_source
 from recloop.data.tables import write_tables
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.models import build
-from recloop.training.supervised import Schedule, Trainer
+from recloop.training.supervised import NextItems
 
 SOURCE = Path(__file__).parents[1] / "sources" / "yoochoose1_64.yaml"
 RECBOLE = {"seconds": (14.0, 18.0), "ndcg10": 0.29, "epochs": 2}  # version 1.2.1
@@ -106,8 +109,8 @@ def main() -> None:
     torch.manual_seed(given.seed)
     model = build(SETTINGS, items=items, length=LENGTH)
     batch = round(given.batch * targets / len(windows))
-    schedule = Schedule(given.rate, batch, given.epochs, given.epochs, None, None)
-    trainer = ClockedTrainer(model, windows, events, schedule, given.seed)
+    schedule, context = Schedule(given.rate, batch, given.epochs), TrainingContext(given.seed)
+    trainer = ClockedTrainer(NextItems(model, windows, events, schedule, context), context)
     seconds, processor = time.perf_counter(), time.process_time()
     trainer.fit()
     seconds = (time.perf_counter() - seconds) / given.epochs

@@ -18,9 +18,12 @@ import torch
 from torch import Tensor
 
 from recloop.data.batches import Batch, Events
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.models import build
 from recloop.models.catalogue import Catalogue
-from recloop.training.supervised import Schedule, Trainer
+from recloop.training.supervised import NextItems
 
 DIM = 64
 SETTINGS = {
@@ -54,11 +57,12 @@ def whole_step(items: int, batch: int, length: int) -> Callable[[], None]:
     """One update of a trainer: forward, backward, Adam."""
     path = torch.randint(items, (batch, length + 1))
     windows = Batch.whole(path)
-    schedule = Schedule(0.001, batch * length, 1, 1, None, None)
+    schedule, context = Schedule(0.001, batch * length, 1), TrainingContext(1)
     nothing = Events(*([torch.empty(0).numpy()] * 8), length=length, padding=items)
     model = build(SETTINGS, items=items, length=length)
-    trainer, rows = Trainer(model, windows, nothing, schedule, seed=1), torch.arange(batch)
-    return lambda: trainer.learn(rows)
+    trainer = Trainer(NextItems(model, windows, nothing, schedule, context), context)
+    rows = torch.arange(batch)
+    return lambda: trainer.learn([rows])
 
 
 def contestants(items: int, batch: int, length: int) -> dict[str, Callable[[], None]]:

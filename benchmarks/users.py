@@ -24,9 +24,12 @@ import torch
 
 from recloop.data.batches import Events, cut
 from recloop.data.users import Users
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.models import build
-from recloop.training.supervised import Schedule, Trainer
-from recloop.training.users import Judged, UserTrainer
+from recloop.training.supervised import NextItems
+from recloop.training.users import Judged, UserSessions
 
 DIM, LENGTH = 64, 20
 SHAPES = {  # Table 5.2: items, events per session, sessions per user
@@ -58,35 +61,35 @@ def trainers(users: Users, items: int, slots: int, host: str) -> dict[str, Train
     facts["item_counts"] = torch.from_numpy(np.bincount(users.items, minlength=items))
     backbone = {"class": host, "dim": DIM}
     judged = Judged.of(users, LENGTH, items)
-    schedule = Schedule(0.001, slots, 1000, 1, None, None)
+    schedule, context = Schedule(0.001, slots, 1000), TrainingContext(1)
     found = {}
     for name, kind in MODELS.items():
         model = build({"class": kind, "backbone": backbone}, **facts)
-        found[name] = UserTrainer(model, users, judged, schedule, seed=1)
-    each = max(1, round(found["HDT"].targets / found["HDT"].epoch_updates))
+        found[name] = Trainer(UserSessions(model, users, judged, schedule, context), context)
+    each = max(1, round(found["HDT"].objective.targets / found["HDT"].epoch_updates))
     model = build({"class": "sequential.next_item.NextItem", "backbone": backbone}, **facts)
     joined = users.joined()
-    plain = Trainer(
+    plain = NextItems(
         model,
         cut(joined, LENGTH, items),
         Events.of(joined, LENGTH, items),
         replace(schedule, batch_size=each),
-        seed=1,
+        context,
     )
-    return {"plain": plain} | found
+    return {"plain": Trainer(plain, context)} | found
 
 
 def endless(trainer: Trainer) -> Iterator:
     """Give batches of the first epoch again and again."""
-    batches = trainer.batches()
-    return cycle([next(batches) for _ in range(trainer.epoch_updates)])
+    return cycle(list(trainer.objective.batches(0, 0)))
 
 
 def size(trainer: Trainer, batch: object) -> np.ndarray:
     """Count the targets and the events of a batch; the first item of a row is an event, and for some a target."""
-    rows = batch.sessions if isinstance(trainer, UserTrainer) else batch
-    following = int((trainer.windows.following[rows] != trainer.events.padding).sum())
-    first = int((trainer.windows.start[rows] == 0).sum())
+    objective = trainer.objective
+    rows = batch.sessions if isinstance(objective, UserSessions) else batch
+    following = int(objective.steps[rows].sum())
+    first = int((objective.windows.start[rows] == 0).sum())
     goal = getattr(trainer.model, "first", None) is not None
     return np.array([following + first * goal, following + first])
 
@@ -97,7 +100,7 @@ def measure(trainer: Trainer, batches: Iterator, updates: int, clock: Callable) 
     number = sum(size(trainer, batch) for batch in chosen)
     started = clock()
     for batch in chosen:
-        trainer.learn(batch)
+        trainer.learn([batch])
     return number / (clock() - started)
 
 

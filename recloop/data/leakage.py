@@ -22,7 +22,7 @@ def check(parts: Parts, by: str) -> dict[str, Any]:
         by: how they were parted.
     """
     _no_repeated_ids(parts)
-    if by == "leave_one_out":
+    if by in ("leave_one_out", "given"):
         _only_earlier_items(parts)
     else:
         _no_common_ids(parts)

@@ -36,7 +36,8 @@ def prepare(
         source: the manifest, for the record.
     """
     settings, way = check_settings(prepare, split)
-    events, item_ids, users = encode(tables, settings["events"], settings["purchases"])
+    given = way["by"] == "given"
+    events, item_ids, users = encode(tables, settings["events"], settings["purchases"], given)
     cut = settings["sessions"]
     events = sessions.cut(events, cut["by"], cut["gap_minutes"], cut["events"])
     events, steps = filters.apply(events, settings["order"], settings, seed)
@@ -68,9 +69,12 @@ RECORDED = ("title", "reader", "world", "writes", "seed", "sizes", "licence")
 
 
 def encode(
-    tables: Path, kinds: Sequence[str], purchases: Sequence[str]
+    tables: Path, kinds: Sequence[str], purchases: Sequence[str], parts: bool = False
 ) -> tuple[pl.DataFrame, list[str], list[str]]:
-    """Load events as codes; items and users are numbered in the order of their names."""
+    """Load events as codes; items and users are numbered in the order of their names.
+
+    With `parts`, the part of a given split comes along as 0, 1 or 2.
+    """
     rows = pl.scan_parquet(tables / "interactions.parquet")
     rows = rows.filter(pl.col("event").is_in(list(kinds)))
     names = {name: _names(rows, name) for name in ("item", "user")}
@@ -79,11 +83,13 @@ def encode(
     codes = [pl.col(n).cast(pl.Enum(values)).to_physical() for n, values in names.items()]
     given = pl.when(pl.col("session").is_not_null()).then(pl.col("session").rle_id())
     purchase = pl.col("event").is_in(list(purchases)).cast(pl.UInt8)
+    part = pl.col("part").cast(pl.Enum(splits.PARTS)).to_physical().cast(pl.UInt8)
     events = rows.select(
         given.alias("given"),
         *(code.cast(pl.UInt32) for code in codes),
         "time",
         purchase.alias("purchase"),
+        *([part] if parts else []),
     ).collect(engine="streaming")
     return events, names["item"], names["user"]
 

@@ -32,7 +32,7 @@ def read(source: dict, raw: Path, output: Path) -> dict[str, Any]:
     """
     check_whole(raw, source)
     reading, general = open_source(source, raw)
-    counts = write_tables(reading, output, general["max_implausible_times"])
+    counts = write_tables(reading, output, float(general["max_implausible_times"]))
     check_files(counts["files"], raw)
     print(f"{source['title']}: {summary(counts)}")
     return counts

@@ -74,7 +74,7 @@ def keep_last(events: pl.DataFrame, number: int) -> pl.DataFrame:
 def as_lists(events: pl.DataFrame) -> pl.DataFrame:
     """Turn events into one row per session, numbered 0, 1, ... by their last event where times are known.
 
-    Neighbourhood models take the order of rows for recency.
+    The parts of a given split come along, one for each event. Neighbourhood models take the order of rows for recency.
     """
     timed = events["time"].null_count() < events.height
     time = pl.col("time") if timed else pl.lit(None, pl.List(pl.Int64)).first()
@@ -83,6 +83,7 @@ def as_lists(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("item").cast(pl.Int32),
         pl.col("purchase").alias("event"),
         time.alias("time"),
+        *(["part"] if "part" in events.columns else []),
     )
     if timed:
         listed = listed.sort(pl.col("time").list.last(), maintain_order=True)

@@ -15,9 +15,10 @@ from typing import Any
 from recloop.storage.settings import SettingsError, nearest
 
 EVENTS = ("view", "click", "cart", "purchase", "play", "rating", "order", "follow", "comment")
+PARTS = ("train", "valid", "test")
 CATALOGUE = "items.csv"  # titles and the like, beside the events of any log
 WAYS_TO_CUT = ("given", "user", "gap", "count")
-WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out")
+WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out", "given")
 STEPS = {
     "sample": "sample_sessions",
     "period": "period",
@@ -264,12 +265,13 @@ def check_dialogues(
             f"split.shares are missing; expected {expected} for split.by {way['by']}."
         )
     if settings["captions"]:
+        _check_captions(settings["captions"])
         rates = settings["captions"]["rates"].items()
         settings["captions"]["rates"] = {key: value for key, value in rates if value is not None}
     return settings, way
 
 
-def resolve(name: str, given: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
+def resolve(name: str, given: Any, kinds: Kinds) -> dict[str, Any]:
     """Fill in defaults and check each setting by its kind.
 
     Args:
@@ -349,6 +351,15 @@ def _check_shares(way: Mapping[str, Any]) -> None:
         raise SettingError(
             f"split.shares does nothing where split.by is {way['by']}. "
             f"Split by: {' or '.join(BY_SHARES)}, or drop the setting (shares: null)."
+        )
+
+
+def _check_captions(captions: Mapping[str, Any]) -> None:
+    parts = ("train", "valid", "test")
+    if captions["by"] == "grammar" and (missing := [part for part in parts if not captions[part]]):
+        raise SettingError(
+            f"prepare.captions by grammar need a number for train, valid and test; {missing[0]} has "
+            "none."
         )
 
 

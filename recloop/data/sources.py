@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import json
 import lzma
@@ -18,9 +17,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import jsonschema
-import yaml
-
 from recloop.data.settings import CATALOGUE
 from recloop.storage.files import (
     FORBIDDEN,
@@ -31,9 +27,8 @@ from recloop.storage.files import (
     writing,
 )
 from recloop.storage.fingerprint import digest
-from recloop.storage.settings import SettingsError, nearest
+from recloop.storage.settings import SettingsError, read_settings
 
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "source.schema.yaml"
 RECORD = "fetched.json"
 PICTURES = "pictures.json"  # stands in the record for the pictures that are files of their own
 BY_HAND = "by hand"
@@ -58,22 +53,11 @@ class SourceError(SettingsError):
 
 
 def load_source(path: Path) -> dict[str, Any]:
-    """Read a manifest and check it against the schema."""
+    """Read a manifest strictly and check it against the schema."""
     try:
-        source = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
-        raise SourceError(f"{path} does not exist{nearest(path.stem, known)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise SourceError(f"{path} is not YAML: {fault}") from None
-    schema = yaml.safe_load(SCHEMA.read_text())
-    fault = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema).iter_errors(source)
-    )
-    if fault is not None:
-        place = ".".join(str(step) for step in fault.absolute_path) or "top level"
-        raise SourceError(f"{path}: {place}: {fault.message}.{_nearest(fault)}")
-    return source
+        return read_settings(Path(path), "source")
+    except SettingsError as error:
+        raise SourceError(str(error)) from None
 
 
 def fetch(source: Mapping[str, Any], output: Path, mirror: Path | None = None) -> dict[str, Any]:
@@ -264,6 +248,8 @@ def _bring(
     mirror: Path | None,
     expected: dict[str, Any],
 ) -> dict[str, Any]:
+    if "local" in source["files"][name]:
+        return _from_local(source, name, path, Path(source["files"][name]["local"]), expected)
     if mirror is not None:
         return _from_mirror(
             source, name, path, Path(mirror) / source["files"][name]["mirror"], expected
@@ -284,6 +270,19 @@ def _from_mirror(
         found = _check(part, name, expected, f"replace {origin}: it is not the published file")
         os.replace(part, path)
     return {**found, "from": f"mirror {origin}"}
+
+
+def _from_local(
+    source: Mapping[str, Any], name: str, path: Path, origin: Path, expected: dict[str, Any]
+) -> dict[str, Any]:
+    """Copy a file of one's own from where it was when it was added."""
+    if not origin.is_file():
+        raise SourceError(f"{name}: expected at {origin}, found nothing. {source['instructions']}")
+    with _aside(path) as part:
+        _room(lambda: shutil.copyfile(origin, part), name, path, expected)
+        found = _check(part, name, expected, f"{origin} has changed: add it anew, --yes")
+        os.replace(part, path)
+    return {**found, "from": f"local {origin}"}
 
 
 def _from_addresses(
@@ -415,12 +414,3 @@ def _check(path: Path, name: str, expected: Mapping[str, Any], remedy: str) -> d
 
 def _measure(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-
-
-def _nearest(fault: jsonschema.ValidationError) -> str:
-    if fault.validator != "additionalProperties":
-        return ""
-    known = list(fault.schema.get("properties", {}))
-    unknown = [key for key in fault.instance if key not in known]
-    near = [match for key in unknown for match in difflib.get_close_matches(key, known, n=1)]
-    return f" Did you mean {' or '.join(repr(key) for key in near)}?" if near else ""

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-PARTS = ("train", "valid", "test")
+from recloop.data.settings import PARTS
+
 NAMES = {"train": "training", "valid": "validation", "test": "test"}
 SEQUENCES = ("item", "event", "time")
 
@@ -25,18 +26,20 @@ class SplitError(ValueError):
 def split(
     sessions: pl.DataFrame, by: str, shares: Sequence[int | float] | None = None, seed: int = 0
 ) -> dict[str, pl.DataFrame]:
-    """Part sessions in one of four ways.
+    """Part sessions in one of five ways.
 
     Args:
         sessions: one row per session, from `sessions.as_lists`.
         by: session (random shares), leave_one_out (last item tests, the one before validates),
             last_session (of each user; in the order of their numbers where no time is known), time
-            (shares by the start of sessions).
+            (shares by the start of sessions), given (every event comes with its part).
         shares: of training, validation and test, for session and time.
         seed: of the random shares.
     """
     if by == "leave_one_out":
         parts = _leave_one_out(sessions)
+    elif by == "given":
+        parts = _given(sessions)
     else:
         part = _PARTINGS[by](
             sessions, _checked(shares) if by in ("session", "time") else None, seed
@@ -118,8 +121,44 @@ def _leave_one_out(sessions: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return parts
 
 
+def _given(sessions: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Take the part of every event: a whole session is of one part, or goes on from one part to the next.
+
+    What a session holds of earlier parts is known when its later events are predicted.
+    """
+    _check_given(sessions)
+    counts = [pl.col("part").list.eval(pl.element() <= k).list.sum() for k in range(len(PARTS))]
+    ends = sessions.select(
+        c.cast(pl.Int32).alias(name) for c, name in zip(counts, PARTS, strict=True)
+    )
+    sessions = pl.concat([sessions.drop("part"), ends], how="horizontal")
+    before, parts = pl.lit(0, pl.Int32), {}
+    for name in PARTS:
+        rows = sessions.filter(pl.col(name) > before)
+        first = pl.max_horizontal(before, pl.lit(1, pl.Int32)).alias("first_target")
+        kept = [pl.col(column).list.head(pl.col(name)) for column in SEQUENCES]
+        parts[name] = rows.with_columns(first, *kept).drop(PARTS)
+        before = pl.col(name)
+    return parts
+
+
+def _check_given(sessions: pl.DataFrame) -> None:
+    if "part" not in sessions.columns or sessions["part"].explode().null_count():
+        raise SplitError(
+            "split by given needs the part of every event, which the source does not have."
+        )
+    back = sessions.filter(
+        pl.col("part").list.eval(pl.element().cast(pl.Int8).diff() < 0).list.any()
+    ).height
+    if back:
+        raise SplitError(
+            f"split by given: {back} of {sessions.height} sessions have an event of an earlier part after one of a "
+            "later part, so that training would know the future. Cut sessions otherwise, or split by another way."
+        )
+
+
 _PARTINGS = {"session": _by_session, "time": _by_time, "last_session": _by_last_session}
-WAYS = (*_PARTINGS, "leave_one_out")
+WAYS = (*_PARTINGS, "leave_one_out", "given")
 
 
 def _checked(shares: Sequence[int | float] | None) -> Sequence[int | float]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from recloop.data.quarantine import MALFORMED, manifest_of
 from recloop.data.schema import Column, dtypes, faults
-from recloop.data.settings import EVENTS
+from recloop.data.settings import EVENTS, PARTS
 from recloop.storage.files import sha256_of, writing
 
 # One row per event. A source knows the user, the session or both.
@@ -29,6 +29,7 @@ INTERACTION_COLUMNS = {
     "position": Column(pl.Int64),  # order in the source's own sequence; breaks ties of time
     "event": Column(pl.String, words=EVENTS),
     "rating": Column(pl.Float32, optional=True, finite=True),
+    "part": Column(pl.String, optional=True, words=PARTS),  # where the source comes with a split
 }
 ITEM_COLUMNS = {
     "item": Column(pl.String, name=True),
@@ -56,8 +57,8 @@ class Reading:
     """What a reader returns.
 
     Args:
-        interactions: `INTERACTIONS` columns in any row order; of user, session, time and rating
-            only those that the source knows, the others are stored as null.
+        interactions: `INTERACTIONS` columns in any row order; of user, session, time, rating and
+            part only those that the source knows, the others are stored as null.
         items: `ITEMS` columns, one row per item.
         malformed: `MALFORMED` columns, the lines set aside.
         files: the raw files that were read.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recloop.storage import settings
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import SettingsError, check, nearest, read_settings
+from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
 
 
 def find_studies(wanted: str | list[str]) -> dict[str, Path]:
@@ -87,6 +87,7 @@ def merged(tiers: list[dict]) -> dict:
 def tier_of_study(folder: Path, tiers: list[dict]) -> dict:
     """Say what a tier changes for a study: the study's own tiers.yaml, then what the tier itself says of the study."""
     own = read_settings(folder / "tiers.yaml", "tiers")
+    only_known(settings.shown(folder / "tiers.yaml"), own, tier_names())
     layers = [
         source[key]
         for tier in tiers

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
+from recloop.plan.values import pick
+from recloop.storage.settings import parse
 
 BRACES = re.compile(r"\{(.*?)\}")
 
@@ -80,7 +81,7 @@ def plain(model: str, defaults: Mapping[str, Any]) -> str:
 
 def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
     """Check whether `value`, read as YAML, is the default; 1 and 1.0 agree, 1 and true do not."""
-    given = yaml.safe_load(value)
+    given = parse(value, value)
     default = defaults.get(key)
     return (
         key in defaults
@@ -106,7 +107,7 @@ def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
 def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
     """Read the value of a keyword off a run's name, or off the study where the name does not say it."""
     overrides = dict(override.partition("=")[::2] for override in model.split(",")[1:])
-    return yaml.safe_load(overrides[key]) if key in overrides else defaults[key]
+    return parse(overrides[key], model) if key in overrides else defaults[key]
 
 
 def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
@@ -119,10 +120,10 @@ def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
 
 
 def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
-    """Walk over keywords and values; a value per data set (`{rc15: 0.6, lfm1b: 0.0}`) becomes this data set's."""
+    """Walk over keywords and values; a value per data set (`{rc15: 0.6, default: 0.5}`) becomes this data set's."""
     for key, value in settings.items():
-        if isinstance(value, Mapping) and dataset in value:
-            yield key, value[dataset]
+        if (picked := pick(value, [dataset])) is not value:
+            yield key, picked
         elif isinstance(value, Mapping):
             yield from flat(value, dataset) if key not in ("backbone", "needs") else ()
         else:

@@ -8,13 +8,12 @@ import operator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-import yaml
-
-from recloop.data.sources import load_source
-from recloop.plan import folders
+from recloop.plan import folders, own_data
 from recloop.plan import names as sweeps
+from recloop.plan.checks import with_sizes
+from recloop.plan.values import for_dataset, for_training, stop_at_missing
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import SettingsError, check, nearest
+from recloop.storage.settings import SettingsError, check, nearest, only_known, parse, read_settings
 from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
@@ -55,8 +54,13 @@ class Studies:
             {name: folders.read_study(folder) for name, folder in self.folders.items()}
         )
         tiers = folders.read_tier(config["tier"])
+        for tier in tiers:
+            known = {*folders.find_studies("all"), *self.folders}
+            only_known(f"tiers/{tier['name']}.yaml: studies", tier.get("studies", {}), known)
         own = {name: folders.tier_of_study(self.folders[name], tiers) for name in self.studies}
+        self.studies, own = own_data.laid_over(self.studies, own, config["datasets"] or [])
         self.tier = folders.merged(tiers) | {"studies": own}
+        self.studies = self.concerned()
         for name in self.studies:
             self.fit_to_tier(name)
         self.seeds = config["seeds"] or self.tier["seeds"]
@@ -81,6 +85,12 @@ class Studies:
     def here(self, study: str) -> dict:
         """Give what the tier says about a study: smaller budgets, other data."""
         return self.tier["studies"].get(study, {})
+
+    def concerned(self) -> dict[str, dict]:
+        """Leave out the studies that none of the wanted data sets concerns; where none is left, the checks say why."""
+        wanted = self.config["datasets"]
+        kept = {name: paper for name, paper in self.studies.items() if self.datasets(name)}
+        return kept if wanted and kept else self.studies
 
     def datasets(self, study: str) -> list[str]:
         """Name the paper's data sets that this tier and this config have something for."""
@@ -141,13 +151,13 @@ class Studies:
         """Say which source plays a data set and how it is prepared and split."""
         paper = self.studies[study]["datasets"][self.plays(study, dataset)]
         here = self.entry(study, dataset)
-        name = here.get("source", paper["source"])
+        name, tier = here.get("source", paper["source"]), self.config["tier"]
         return {
             "source": name,
-            "manifest": manifest(name, here.get("sizes")),
+            "manifest": manifest(name, here.get("sizes"), f"tier {tier}, {study}: {dataset}"),
             "stand_in": here.get("stand_in"),
             "prepare": paper["prepare"] | here.get("prepare", {}),
-            "split": paper["split"] | here.get("split", {}),
+            "split": split_of(paper["split"], here.get("split", {})),
         }
 
     def folder(self, study: str, dataset: str) -> str:
@@ -178,12 +188,14 @@ class Studies:
         parts = {}
         for part in ("inference", "dialogue", "training"):
             layers = [source.get(part, {}) for source in (paper, entry, here, own)]
-            parts[part] = for_dataset(functools.reduce(operator.or_, layers), played)
+            picked = for_training if part == "training" else for_dataset
+            parts[part] = picked(functools.reduce(operator.or_, layers), played)
         said = for_dataset(entry | for_all | own, played)
         parts["model"] = {
             key: value for key, value in said.items() if key not in (*NOT_KEYWORDS, *PARTS)
         }
-        parts["training"] = for_stage(parts["training"])
+        for values in parts.values():
+            stop_at_missing(values, dataset, paper["datasets"], f"{study}, {name} on {dataset}")
         trained_as = name
         for override in [*self.twin(overrides), *overrides]:
             part = self.apply(parts, override, study, model)
@@ -349,27 +361,19 @@ class Studies:
         return mine | changed | ({"training": training} if training else {})
 
 
-def manifest(name: str, sizes: dict | None = None) -> dict:
+def split_of(paper: dict, here: dict) -> dict:
+    """Lay a tier's split over the paper's; another way of splitting takes nothing over."""
+    return here if "by" in here else paper | here
+
+
+def manifest(name: str, sizes: dict | None = None, where: str = "") -> dict:
     """Read a source's manifest, perhaps with other sizes of its world."""
     source = known_source(ROOT / "sources" / f"{name}.yaml")
-    return source | {"sizes": source["sizes"] | sizes} if sizes else source
+    return with_sizes(source, sizes, where or f"the source {name}")
 
 
-known_source = functools.cache(load_source)
-value_of = functools.cache(yaml.safe_load)
-
-
-def for_dataset(settings: dict, dataset: str) -> dict:
-    """Pick a data set's value where one is given per data set: `{rc15: 0.6, lfm1b: 0.0}`."""
-    return {
-        key: value[dataset] if isinstance(value, dict) and dataset in value else value
-        for key, value in settings.items()
-    }
-
-
-def for_stage(training: dict) -> dict:
-    """Pick the value of a stage or of a loop where one is given for each: `epochs: {pretrain: 20, joint: 10}`."""
-    return for_dataset(for_dataset(training, training.get("stage", "")), training["loop"])
+known_source = functools.cache(functools.partial(read_settings, schema="source"))
+value_of = functools.cache(lambda text: parse(text, text))
 
 
 def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:

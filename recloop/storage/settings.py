@@ -1,73 +1,278 @@
-"""YAML files of settings, checked against their schemas; what is wrong is said with the nearest right."""
+"""YAML files of settings, read strictly and checked against their schemas; errors name the nearest valid value."""
 
 import difflib
 import functools
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 
 from recloop.storage.fingerprint import ROOT
 
 SCHEMAS = ROOT / "workflow" / "schemas"
+MERGE = "tag:yaml.org,2002:merge"
+MAX_LENGTH = 60  # characters of a value in an error message
 
 
 class SettingsError(ValueError):
     """A setting is unknown, mistyped or impossible."""
 
 
-def read_settings(path: Path, schema: str) -> dict:
-    """Read a YAML file and check it against a schema of workflow/schemas.
+class StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML of plain values: a key stands once, dates are quoted, numbers are finite.
+
+    PyYAML silently keeps the last of several equal keys and makes a date of `2012-06-01`, which no JSON holds.
+    """
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Build the values of a document whose keys are unique."""
+        stop_at_duplicates(node, set())
+        return super().construct_document(node)
+
+
+def stop_at_duplicates(node: yaml.Node, seen: set[int]) -> None:
+    """Raise at a key that stands twice in one mapping, before merges (`<<`) are resolved."""
+    if id(node) in seen or isinstance(node, yaml.ScalarNode):
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            stop_at_duplicates(value, seen)
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise fault("a key has to be a word", key)
+        if key.value in lines and key.tag != MERGE:
+            raise fault(f"the key '{key.value}' stands in line {lines[key.value]} already", key)
+        lines[key.value] = key.start_mark.line + 1
+        stop_at_duplicates(value, seen)
+
+
+def fault(sentence: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    """Make an error of a sentence and the line of a node."""
+    return yaml.constructor.ConstructorError(problem=sentence, problem_mark=node.start_mark)
+
+
+def refuse_date(loader: StrictLoader, node: yaml.ScalarNode) -> None:
+    """Ask for quotes round a date."""
+    raise fault(f'{node.value} is a date to YAML; write "{node.value}" in quotes', node)
+
+
+def construct_finite(loader: StrictLoader, node: yaml.ScalarNode) -> float:
+    """Read a number; `.nan` and `.inf` are no settings."""
+    value = loader.construct_yaml_float(node)
+    if not math.isfinite(value):
+        raise fault(f"{node.value} is not a finite number", node)
+    return value
+
+
+StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", refuse_date)
+StrictLoader.add_constructor("tag:yaml.org,2002:float", construct_finite)
+
+
+def parse(text: str, where: str) -> Any:
+    """Read YAML strictly.
+
+    Args:
+        text: a document.
+        where: the file's name, for errors.
 
     Raises:
-        SettingsError: says what came, what was expected and the nearest valid name.
+        SettingsError: names the line and what is wrong there.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        names = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise SettingsError(f"{path} does not exist; there are: {names}") from None
+        return yaml.load(text, StrictLoader)
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
-    check(content, schema, str(path))
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        wrong = isinstance(error, yaml.constructor.ConstructorError)
+        raise SettingsError(f"{where}{'' if wrong else ' is not YAML'}:{line} {problem}") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file strictly.
+
+    Raises:
+        SettingsError: the file is missing (with the nearest there is), unreadable, or no strict YAML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError(f"{shown(path)} does not exist{there_are(path)}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{shown(path)}: byte {error.start} is not UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{shown(path)}: {error.strerror.lower()}") from None
+    return parse(text, shown(path))
+
+
+def there_are(path: Path) -> str:
+    """List the files beside a missing one, the nearest first."""
+    names = sorted(file.stem for file in path.parent.glob(f"*{path.suffix}"))
+    close = difflib.get_close_matches(path.stem, names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; there are: {', '.join(names)}"
+
+
+def read_settings(path: Path, schema: str) -> dict:
+    """Read a YAML file strictly and check it against a schema of workflow/schemas.
+
+    Raises:
+        SettingsError: says what was found, what was expected and the nearest valid name.
+    """
+    content = read_yaml(path)
+    if content is None:
+        raise SettingsError(f"{shown(path)} is empty")
+    check(content, schema, shown(path))
     return content
 
 
+def shown(path: Path) -> str:
+    """Write a path as a reader of the project knows it: relative to the project where it lies in it."""
+    path = Path(path)
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
 def check(content: object, schema: str, where: str) -> None:
-    """Stop at the first value that a schema of workflow/schemas does not allow."""
-    validator = Draft202012Validator(load_schema(schema))
-    for error in validator.iter_errors(content):
-        raise SettingsError(f"{where}: {explain(error)}")
+    """Stop at the first value that a schema of workflow/schemas does not allow.
+
+    Args:
+        schema: name of the file, and perhaps `#` and the name of one of its `$defs`.
+        where: the file or place that the settings come from.
+    """
+    if sentence := first_fault(content, schema):
+        raise SettingsError(f"{where}: {sentence}")
+
+
+def first_fault(content: object, schema: str) -> str | None:
+    """Say what is wrong with the first value that a schema does not allow; None where all is right."""
+    if (key := next(keys_that_are_no_words(content), None)) is not None:
+        return f"the key {key!r} is no word to YAML; write it in quotes"
+    error = next(validator(schema).iter_errors(content), None)
+    return explain(best_match([error])) if error else None
+
+
+def keys_that_are_no_words(content: object) -> Iterator[object]:
+    """Name keys that YAML does not take for text, such as 1 or `no`, wherever they stand."""
+    if isinstance(content, dict):
+        yield from (key for key in content if not isinstance(key, str))
+    if isinstance(content, dict | list):
+        for value in content.values() if isinstance(content, dict) else content:
+            yield from keys_that_are_no_words(value)
+
+
+def is_whole(_: object, value: object) -> bool:
+    """Say whether a value is written as a whole number; 1.0, a seed in no file name, is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole),
+)
+
+
+@functools.cache
+def validator(schema: str) -> Validator:
+    """Make a validator of a schema, or of one of its definitions."""
+    name, _, part = schema.partition("#")
+    content = load_schema(name)
+    return Validator(content | {"$ref": f"#/$defs/{part}"} if part else content)
 
 
 @functools.cache
 def load_schema(name: str) -> dict:
-    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    """Read a schema of workflow/schemas."""
+    return read_yaml(SCHEMAS / f"{name}.schema.yaml")
 
 
 def explain(error: ValidationError) -> str:
     """Say in a sentence what a schema error means, with a remedy where there is one."""
-    place = ".".join(map(str, error.absolute_path)) or "top level"
-    if error.validator == "additionalProperties":
+    place, value = ".".join(map(str, error.absolute_path)) or "top level", error.instance
+    if error.validator == "additionalProperties" and isinstance(value, dict):
         known = error.schema.get("properties", {})
-        unknown = sorted(set(error.instance) - set(known))[0]
+        unknown = sorted(set(value) - set(known))[0]
         return f"{place}: unknown key '{unknown}'{nearest(unknown, known)}"
-    if isinstance(error.instance, str) and looks_like_number(error.instance):
-        plain = f"{float(error.instance):.12f}".rstrip("0").rstrip(".")
-        return f"{place}: '{error.instance}' is text to YAML, not a number; write {plain}"
-    if error.validator == "enum" and isinstance(error.instance, str):
-        return f"{place}: '{error.instance}' is not allowed{nearest(error.instance, error.validator_value)}"
-    return f"{place}: {error.message}"
+    if isinstance(value, str) and looks_like_number(value):
+        plain = f"{float(value):.12f}".rstrip("0").rstrip(".")
+        return f"{place}: '{value}' is text to YAML, not a number; write {plain}"
+    if error.validator == "type" and isinstance(value, float) and value.is_integer():
+        return f"{place}: {value} is no whole number; write {int(value)}"
+    if error.validator in ("enum", "const"):
+        known = error.validator_value if error.validator == "enum" else [error.validator_value]
+        return f"{place}: {written(value)} is not allowed{nearest(str(value), map(written, known))}"
+    return f"{place}: {in_words(error)}"
+
+
+def in_words(error: ValidationError) -> str:
+    """Say what a value is and what it should be."""
+    value, wanted = written(error.instance), error.validator_value
+    known = {
+        "minimum": lambda: f"is too small, expected {wanted} or more",
+        "maximum": lambda: f"is too large, expected {wanted} or less",
+        "exclusiveMinimum": lambda: f"is too small, expected more than {wanted}",
+        "exclusiveMaximum": lambda: f"is too large, expected less than {wanted}",
+        "minItems": lambda: f"has too few values, expected {wanted} or more",
+        "maxItems": lambda: f"has too many values, expected {wanted} or less",
+        "uniqueItems": lambda: "has a value twice",
+        "minProperties": lambda: "is empty",
+        "required": lambda: f"lacks '{missing(error)}'",
+        "pattern": lambda: f"does not look as it should (pattern {wanted})",
+        "not": lambda: "is not allowed",
+        "oneOf": lambda: (
+            " or ".join(dict.fromkeys(in_words(one) for one in error.context))
+            or "has what excludes one another"
+        ),
+    }.get(error.validator)
+    if known is None:
+        return error.message
+    return known() if error.validator in ("required", "oneOf") else f"{value} {known()}"
+
+
+def missing(error: ValidationError) -> str:
+    """Name the first required key that is not there."""
+    return next(key for key in error.validator_value if key not in error.instance)
+
+
+def written(value: object) -> str:
+    """Write a value as YAML would, cut to a readable length."""
+    plain = {None: "null", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return plain[value]
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
 
 
 def looks_like_number(text: str) -> bool:
+    """Say whether text is a number to a reader, though not to YAML: 1e-3."""
     return bool(re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", text))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest the closest valid name, or list them all."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else f"; allowed: {', '.join(map(str, known))}"
+    known = list(dict.fromkeys(str(name) for name in known))
+    close = difflib.get_close_matches(
+        str(word).strip("'"), [name.strip("'") for name in known], n=1
+    )
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; allowed: {', '.join(known)}" if known else "; none is known"
+
+
+def only_known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Stop at the first name that is not among the known ones.
+
+    Raises:
+        SettingsError: with the nearest known name.
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise SettingsError(f"{where}: unknown '{name}'{nearest(name, known)}")

@@ -121,7 +121,7 @@ def rank_test(
             "remove the weights and run again"
         )
     given = {} if top_k is None else {"top_k": top_k}
-    tensors = None if made["not_run"] else tensors
+    tensors = None if made.get("not_run") else tensors
     with isolated(threads, device):
         try:
             loop = loop_of(settings)

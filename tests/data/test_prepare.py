@@ -68,6 +68,8 @@ def test_parts_items_and_record_are_written(tables):
     }
     assert record["source"] == {"title": "letters"}
     assert record["quarantined"] == 0
+    assert record["catalogue"] == {"items": 3, "seen_in_training": 3, "unseen": 0}
+    assert record["leakage"]["unseen_targets_test"] == 0
 
 
 def test_the_hash_tells_content_from_content(tables):

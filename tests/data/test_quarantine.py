@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recloop.data.quarantine import MalformedError
-from recloop.data.readers import lfm1b, retailrocket
+from recloop.data.readers import lfm1b, movielens, retailrocket, session_rec, session_release
 from recloop.data.tables import INTERACTIONS, write_tables
 
 HEADER = "timestamp,visitorid,event,itemid,transactionid"
@@ -97,3 +98,52 @@ def test_a_header_alone_stops(tmp_path):
     (tmp_path / "events.csv").write_text(HEADER + "\n")
     with pytest.raises(MalformedError, match="no rows"):
         retailrocket.read(tmp_path)
+
+
+def _gz(path: Path, damage) -> None:
+    sessions = "".join(f"{number},0,{number % 7}\n" for number in range(100))
+    packed = gzip.compress(f"session_idx,position,item_id\n{sessions}".encode())
+    path.write_bytes(damage(packed))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda packed: packed[:-20],
+        lambda packed: packed[:-4],
+        lambda packed: packed[:5],
+        lambda packed: packed + b"and more",
+        lambda packed: packed[:-8] + bytes(8),
+        lambda packed: b"session_idx,position,item_id\n0,0,1\n",
+    ],
+    ids=["truncated", "no end", "beginning", "trailing", "checksum", "no gz"],
+)
+def test_a_damaged_gz_is_named(tmp_path, damage):
+    _gz(tmp_path / "train_sessions.csv.gz", damage)
+    message = r"train_sessions\.csv\.gz: truncated or damaged, or other bytes .*fetch again"
+    with pytest.raises(MalformedError, match=message):
+        session_release.read(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "NaN", ""])
+def test_numbers_that_are_none_are_set_aside(tmp_path, value):
+    lines = f"userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n1,31,{value},1260759144\n"
+    (tmp_path / "ratings.csv").write_text(lines)
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n31,A,Drama\n")
+    assert movielens.read(tmp_path, 0.5).malformed["line"].to_list() == [3]
+    lines = f"SessionId\tItemId\tTime\n1\t2\t1260759144\n1\t2\t{value}\n"
+    (tmp_path / "clicks.txt").write_text(lines)
+    assert session_rec.read(tmp_path, 0.5).malformed["line"].to_list() == [3]
+
+
+blanks = st.text(st.sampled_from(" \t\u00a0\u2003"), max_size=3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(blanks, numbers, blanks), min_size=1, max_size=10))
+def test_blanks_around_an_id_are_no_part_of_it(ids):
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [f"1,7,view,{before}{item}{after}," for before, item, after in ids]
+        (Path(folder) / "events.csv").write_text("\n".join([HEADER, *lines]), encoding="utf-8")
+        events, _ = _table(retailrocket, Path(folder))
+    assert events.sort("position")["item"].to_list() == [str(item) for _, item, _ in ids]

@@ -87,6 +87,17 @@ def test_session_rec_reads_seconds_with_fractions(tmp_path):
     ]
 
 
+def test_session_rec_puts_training_first_whatever_the_names(tmp_path):
+    header = "SessionId\tItemId\tTime\n"
+    files = {
+        "clicks_test.txt": header + "1\t8\t1396860669\n",
+        "clicks_train_full.txt": header + "1\t5\t1396860669\n1\t6\t1396860669\n",
+    }
+    events, reading = _read("session_rec", tmp_path / "raw", files)
+    assert [path.name for path in reading.files] == ["clicks_train_full.txt", "clicks_test.txt"]
+    assert events["item"].to_list() == ["5", "6", "8"]
+
+
 TRAIN = "session_idx,position,item_id\n0,0,11\n0,1,12\n1,1,14\n1,0,13\n1,x,9\n"
 PREFIXES = (
     "row,prefix_items,next_item\n"

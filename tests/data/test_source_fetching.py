@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import tarfile
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,7 +18,8 @@ import pytest
 import yaml
 
 from recloop.data import sources
-from recloop.data.sources import SourceError, fetch, load_source
+from recloop.data.sources import SourceError, fetch, is_whole, load_source
+from recloop.storage.files import PlaceError
 
 SOURCES = sorted((Path(__file__).parents[2] / "sources").glob("*.yaml"))
 CONTENT = b"1,2,3\n" * 5_000
@@ -95,8 +98,16 @@ def test_a_mistyped_key_stops_with_the_nearest_one(tmp_path):
         load_source(tmp_path / "x.yaml")
     manifest["licence"] = "MIT"
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(manifest))
-    with pytest.raises(SourceError, match=r"Did you mean 'licence'\?"):
+    with pytest.raises(SourceError, match=r"did you mean 'licence'\?"):
         load_source(tmp_path / "x.yaml")
+
+
+def test_a_manifest_that_is_not_there_or_no_yaml_stops(tmp_path):
+    (tmp_path / "shop.yaml").write_text("title: [")
+    with pytest.raises(SourceError, match="did you mean 'shop'"):
+        load_source(tmp_path / "shpo.yaml")
+    with pytest.raises(SourceError, match=r"shop\.yaml is not YAML"):
+        load_source(tmp_path / "shop.yaml")
 
 
 def test_the_mirror_is_copied_and_recorded(output, mirror):
@@ -165,6 +176,98 @@ def test_what_no_manifest_can_know_is_recorded_and_held_to(output, mirror):
         fetch(unknown, output, mirror)
 
 
+NEW = CONTENT + b"7,8,9\n"
+
+
+def _in_mirror(mirror: Path, content: bytes) -> None:
+    (mirror / "set" / "a.csv").write_bytes(content)
+
+
+def test_a_manifest_with_another_hash_leads_to_a_fetch(output, mirror):
+    fetch(_source(), output, mirror)
+    assert is_whole(output, _source())
+    assert not is_whole(output, _source(content=NEW))
+    _in_mirror(mirror, NEW)
+    fetch(_source(content=NEW), output, mirror)
+    assert (output / "a.csv").read_bytes() == NEW
+    assert is_whole(output, _source(content=NEW))
+
+
+def test_old_bytes_stay_where_the_new_file_cannot_be_had(output, mirror):
+    fetch(_source(), output, mirror)
+    message = r"another file\. Expected bytes .*, found .* It was fetched for an earlier manifest\."
+    with pytest.raises(SourceError, match=message):
+        fetch(_source(content=NEW), output, mirror)
+    assert (output / "a.csv").read_bytes() == CONTENT
+    assert not is_whole(output, _source(content=NEW))
+
+
+def test_a_hash_in_the_manifest_replaces_what_the_first_fetch_found(output, mirror):
+    fetch(_source(content=None), output, mirror)
+    _in_mirror(mirror, NEW)
+    size_alone = _source(content=NEW, sha256=None)
+    assert not is_whole(output, size_alone)
+    fetch(size_alone, output, mirror)
+    assert (output / "a.csv").read_bytes() == NEW
+
+
+def test_a_file_of_somebody_else_is_never_replaced(output, mirror):
+    output.mkdir()
+    (output / "a.csv").write_bytes(CONTENT)
+    fetch(_source(content=None), output)
+    _in_mirror(mirror, NEW)
+    with pytest.raises(SourceError, match=r"another file\. .* Remedy: delete"):
+        fetch(_source(content=NEW), output, mirror)
+    assert (output / "a.csv").read_bytes() == CONTENT
+
+
+def test_a_file_added_to_the_manifest_leads_to_a_fetch_and_a_dropped_one_goes(output, mirror):
+    fetch(_source(), output, mirror)
+    (mirror / "set" / "b.csv").write_bytes(NEW)
+    more = _source()
+    more["files"]["b.csv"] = _source(content=NEW, mirror="set/b.csv")["files"]["a.csv"]
+    assert not is_whole(output, more)
+    fetch(more, output, mirror)
+    assert is_whole(output, more)
+    assert not is_whole(output, _source())
+    fetch(_source(), output, mirror)
+    assert sorted(path.name for path in output.iterdir()) == ["a.csv", "fetched.json"]
+
+
+def test_a_swapped_file_shows_even_with_its_old_time(output, mirror):
+    fetch(_source(), output, mirror)
+    _in_mirror(mirror, CONTENT[::-1])
+    os.utime(mirror / "set" / "a.csv", (1, 1))
+    time.sleep(0.02)
+    shutil.copy2(mirror / "set" / "a.csv", output / "a.csv")
+    assert not is_whole(output, _source())
+    (output / "a.csv").unlink()
+    assert not is_whole(output, _source())
+
+
+def test_the_pin_of_the_first_fetch_holds_at_every_start(output, mirror):
+    fetch(_source(content=None), output, mirror)
+    assert is_whole(output, _source(content=None))
+    (output / "a.csv").write_bytes(CONTENT[::-1])
+    assert not is_whole(output, _source(content=None))
+
+
+def test_a_folder_without_a_record_is_not_whole(output):
+    assert not is_whole(output, _source())
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_read_only_folder_is_named(output, mirror, monkeypatch, number):
+    def forbidden(origin, part):
+        raise OSError(number, os.strerror(number), str(part))
+
+    monkeypatch.setattr(shutil, "copyfile", forbidden)
+    with pytest.raises(
+        PlaceError, match=r"raw/\.a\.csv.* cannot be written \(.*\)\. Give yourself"
+    ):
+        fetch(_source(), output, mirror)
+
+
 def test_a_file_put_there_by_hand_is_taken(output):
     output.mkdir()
     (output / "a.csv").write_bytes(CONTENT)
@@ -226,6 +329,17 @@ def test_one_member_of_an_archive_is_taken_and_nothing_else(tmp_path, output, se
     assert (output / "a.csv").read_bytes() == CONTENT
     assert sorted(path.name for path in output.iterdir()) == ["a.csv", "fetched.json"]
     assert not (tmp_path.parent / "outside.csv").exists()
+
+
+@pytest.mark.parametrize("cut", [100, 10_000])
+def test_a_truncated_archive_stops(tmp_path, output, server, cut):
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as box:
+        (tmp_path / "a.csv").write_bytes(os.urandom(20_000))
+        box.add(tmp_path / "a.csv", "a.csv")
+    server.content = (tmp_path / "set.tar.gz").read_bytes()[:cut]
+    with pytest.raises(SourceError, match=r"a\.csv: not fetched"):
+        fetch(_source({"archive": server.address, "member": "a.csv"}), output)
+    assert list(output.iterdir()) == []
 
 
 @pytest.mark.parametrize("member", ["deep/b.csv", "deep"])

@@ -1,4 +1,4 @@
-"""Four ways to part sessions, counted by hand, and what must hold for all of them."""
+"""Five ways to part sessions, counted by hand, and what must hold for all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recloop.data.leakage import LeakageError, check
-from recloop.data.splits import WAYS, SplitError, split
+from recloop.data.splits import WAYS, SplitError, check_targets, split
 
 SHARES = [0.8, 0.1, 0.1]
 
@@ -97,6 +97,25 @@ def test_sessions_of_one_moment_stay_together():
     assert last < first
 
 
+def test_a_part_with_sessions_but_nothing_to_predict_stops():
+    long, short = ("a", [1, 2, 3], 0), ("a", [1], 0)
+    parts = {
+        name: split(_sessions([long] * 10), "session", SHARES)[name] for name in ("train", "test")
+    }
+    parts["valid"] = _sessions([short] * 21).with_columns(first_target=pl.lit(1, pl.Int32))
+    message = "validation has 21 sessions but no event to predict: raise min_session_events"
+    with pytest.raises(SplitError, match=message):
+        check_targets(parts, "session")
+    check_targets(split(_sessions([long] * 10), "session", SHARES), "session")
+
+
+def test_a_large_number_is_a_seed():
+    sessions = _sessions([(None, [number, 1, 2], None) for number in range(50)])
+    assert _ids(split(sessions, "session", SHARES, seed=2**80)) != _ids(
+        split(sessions, "session", SHARES, seed=2**80 + 1)
+    )
+
+
 @pytest.mark.parametrize("shares", [None, [0.8, 0.2], [0.9, 0.1, 0.1], [1, 0, 0]])
 def test_odd_shares_stop(shares):
     with pytest.raises(SplitError, match=r"expected three above 0 that sum to 1"):
@@ -131,6 +150,9 @@ def test_no_split_leaks(by, visits, seed):
     sessions = _sessions(visits)
     assume(by != "leave_one_out" or sum(len(items) >= 3 for _, items, _ in visits) > 0)
     assume(by != "last_session" or max(_count(visits).values()) > 2)
+    if by == "given":
+        given = [[place % 3] * len(items) for place, (_, items, _) in enumerate(visits)]
+        sessions = sessions.with_columns(pl.Series("part", given, dtype=pl.List(pl.UInt8)))
     parts = split(sessions, by, [0.6, 0.2, 0.2], seed)
     assume(not parts["valid"]["item"].sort().equals(parts["test"]["item"].sort()))
     check(parts, by)
@@ -140,3 +162,35 @@ def test_no_split_leaks(by, visits, seed):
 
 def _count(visits: list) -> dict[str, int]:
     return {user: sum(other == user for other, _, _ in visits) for user, _, _ in visits}
+
+
+def _parted(rows: list[tuple[list[int], list[int]]]) -> pl.DataFrame:
+    """Make sessions of items with the part (0, 1, 2) of each."""
+    sessions = _sessions([(None, items, None) for items, _ in rows])
+    parts = pl.Series("part", [parts for _, parts in rows], dtype=pl.List(pl.UInt8))
+    return sessions.with_columns(parts)
+
+
+def test_given_parts_of_whole_sessions():
+    parts = split(_parted([([1, 2], [0, 0]), ([3, 4], [1, 1]), ([5, 6, 7], [2, 2, 2])]), "given")
+    assert _ids(parts) == [[0], [1], [2]]
+    assert parts["test"]["first_target"].to_list() == [1]
+    check(parts, "given")
+
+
+def test_given_parts_of_sessions_that_go_on():
+    parts = split(_parted([([1, 2, 3, 4, 5], [0, 0, 1, 2, 2]), ([6, 7], [0, 2])]), "given")
+    assert parts["train"]["item"].to_list() == [[1, 2], [6]]
+    assert parts["valid"]["item"].to_list() == [[1, 2, 3]]
+    assert parts["valid"]["first_target"].to_list() == [2]
+    assert parts["test"]["item"].to_list() == [[1, 2, 3, 4, 5], [6, 7]]
+    assert parts["test"]["first_target"].to_list() == [3, 1]
+    assert "part" not in parts["test"].columns
+    check(parts, "given")
+
+
+def test_given_parts_that_know_the_future():
+    with pytest.raises(SplitError, match="1 of 2 sessions have an event of an earlier part"):
+        split(_parted([([1, 2, 3], [0, 1, 0]), ([4, 5], [0, 2])]), "given")
+    with pytest.raises(SplitError, match="needs the part of every event"):
+        split(_sessions([(None, [1, 2], None)]), "given")

@@ -9,6 +9,7 @@ import pytest
 
 from recloop.data import tables
 from recloop.data.tables import INTERACTIONS, Reading, TableError, as_items, write_tables
+from recloop.storage.files import PlaceError
 
 
 def _events(**changes) -> pl.LazyFrame:
@@ -89,6 +90,10 @@ def test_another_type_stops(tmp_path):
         ({"time": [-1, 2, 3]}, "before_1970 1"),
         ({"item": ["x", "y", "z"]}, "unknown_items 1"),
         ({"item": ["x", "y", None]}, "no_item 1"),
+        ({"time": [3, None, 1]}, "rows_without_time_beside_others_with_it 1"),
+        ({"user": ["a", "b ", "c"]}, "blanks_around_user 1"),
+        ({"rating": [1.0, float("nan"), float("inf")]}, "rating_not_finite 2"),
+        ({"session": ["s", "s", "t"]}, r"session s has events of 2 users; 1 sessions are shared"),
     ],
 )
 def test_impossible_values_stop_and_leave_nothing(tmp_path, changes, logged):
@@ -100,3 +105,24 @@ def test_impossible_values_stop_and_leave_nothing(tmp_path, changes, logged):
 def test_an_item_described_twice_stops(tmp_path):
     with pytest.raises(TableError, match="repeated_items 1"):
         write_tables(Reading(_events(), pl.concat([ITEMS, ITEMS.head(1)])), tmp_path)
+
+
+def test_exact_repetitions_are_counted_and_kept(tmp_path):
+    events = _events(user=["a"] * 3, item=["x"] * 3, time=[1, 1, 2], event=["view"] * 3)
+    counts = write_tables(Reading(events, ITEMS), tmp_path)
+    assert (counts["rows"], counts["duplicates"]) == (3, 1)
+
+
+def test_without_times_nothing_is_an_exact_repetition(tmp_path):
+    events = _events(user=["a"] * 3, item=["x"] * 3, time=None, event=["view"] * 3)
+    counts = write_tables(Reading(events, ITEMS), tmp_path)
+    assert (counts["duplicates"], counts["times"]) == (0, None)
+
+
+def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError("No space left on device (os error 28)")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(PlaceError, match=r"tables: disk full, [\d,]+ bytes are free"):
+        write_tables(Reading(_events(), ITEMS), tmp_path / "tables")

@@ -2,12 +2,16 @@
 
 import json
 import shutil
+import warnings
 
 import polars as pl
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from recloop.evaluation.run import SCHEMA, score
+from recloop.fitting.finite import Diverged
+from recloop.storage import checkpoint
 from recloop.training.run import rank_test, train
 
 FIELDS = {
@@ -208,6 +212,100 @@ def test_what_is_asked_at_inference_needs_no_new_weights(
             {"item_vectors": vectors},
         )
     assert not pl.read_parquet(lists[0]).equals(pl.read_parquet(lists[1]))
+
+
+def test_a_run_leaves_nothing_behind_for_the_next_one(split, settings_of, identity, tmp_path):
+    """Several runs in one process are those of a process each."""
+
+    def run(name, model, **changes):
+        data, folder = {"sessions": split}, tmp_path / name
+        settings = settings_of(model, {"epochs": 1}, **changes)
+        train(data, settings, identity, folder, tmp_path / f"c-{name}")
+        weights = folder / "weights.safetensors"
+        rank_test(data, weights, settings, folder / "lists.parquet", 5)
+        return load_file(weights), pl.read_parquet(folder / "lists.parquet")
+
+    torch.manual_seed(5)
+    before = torch.get_num_threads(), torch.get_rng_state(), warnings.filters[:]
+    one = run("one", "sasrec")
+    assert torch.equal(torch.get_rng_state(), before[1])
+    run("other", "prl", ask_spread=0.5)
+    torch.rand(7)
+    again = run("again", "sasrec")
+    assert all(torch.equal(one[0][name], again[0][name]) for name in one[0])
+    assert one[1].equals(again[1])
+    assert (torch.get_num_threads(), warnings.filters[:]) == (before[0], before[2])
+
+
+def test_seconds_count_all_resumptions(split, settings_of, identity, tmp_path):
+    folder = tmp_path / "checkpoint_dir"
+    folder.mkdir()
+    (folder / "clock.json").write_text(json.dumps({"seconds": 1000.0, "cpu_seconds": 500.0}))
+    settings = settings_of("popularity", {"loop": "nonparametric"})
+    train({"sessions": split}, settings, identity, tmp_path / "run", folder)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert 1000 < record["seconds"] < 1500
+    assert 500 < record["cpu_seconds"] < 1000
+
+
+def test_a_stopped_run_leaves_its_seconds(split, settings_of, identity, tmp_path, monkeypatch):
+    from recloop.fitting.trainer import Trainer
+
+    monkeypatch.setattr(Trainer, "follow_up", lambda self: self.stop())
+    folder = tmp_path / "checkpoint_dir"
+    with pytest.raises(SystemExit, match="told to stop after update 1"):
+        train({"sessions": split}, settings_of("sasrec"), identity, tmp_path / "run", folder)
+    assert json.loads((folder / "clock.json").read_text())["seconds"] > 0
+
+
+MINE = """
+from recloop.training.nonparametric import prepare, rank, train
+"""
+
+
+def test_a_loop_may_be_a_module_of_somebody_else(
+    split, settings_of, identity, tmp_path, monkeypatch
+):
+    from recloop.training import loop_name, loop_of
+
+    (tmp_path / "somebody").mkdir()
+    (tmp_path / "somebody" / "mine.py").write_text(MINE)
+    (tmp_path / "somebody" / "half.py").write_text("def prepare(): ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert loop_of({"training": {"loop": "somebody.mine"}}).__name__ == "somebody.mine"
+    assert loop_name({"loop": "users"}) == "recloop.training.users"
+    with pytest.raises(ValueError, match=r"there is no module somebody\.yours"):
+        loop_of({"training": {"loop": "somebody.yours"}})
+    with pytest.raises(ValueError, match=r"there is no module recloop\.training\.supervise "):
+        loop_of({"training": {"loop": "supervise"}})
+    with pytest.raises(ValueError, match=r"half has no train and no rank"):
+        loop_of({"training": {"loop": "somebody.half"}})
+
+
+def test_a_loop_without_weights_has_to_say_why(split, settings_of, identity, tmp_path, monkeypatch):
+    from recloop.training import nonparametric
+
+    settings = settings_of("popularity", {"loop": "nonparametric"})
+    for why in ("too large", None):
+        found = {}, {"curve": [], "not_run": why}
+        monkeypatch.setattr(nonparametric, "train", lambda found=found, **_: found)
+        given = {"sessions": split}, settings, identity, tmp_path / "run", tmp_path / "c"
+        if why:
+            train(*given)
+            _, facts = checkpoint.load(tmp_path / "run" / "weights.safetensors")
+            assert facts["not_run"] == why
+        else:
+            with pytest.raises(ValueError, match="the loop of sasrec gave no weights"):
+                train(*given)
+
+
+def test_a_model_that_diverged_in_its_weights_is_named_when_ranked(trained, split, tmp_path):
+    settings, folder = trained
+    tensors, facts = checkpoint.load(folder / "weights.safetensors")
+    broken = {name: tensor * torch.nan for name, tensor in tensors.items()}
+    checkpoint.save(tmp_path / "broken.safetensors", broken, facts)
+    with pytest.raises(Diverged, match=r"broken.safetensors: the scores for session \d+, position"):
+        rank_test({"sessions": split}, tmp_path / "broken.safetensors", settings, tmp_path / "l", 5)
 
 
 def test_the_side_folder_is_gone_after_a_whole_run(trained, tmp_path):

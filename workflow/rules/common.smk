@@ -21,39 +21,31 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
 import time
 from pathlib import Path
 
 from recloop.data.sources import is_whole
+from recloop.plan import Plan, device
+from recloop.plan.checks import check_plan
+from recloop.plan.config import check_folders, read_config
 from recloop.plan.stamp import is_current, seal
-from recloop.storage.settings import SettingsError
 from recloop.plan.studies import PARTS
-from recloop.plan import Plan
+from recloop.storage.settings import SettingsError
 
-
-def typed(value):
-    """Read what the command line gives as text: `seeds=[1,2]`, `datasets=null`."""
-    if isinstance(value, list):
-        return [typed(one) for one in value]
-    text = isinstance(value, str)
-    if text and re.fullmatch(r"\d+", value):
-        return int(value)
-    return None if text and value in ("null", "None") else value
-
-
-config.update({key: typed(value) for key, value in config.items()})
 
 try:
+    check_folders(Path.cwd())
+    config.update(read_config(config, workflow.configfiles))
     PLAN = Plan(config)
+    check_plan(PLAN)
+    DEVICE, remark = device.choose(config["device"], workflow.resource_settings.nodes is None)
 except SettingsError as error:
     sys.exit(f"recloop: {error}")
+if remark:
+    print(remark, file=sys.stderr)
 
-GPU = config["device"] == "cuda" or (
-    config["device"] == "auto" and shutil.which("nvidia-smi") is not None
-)
-DEVICE = "cuda" if GPU else "cpu"
+GPU = DEVICE == "cuda"
 THREADS = PLAN.tier["threads"]
 JOB = f"{sys.executable} -S workflow/scripts/warm.py workflow/scripts"
 LANGUAGE_JOB = f"{sys.executable} -S workflow/scripts/warm.py --language workflow/scripts"

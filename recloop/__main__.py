@@ -1,0 +1,47 @@
+"""The `recloop` command: data of one's own, one model alone, and what there is.
+
+recloop add-data clicks.csv
+recloop run sasrec clicks
+recloop list
+"""
+
+import argparse
+import sys
+
+from recloop.commands import add_data, listing, run
+from recloop.storage.settings import SettingsError
+
+COMMANDS = {"add-data": add_data, "run": run, "list": listing}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; a fault is one line and exit status 1."""
+    parser = argparse.ArgumentParser(
+        prog="recloop",
+        description="Your own data and your own models. The papers' tables are made by `snakemake`; see README.md.",
+    )
+    words = parser.add_subparsers(required=True, metavar="COMMAND")
+    for word, command in COMMANDS.items():
+        one = words.add_parser(word, help=command.HELP, description=command.HELP)
+        command.add_arguments(one)
+        one.set_defaults(do=command.run)
+    options = parser.parse_args(arguments)
+    try:
+        return options.do(options)
+    except (SettingsError, *faults()) as fault:
+        print(f"recloop: {fault}", file=sys.stderr)
+        return 1
+
+
+def faults() -> tuple[type[Exception], ...]:
+    """Name what is wrong with the user's files; only what is loaded already can have been raised."""
+    names = (
+        ("recloop.data.log_roles", "LogError"),
+        ("recloop.data.quarantine", "MalformedError"),
+        ("recloop.data.sources", "SourceError"),
+    )
+    return tuple(getattr(sys.modules[room], name) for room, name in names if room in sys.modules)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the `recloop` command does, one file for each word."""

@@ -1,0 +1,181 @@
+"""One model on one data set, as a study of its own that is written into a folder: `recloop run sasrec mydata`.
+
+The folder holds what the folder of any study holds, so that the workflow makes it like any other; its settings are
+those of the study that has the model, and of a tier.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from recloop.plan import folders, own_data
+from recloop.storage.files import write_text
+from recloop.storage.fingerprint import digest
+from recloop.storage.settings import SettingsError, nearest
+
+NAME = "own"  # of the study, hence of its folder below results/
+METRICS = ["HR@10", "NDCG@10", "HR@20", "NDCG@20"]
+OTHERS = ("needs", "item_vectors")  # what an entry says of other models
+PARTS = ("model", "training", "dialogue", "inference")  # of a setting's name: training.epochs
+
+
+def write_study(
+    below: Path, model: str, dataset: str, changes: Mapping[str, str], tier: str, study: str | None
+) -> tuple[Path, str]:
+    """Write the folder of a study with one model and one data set.
+
+    Args:
+        below: where folders of such studies lie.
+        model: a key of a study's models, or the import path of a class with `score` and `loss`.
+        dataset: a data set of one's own, or of the study that has the model.
+        changes: settings that differ, as YAML text, by name (`dim`, `training.epochs`).
+        tier: whose budgets hold, and whose data play a paper's data set.
+        study: whose settings hold; the first that has the model if None.
+
+    Returns:
+        The folder, and the name of the run's model with its changes.
+
+    Raises:
+        SettingsError: there is no such model, data set, tier or study.
+    """
+    base, paper, here = _base(model, dataset, tier, study)
+    paper, entry = _with_class(paper, model, changes) if "." in model else (paper, model)
+    named = {} if "." in model else changes
+    run = ",".join([entry, *(f"{_bare(key)}={text}" for key, text in named.items())])
+    name, source, played = _dataset(paper, here, dataset, base)
+    kept = _needed(paper["models"], entry)
+    models = {key: paper["models"][key] for key in kept}
+    alone = {
+        "title": f"{paper['models'][entry].get('label', entry)} on {source['label']}",
+        "citation": "None; made by `recloop run`.",
+        "task": "sequences",
+        "seeds": [1],
+        "datasets": {name: source},
+        **{key: paper[key] for key in ("training", "inference") if key in paper},
+        "evaluation": _evaluation(paper["evaluation"], models),
+        "models": models,
+        "margins": {},
+        "departures": [],
+    }
+    table = {"caption": alone["title"], "source": "ours", "kind": "grid", "models": [run]}
+    tiers = {tier: _tier(here, models) | {"datasets": {name: played}}}
+    files = {
+        "paper": alone,
+        "exhibits": {
+            "tables": {"table_run": table | {"datasets": [name], "metrics": METRICS}},
+            "figures": {},
+        },
+        "claims": {},
+        "tiers": tiers,
+    }
+    folder = below / digest(files) / NAME
+    for file, content in files.items():
+        write_text(
+            folder / f"{file}.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        )
+    write_text(folder / "reported.csv", _header_of(base))
+    return folder, run
+
+
+def _base(model: str, dataset: str, tier: str, study: str | None) -> tuple[Path, dict, dict]:
+    """Find the study whose settings hold, with what the tier says of it."""
+    known = folders.find_studies([study] if study else "all")
+    papers = folders.in_order({name: folders.read_study(path) for name, path in known.items()})
+    papers = {name: paper for name, paper in papers.items() if paper["task"] == "sequences"}
+    models = {key for paper in papers.values() for key in paper["models"]}
+    having = {
+        name: paper for name, paper in papers.items() if "." in model or model in paper["models"]
+    }
+    if not having:
+        raise SettingsError(
+            f"no study about sequences{f' named {study}' if study else ''} has a model '{model}'"
+            f"{nearest(model, sorted(models))}; `recloop list models` shows all; a class of your own is given by its "
+            "import path, e.g. mypackage.models.MyRec"
+        )
+    named = [name for name, paper in having.items() if dataset in paper["datasets"]]
+    name = (named or list(having))[0]
+    here = folders.tier_of_study(known[name], folders.read_tier(tier))
+    return known[name], having[name], here
+
+
+def _with_class(paper: dict, model: str, changes: Mapping[str, str]) -> tuple[dict, str]:
+    """Add a class of the user's own to the models of a paper."""
+    module, _, name = model.rpartition(".")
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError) as fault:
+        raise SettingsError(f"{model}: {module} cannot be imported: {fault}") from None
+    if found is None:
+        raise SettingsError(
+            f"{model}: there is no module {module}. Expected it in this folder, in an installed package or "
+            "on PYTHONPATH"
+        )
+    entry: dict = {"label": name, "class": model}
+    for key, text in changes.items():
+        part, _, bare = key.rpartition(".")
+        place = entry if part in ("", "model") else entry.setdefault(part, {})
+        place[bare] = yaml.safe_load(text)
+    key = name.lower()
+    return paper | {"models": paper["models"] | {key: entry}}, key
+
+
+def _bare(key: str) -> str:
+    """Take the part off a setting's name: `training.epochs` to `epochs`."""
+    part, _, bare = key.rpartition(".")
+    if part and part not in PARTS:
+        raise SettingsError(
+            f"--set {key}: '{part}' is no part of a run's settings{nearest(part, PARTS)}"
+        )
+    return bare
+
+
+def _dataset(paper: dict, here: dict, dataset: str, base: Path) -> tuple[str, dict, dict]:
+    """Give a data set's name, what the study says of it, and what the tier does."""
+    if dataset in paper["datasets"]:
+        played = here.get("datasets", {})
+        if dataset not in played:
+            why = here.get("absent", {}).get(dataset, "the tier has nothing for it")
+            raise SettingsError(f"{dataset}: {why}; name another --tier")
+        return dataset, paper["datasets"][dataset], played[dataset]
+    if entry := own_data.entry_of(dataset):
+        return dataset, entry, {}
+    known = [*own_data.sources(), *paper["datasets"]]
+    raise SettingsError(
+        f"no data set '{dataset}'{nearest(dataset, known)}; `recloop add-data FILE` makes one of a file"
+    )
+
+
+def _needed(models: Mapping[str, dict], name: str) -> list[str]:
+    """List a model and those whose weights it needs, however indirectly."""
+    found, waiting = [], [name]
+    while waiting:
+        one = waiting.pop()
+        if one in found:
+            continue
+        found.append(one)
+        entry = models[one]
+        waiting += entry.get("needs", {}).values()
+        waiting += [entry["item_vectors"]] if "item_vectors" in entry else []
+    return found
+
+
+def _evaluation(evaluation: dict, models: Mapping[str, dict]) -> dict:
+    """Judge as the study does, but train no other model only to measure how alike listed items are."""
+    judge = evaluation.get("item_vectors")
+    return {
+        key: value for key, value in evaluation.items() if key != "item_vectors" or judge in models
+    }
+
+
+def _tier(here: dict, models: Mapping[str, dict]) -> dict:
+    """Keep what the tier says of these models and their training."""
+    kept = {key: here[key] for key in ("says", "every_model", "training") if key in here}
+    own = {name: changes for name, changes in here.get("models", {}).items() if name in models}
+    return kept | ({"models": own} if own else {})
+
+
+def _header_of(base: Path) -> str:
+    """Give the columns of printed numbers, of which there are none."""
+    return (base / "reported.csv").read_text(encoding="utf-8").splitlines()[0] + "\n"
