@@ -63,12 +63,12 @@ def thinned_sweep(model: str, study: Mapping, number: int) -> str:
 
 def own_place(values: list[str], own: Any) -> int | None:
     """Find the study's own value among those of a sweep; None where it is none of them."""
-    return next((at for at, value in enumerate(values) if yaml.safe_load(value) == own), None)
+    return next((at for at, value in enumerate(values) if parse(value, value) == own), None)
 
 
 def is_number(text: str) -> bool:
     """Check whether YAML reads a text as a number."""
-    return isinstance(yaml.safe_load(text), int | float)
+    return isinstance(parse(text, text), int | float)
 
 
 def plain(model: str, defaults: Mapping[str, Any]) -> str:

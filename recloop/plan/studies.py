@@ -195,7 +195,7 @@ class Studies:
             key: value for key, value in said.items() if key not in (*NOT_KEYWORDS, *PARTS)
         }
         for values in parts.values():
-            stop_at_missing(values, dataset, paper["datasets"], f"{study}, {name} on {dataset}")
+            stop_at_missing(values, played, paper["datasets"], f"{study}, {name} on {dataset}")
         trained_as = name
         for override in [*self.twin(overrides), *overrides]:
             part = self.apply(parts, override, study, model)
