@@ -7,7 +7,7 @@ SNAKEMAKE := .venv/bin/snakemake
 MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 ARGS :=
 
-.PHONY: help setup reproduce real full test lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -18,6 +18,9 @@ setup: ## install everything into .venv; instant when current
 
 reproduce: setup ## every table and figure on embedded worlds (config.yaml's tier), no network, no GPU
 	@$(SNAKEMAKE) $(ARGS)
+
+laptop: setup ## the same with larger worlds, whole sweeps and two seeds: half an hour
+	@$(SNAKEMAKE) --config tier=laptop $(ARGS)
 
 real: setup ## the same on public data, sampled to a laptop's scale, from the network or MIRROR
 	@$(SNAKEMAKE) --config tier=real $(MIRRORED) $(ARGS)

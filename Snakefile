@@ -12,7 +12,6 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/simulators.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -26,7 +25,7 @@ rule all:
 rule shared_data:
     """All that studies share: raw files, sessions, catalogues, dialogues, encoders, features, simulated users."""
     input:
-        records(RECIPES),
+        [one.record for one in DATA.values()],
 
 
 onstart:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recloop.plan.studies import Run
+from recloop.plan.studies import Run, modules
 from recloop.storage import fingerprint as hashing
 from recloop.storage.settings import SettingsError, check, read_settings
 
@@ -83,13 +83,55 @@ def test_overrides_change_one_keyword_each(plan):
         }
 
 
+def gommir(plan, model):
+    return plan.settings("gommir", "shoes", model)
+
+
+def test_overrides_reach_components(plan):
+    it = plan()
+    plain, other = (gommir(it, name)["model"] for name in ("gommir", "gommir,discount=0.4"))
+    assert other == plain | {"policy": plain["policy"] | {"discount": 0.4}}
+    assert gommir(it, "gommir,policy.discount=0.4")["model"] == other
+    assert plain["policy"]["discount"] == 0.2  # settings of the study are left as they were
+    asked = settings(it, "modt4r,horizon=2.0,desired.first_diversity=0.5")["inference"]["desired"]
+    assert (asked["horizon"], asked["first_diversity"]) == (2.0, 0.5)
+    assert settings(it, "sqn,dropout=0.3")["model"]["backbone"]["dropout"] == 0.3
+
+
+def test_tiers_and_protocols_reach_components(plan):
+    it = plan()
+    tracker = gommir(it, "gommir")["model"]["tracker"]
+    assert (tracker["layers"], tracker["feed_forward"]) == (1, 16)  # every_model of the tier
+    it.tier["studies"]["gommir"]["models"] = {"gommir": {"heads": 2, "policy.discount": 0.7}}
+    own = gommir(it, "gommir,gate=false")["model"]
+    assert (own["tracker"]["heads"], own["policy"]["discount"]) == (2, 0.7)
+    twin = gommir(it, "ege,twin=as_released")["model"]
+    assert twin["policy"]["raw_reward"]
+    assert twin["last_turn_loss"]
+
+
+def test_a_keyword_of_several_components_has_to_be_told_apart(plan):
+    it = plan()
+    entry = it.studies["gommir"]["models"]["gommir"]
+    entry["opening"] = {"class": "dialogue.reinforce.Reinforce", "discount": {"shoes": 0.1}}
+    with pytest.raises(SettingsError, match=r"write policy\.discount or opening\.discount"):
+        gommir(it, "gommir,discount=0.4")
+    assert gommir(it, "gommir,policy.discount=0.4")["model"]["opening"]["discount"] == 0.1
+
+
+def test_the_code_of_every_component_counts(plan):
+    found = modules(gommir(plan(), "gommir"))
+    assert {"recloop.models.dialogue.tracker", "recloop.models.dialogue.reinforce"} <= {*found}
+    assert "recloop.models.decision.returns" in modules(settings(plan(), "modt4r"))
+
+
 def test_what_is_only_asked_shares_the_training(plan):
     it = plan()
     found = settings(it, "modt4r,alpha=0.5,return_loss=0.2,diversity_weight=2.0")
     assert found["trained_as"] == "modt4r,return_loss=0.2"
     asked = Run(STUDY, DATASET, "modt4r,alpha=0.5", 1)
     assert it.trained(asked) == Run(STUDY, DATASET, "modt4r", 1)
-    assert it.lists(asked) != it.lists(it.trained(asked))
+    assert it.lists(asked).path != it.lists(it.trained(asked)).path
 
 
 @pytest.mark.parametrize(
@@ -176,9 +218,9 @@ def test_the_config_can_ask_for_a_twin_of_everything(plan):
     assert settings_of(twin, "ege")["dialogue"]["likes"] == "own"
     assert settings_of(clean, "ege")["dialogue"]["likes"] == "fixed"
     run = Run("gommir", "shoes", "ege", 1)
-    assert clean.run(run) != twin.run(run)
+    assert clean.weights(run).path != twin.weights(run).path
     sequences = Run(STUDY, DATASET, "sasrec", 1)
-    assert clean.run(sequences) == twin.run(sequences)
+    assert clean.weights(sequences).path == twin.weights(sequences).path
 
 
 @pytest.mark.parametrize(
@@ -195,28 +237,30 @@ def test_a_user_can_learn_elsewhere(plan):
     """The paper's users learn from other data sets than its models; a tier may let them learn at home."""
     away, home = plan(tier="full"), plan()
     place = ("pmmir", "amazon_shoes", "show_attend_tell")
-    assert away.user_recipe(*place)["dialogues"].startswith("data/dialogues/berg_shoes-")
-    assert away.user_recipe(*place)["grid"].startswith("data/features/berg_shoes-")
+    made_of = away.validity(*place).folders
+    assert made_of["dialogues"].startswith("data/dialogues/berg_shoes-")
+    assert made_of["grid"].startswith("data/features/berg_shoes-")
     run = Run("pmmir", "amazon_shoes", "pmmir_gru", 1)
     assert away.data(run)["grid"].startswith("data/features/amazon_shoes-")
-    assert home.user_recipe(*place)["dialogues"] == home.dialogues("pmmir", "amazon_shoes")
+    at_home = home.split("pmmir", "amazon_shoes").path
+    assert home.validity(*place).folders["dialogues"] == at_home
 
 
 def test_published_weights_take_the_place_of_a_training(plan):
     it = plan(tier="full")
-    place = ("gommir", "shoes", "guo_captioner")
-    assert it.user_recipe(*place)["published"] == "data/raw/guo_captioner"
-    assert it.user_recipe("gommir", "shoes", "show_attend_tell")["published"] is None
     asked = Run("gommir", "shoes", "gommir,user=guo_captioner", 1)
-    assert it.data(asked)["simulator"] == it.simulator(*place)
+    made_of = it.weights(asked).inputs["simulator"].folders
+    assert made_of["published"] == "data/raw/guo_captioner"
+    own = it.weights(Run("gommir", "shoes", "gommir", 1)).inputs["simulator"]
+    assert "published" not in own.folders
 
 
 def test_asking_another_user_keeps_the_weights(plan):
     it = plan()
     asked = Run("gommir", "shoes", "gommir,heard=attributes", 1)
     plain = Run("gommir", "shoes", "gommir", 1)
-    assert it.run(it.trained(asked)) == it.run(plain)
-    assert it.lists(asked) != it.lists(plain)
+    assert it.weights(it.trained(asked)).path == it.weights(plain).path
+    assert it.lists(asked).path != it.lists(plain).path
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -284,9 +328,9 @@ def test_figures_may_use_fewer_seeds(plan):
 
 def test_a_stand_in_is_called_one_in_every_place(plan):
     run = Run(STUDY, DATASET, "sasrec", 1)
-    assert "/shop_clicks-for-rc15/" in plan().run(run)
+    assert "/shop_clicks-for-rc15/" in plan().weights(run).path
     assert plan().identity(run)["stand_in"] is True
-    assert "/rc15/" in plan(tier="full").run(run)
+    assert "/rc15/" in plan(tier="full").weights(run).path
     assert plan(tier="full").identity(run)["stand_in"] is False
 
 
@@ -317,7 +361,11 @@ def places(plan, model="smorl", seed=1, **changes):
     """Where weights, lists and scores of a run lie."""
     it = plan(**changes)
     run = Run(STUDY, DATASET, model, seed)
-    return {"run": it.run(it.trained(run)), "lists": it.lists(run), "scores": it.scores(run)}
+    return {
+        "run": it.weights(it.trained(run)).path,
+        "lists": it.lists(run).path,
+        "scores": it.scores(run).path,
+    }
 
 
 def moved(before, after):
@@ -374,18 +422,22 @@ def test_a_comment_moves_nothing(plan, house):
 
 
 def test_code_of_a_report_moves_its_exhibits(plan, house):
-    before = plan().exhibit_key(STUDY, "table_4_3")
+    before = plan().exhibit(STUDY, "table_4_3").key
     house("models/blocks.py", "changed = True")
-    between = plan().exhibit_key(STUDY, "table_4_3")
+    between = plan().exhibit(STUDY, "table_4_3").key
     house("report/tables.py", "changed = True")
-    assert len({before, between, plan().exhibit_key(STUDY, "table_4_3")}) == 3
+    assert len({before, between, plan().exhibit(STUDY, "table_4_3").key}) == 3
 
 
 def changed_places(plan, change, model="smorl"):
     it = plan()
     change(it)
     run = Run(STUDY, DATASET, model, 1)
-    return {"run": it.run(it.trained(run)), "lists": it.lists(run), "scores": it.scores(run)}
+    return {
+        "run": it.weights(it.trained(run)).path,
+        "lists": it.lists(run).path,
+        "scores": it.scores(run).path,
+    }
 
 
 def model_of(it, name):

@@ -216,7 +216,8 @@ _TIES = "; the lines are not in this order, so that events of one moment are shu
 
 
 def _events(reading: dict, events: dict[str, int]) -> str:
-    counts = ", ".join(f"{number:,} {event}" for event, number in events.items())
+    often = sorted(events.items(), key=lambda pair: -pair[1])
+    counts = ", ".join(f"{number:,} {event}" for event, number in often)
     if isinstance(reading["event"], str):
         return f"{counts} (no column says so: --event, --kind)"
     means = reading["event"]["values"].items()

@@ -90,8 +90,8 @@ def run(options: argparse.Namespace) -> int:
     os.chdir(ROOT)
     plan = Plan(config)
     runs = [Run(alone.NAME, options.dataset, model, seed) for seed in seeds]
-    scores = [plan.scores(one) for one in runs]
-    weights = [plan.run(plan.trained(one)) for one in runs]
+    scores = [plan.scores(one).path for one in runs]
+    weights = [plan.weights(plan.trained(one)).path for one in runs]
     if code := _make(config, scores, "." in options.model, options.cores):
         return code
     print(table(scores, weights))

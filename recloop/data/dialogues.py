@@ -19,6 +19,7 @@ from recloop.data import histories
 from recloop.data.captions import PARTS, caption, share_out, stop_if, stream
 from recloop.data.prepare import content_hash
 from recloop.data.settings import check_dialogues
+from recloop.storage.files import write_json, writing
 
 RELEASED = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
 SCHEMA = {
@@ -57,13 +58,14 @@ def make_dialogues(
         dialogues = _without_histories(items)
     captions = caption(catalogue, items, settings["captions"], seed)
     items = _count(items, dialogues)
-    for name, rows in (("items", items), ("dialogues", dialogues), ("captions", captions)):
-        output.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(output / f"{name}.parquet")
     about = json.loads((catalogue / "catalogue.json").read_text())
     record = _record(items, dialogues, captions, settings, way)
     record |= {"catalogue": about["hash"], "seed": seed}
-    (output / "split.json").write_text(json.dumps(record, indent=1) + "\n")
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        for name, rows in (("items", items), ("dialogues", dialogues), ("captions", captions)):
+            rows.write_parquet(output / f"{name}.parquet")
+        write_json(output / "split.json", record)
 
 
 def part_items(
@@ -194,9 +196,18 @@ def _record(
         "lengths": [int(lengths.min()), int(lengths.max())] if past else None,
         "groups": dict(sorted(dialogues["group"].value_counts().iter_rows())),
         "counts": {name: _counts(rows) for name, rows in asked.items()},
+        "leakage": {
+            f"unseen_targets_{name}": _unseen(asked[name], items) for name in ("valid", "test")
+        },
         "prepare": dict(settings),
         "split": dict(way),
     }
+
+
+def _unseen(rows: pl.DataFrame, items: pl.DataFrame) -> float:
+    """Give the share of targets that training never shows; all of them where items are parted."""
+    unseen = items.filter(pl.col("count") == 0)["item"]
+    return float(rows["target"].is_in(unseen.implode()).mean() or 0)
 
 
 def _counts(rows: pl.DataFrame) -> dict[str, int]:

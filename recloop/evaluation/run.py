@@ -38,7 +38,7 @@ def score(
         lists: ranks and best items per test event; empty for a model that was not run, which has no metrics.
         split: folder of the split.
         identity: study, dataset, source, stand_in, tier, model and seed, which come with every number.
-        evaluation: `cutoffs`, `novel_share` and perhaps `marks`, `users` and `rewards` of a study about sequences,
+        evaluation: `cutoffs`, `novel_share` and perhaps `filters`, `users` and `rewards` of a study about sequences,
             `turns` of one about dialogues.
         output: parquet file.
         vectors: weights whose item table measures how alike the items of a list are; not for dialogues.
@@ -76,7 +76,7 @@ def of_sequences(
         table,
         evaluation["cutoffs"],
         evaluation["novel_share"],
-        evaluation.get("marks", ()),
+        evaluation.get("filters", ()),
         evaluation.get("users", False),
         earned,
         rewards.training_purchases(split) if earned else None,

@@ -20,6 +20,8 @@ from recloop.fitting.progress import Progress, line
 from recloop.fitting.signals import on_signal
 from recloop.storage import checkpoint
 
+KEEP_SECONDS = 300  # between two checkpoints where validations are further apart
+
 
 class Trainer:
     """One training: an objective, its schedule, its optimisers and its checkpoint.
@@ -37,7 +39,7 @@ class Trainer:
         self.origin = json.loads(json.dumps(origin or {}))  # as a checkpoint gives it back
         self.schedule, self.model = objective.schedule, objective.model
         self.progress, self.best, self.stopping = Progress(), {}, False
-        self.losses = Losses(context.device)
+        self.losses, self.kept_at = Losses(context.device), time.monotonic()
         self.optimisers = objective.optimisers(0)
         self.average = Average(self.model, self.schedule.average) if self.schedule.average else None
         if context.checkpoint and context.checkpoint.exists():
@@ -72,8 +74,9 @@ class Trainer:
                 self.learn(group)
                 self.progress.seconds = time.monotonic() - started
                 self.follow_up()
-                if self.stopping:
+                if self.stopping or time.monotonic() - self.kept_at > KEEP_SECONDS:
                     self.keep()
+                if self.stopping:
                     raise SystemExit(
                         f"told to stop after update {self.progress.update}; run again to go on"
                     )
@@ -267,6 +270,7 @@ class Trainer:
 
     def keep(self) -> None:
         """Write the checkpoint, if there is a place for it."""
+        self.kept_at = time.monotonic()
         if not self.context.checkpoint:
             return
         try:

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from recloop.data.settings import check_dialogues, check_settings
 from recloop.plan.signatures import elsewhere, modules, signature
+from recloop.plan.task import task_of
 from recloop.plan.values import stop_at_mappings
 from recloop.storage.fingerprint import source_of
 from recloop.storage.settings import (
@@ -22,12 +22,6 @@ from recloop.storage.settings import (
     only_known,
 )
 
-RECIPES: dict[str, Callable] = {"sequences": check_settings, "dialogues": check_dialogues}
-# What the loops themselves give a constructor, beside the keywords of the study.
-FACTS = {
-    "sequences": {"items", "item_counts", "item_vectors", "length"},
-    "dialogues": {"items", "features", "shown", "turns"},
-}
 NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label", "learnt_from", "published"}
 MODELS = ("models", "simple", "than", "against", "baseline", "reference")
 
@@ -43,7 +37,7 @@ def check_plan(plan: "Plan") -> None:  # noqa: F821 the plan itself imports this
         check_exhibits(study, paper)
         for dataset in plan.worlds(study):
             where = f"tier {plan.config['tier']}, {study}: {dataset}"
-            check_recipe(plan.recipe(study, dataset), paper["task"], where)
+            check_recipe(plan.recipe(study, dataset), plan.task(study).check_recipe, where)
             check_components(plan, study, dataset)
         for dataset, model in dict.fromkeys(
             (run.dataset, run.model) for run in plan.all_runs(study)
@@ -75,11 +69,8 @@ def check_wanted(plan: "Plan") -> None:  # noqa: F821
 
 def check_components(plan: "Plan", study: str, dataset: str) -> None:  # noqa: F821
     """Check the encoders and simulated users that a data set needs."""
-    if plan.task(study) != "dialogues":
-        return
-    names = {"simulators": plan.users_of, "features": plan.encoders_of}
-    for kind, of in names.items():
-        for name in sorted(of(study, dataset)):
+    for kind, names in plan.task(study).components(plan, study, dataset).items():
+        for name in sorted(names):
             check_component(kind, plan.component(study, kind, name), f"{study}: {kind}.{name}")
 
 
@@ -136,10 +127,10 @@ def check_training_keys(training: Mapping, loops: Iterable[str], where: str) -> 
 # -- data --------------------------------------------------------------------------------------------------------------
 
 
-def check_recipe(recipe: Mapping, task: str, where: str) -> None:
+def check_recipe(recipe: Mapping, check_settings: Callable, where: str) -> None:
     """Stop where `prepare` or `split` of a data set make no sense for what the study is about."""
     try:
-        RECIPES.get(task, lambda *_: None)(recipe["prepare"], recipe["split"])
+        check_settings(recipe["prepare"], recipe["split"])
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
 
@@ -175,12 +166,12 @@ def check_run(settings: Mapping, paper: Mapping, here: Mapping, where: str) -> N
     check_training(settings["training"], loops_of(paper), f"{where}: training")
     for part in ("dialogue", "inference"):
         stop_at_mappings(settings[part], [], f"{where}: {part}")
-    facts = FACTS.get(paper["task"])
-    asked = {} if paper["task"] == "dialogues" else settings["inference"]
+    task = task_of(paper["task"])
+    asked = settings["inference"] if task.ASKED_WITH_KEYWORDS else {}
     keywords = {**settings["model"], **asked}
     keywords.pop("judged_on", None)
-    if facts is not None:
-        check_keywords(keywords, facts, {*settings["needs"]}, "recloop.models", where)
+    if task.FACTS is not None:
+        check_keywords(keywords, task.FACTS, {*settings["needs"]}, "recloop.models", where)
     if settings["dialogue"]:
         check_dialogue(settings, paper, here, where)
 
@@ -227,7 +218,12 @@ def fault_of(text: str, schema: str) -> str | None:
 
 
 def check_keywords(
-    settings: Mapping, facts: set[str], parts: set[str], room: str, where: str
+    settings: Mapping,
+    facts: set[str],
+    parts: set[str],
+    room: str,
+    where: str,
+    around: Iterable[str] = (),
 ) -> None:
     """Stop at a keyword that a constructor does not take, or at one that it misses.
 
@@ -237,17 +233,18 @@ def check_keywords(
         parts: other models that it is made of, by role.
         room: package in which the class stands.
         where: the run, for errors.
+        around: what surrounds a component may give it: the width of its inputs, and its own keywords.
     """
     found = signature(settings["class"], room, where)
     given = {key: value for key, value in settings.items() if key != "class"}
     name = settings["class"].rpartition(".")[2]
     if not found.open:
         only_known(f"{where}: {name}", given, sorted({*found.known} - facts))
-    if lacking := sorted(found.required - facts - parts - given.keys()):
+    if lacking := sorted(found.required - facts - parts - given.keys() - {*around}):
         raise SettingsError(f"{where}: {name} lacks '{lacking[0]}'")
     for key, value in given.items():
         if isinstance(value, Mapping) and "class" in value:
-            check_keywords(value, facts, parts, room, f"{where}: {key}")
+            check_keywords(value, facts, parts, room, f"{where}: {key}", {"inputs", *found.known})
 
 
 def check_dialogue(settings: Mapping, paper: Mapping, here: Mapping, where: str) -> None:

@@ -92,7 +92,7 @@ def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
 
 def swept(model: str) -> str | None:
     """Name the keyword whose values stand in braces; None where nothing is swept."""
-    found = re.search(r"(\w+)=\{", model)
+    found = re.search(r"([\w.]+)=\{", model)
     return found and found[1]
 
 
@@ -120,14 +120,17 @@ def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
 
 
 def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
-    """Walk over keywords and values; a value per data set (`{rc15: 0.6, default: 0.5}`) becomes this data set's."""
-    for key, value in settings.items():
-        if (picked := pick(value, [dataset])) is not value:
-            yield key, picked
-        elif isinstance(value, Mapping):
-            yield from flat(value, dataset) if key not in ("backbone", "needs") else ()
-        else:
-            yield key, value
+    """Walk over keywords and values, those of nested settings first (`discount` and `policy.discount`).
+
+    A value per data set (`{rc15: 0.6, default: 0.5}`) becomes this data set's.
+    """
+    picked = {key: pick(value, [dataset]) for key, value in settings.items()}
+    nested = [key for key, value in picked.items() if isinstance(value, Mapping)]
+    for key in nested:
+        for inner, value in flat(picked[key], dataset) if key != "needs" else ():
+            yield inner, value
+            yield f"{key}.{inner}", value
+    yield from ((key, value) for key, value in picked.items() if key not in nested)
 
 
 def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:

@@ -83,6 +83,8 @@ def constructor(file: Path, name: str) -> Signature:
         return of_function(node)
     if not isinstance(node, ast.ClassDef):
         return Signature((), frozenset(), open=True)
+    if any(ast.unparse(one).startswith("dataclass") for one in node.decorator_list):
+        return of_fields(node)
     return of_chain([one for place in order(file, node.name) for one in own(*place)])
 
 
@@ -147,6 +149,13 @@ def handed_on(node: ast.FunctionDef, higher: Signature) -> set[str]:
 def is_constructor(node: ast.stmt) -> bool:
     """Say whether a statement of a class defines its constructor."""
     return isinstance(node, ast.FunctionDef) and node.name == "__init__"
+
+
+def of_fields(node: ast.ClassDef) -> Signature:
+    """Read the keywords of a dataclass."""
+    fields = {one.target.id: one.value for one in node.body if isinstance(one, ast.AnnAssign)}
+    needed = {name for name, default in fields.items() if default is None}
+    return Signature((*fields,), frozenset(needed))
 
 
 def of_function(node: ast.FunctionDef) -> Signature:

@@ -45,17 +45,18 @@ def seal(path: Path, key: str, place: Path) -> str:
     return str(place)
 
 
-def make(build: Callable, job, **more: Path) -> None:
-    """Run a rule's job: make an exhibit from the job's inputs and stamp it.
+def make(build: Callable, job: Path) -> None:
+    """Make an exhibit and stamp it.
 
     Args:
         build: a function of recloop.report.build.
-        job: what Snakemake calls `snakemake` in a script; its last output is the stamp.
-        more: further inputs of `build`.
+        job: JSON file with `settings`, the keywords of the function, and `made`: the `stamp`, the `key` that goes into
+            it, and the `files` whose hashes do.
     """
-    inputs = {
-        name: [Path(file) for file in job.input[name]] for name in ("scores", "splits", "runs")
-    }
+    given = json.loads(job.read_text(encoding="utf-8"))
+    settings, made = given["settings"], given["made"]
+    lists = {name: [Path(file) for file in settings[name]] for name in ("scores", "splits", "runs")}
+    paths = {name: Path(settings[name]) for name in ("output", "reported") if name in settings}
     with timed():
-        build(**job.params.settings, **inputs, **more)
-    stamp(Path(job.output.stamp), job.params.key, job.output[:-1])
+        build(**settings | lists | paths)
+    stamp(Path(made["stamp"]), made["key"], map(Path, made["files"]))

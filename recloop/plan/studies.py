@@ -1,14 +1,15 @@
 """Studies, tiers and the user's config to the settings of every run: what is to be made, not where it lies.
 
-Nothing here knows a paper. Places and their hashes are in recloop/plan/places.py and recloop/plan/__init__.py.
+Nothing here knows a paper. What is made from the settings, and where it lies, is in recloop/plan/__init__.py.
 """
 
 import functools
+import itertools
 import operator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from recloop.plan import folders, own_data
+from recloop.plan import components, folders, own_data
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
@@ -183,14 +184,18 @@ class Studies:
                 f"studies/{study}/paper.yaml: no model '{name}'{nearest(name, paper['models'])}"
             )
         entry = paper["models"][name]
-        for_all = {key: value for key, value in here.get("every_model", {}).items() if key in entry}
         own = here.get("models", {}).get(name, {})
         parts = {}
         for part in ("inference", "dialogue", "training"):
             layers = [source.get(part, {}) for source in (paper, entry, here, own)]
             picked = for_training if part == "training" else for_dataset
             parts[part] = picked(functools.reduce(operator.or_, layers), played)
-        said = for_dataset(entry | for_all | own, played)
+        said = for_dataset(entry, played)
+        for key, value in for_dataset(here.get("every_model", {}), played).items():
+            if components.holder(said, key) is not None:
+                components.put(said, key, value)
+        for key, value in for_dataset(own, played).items():
+            components.put(said, key, value)
         parts["model"] = {
             key: value for key, value in said.items() if key not in (*NOT_KEYWORDS, *PARTS)
         }
@@ -215,10 +220,9 @@ class Studies:
         twins = self.studies[study].get("twins", {})
         if text not in twins and text != self.config["twin"]:
             raise SettingsError(f"{study}: '{model}': no twin '{text}'{nearest(text, twins)}")
-        for part in parts.values():
-            part.update(
-                {name: value for name, value in twins.get(text, {}).items() if name in part}
-            )
+        for part, (name, value) in itertools.product(parts.values(), twins.get(text, {}).items()):
+            if components.holder(part, name) is not None:
+                components.put(part, name, value)
         return "twin"
 
     def needed(self, study: str, entry: dict) -> dict[str, str]:
@@ -252,7 +256,11 @@ class Studies:
         for override in overrides:
             key = override.partition("=")[0]
             values = [
-                [found[part][key] for part in PARTS if key in found[part]]
+                [
+                    components.read(found[part], key)
+                    for part in PARTS
+                    if components.holder(found[part], key) is not None
+                ]
                 for found in (mine, other)
             ]
             if key == "twin" or (values[0] and values[0] == values[1]):
@@ -377,15 +385,17 @@ value_of = functools.cache(lambda text: parse(text, text))
 
 
 def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:
-    """Set one keyword in the part that has it; say which part that was."""
-    part = next((name for name, settings in parts.items() if key in settings), None)
+    """Set one keyword in the part that has it, or in the part with the component that has it; return its name."""
+    direct = [name for name, settings in parts.items() if key in settings]
+    nested = (name for name in parts if components.holder(parts[name], key) is not None)
+    part = direct[0] if direct else next(nested, None)
     if part is None:
-        known = [key for settings in parts.values() for key in settings]
+        known = [known for settings in parts.values() for known in components.keys(settings)]
         raise SettingsError(f"{where} overrides '{key}', which it has not{nearest(key, known)}")
-    value, old = value_of(text), parts[part][key]
+    value, old = value_of(text), components.read(parts[part], key)
     if None not in (value, old) and kind(value) != kind(old):
         raise SettingsError(f"{where}: {key}={text} does not go with the study's {key}: {old!r}")
-    parts[part][key] = value
+    components.put(parts[part], key, value)
     return part
 
 
@@ -396,11 +406,6 @@ def kind(value: object) -> str:
 
 
 def modules(settings: dict) -> list[str]:
-    """Name the modules of a model, its backbone and its loop."""
-    classes = [settings["model"]["class"]]
-    if backbone := settings["model"].get("backbone"):
-        classes.append(backbone["class"])
-    return [
-        loop_name(settings["training"]),
-        *(f"recloop.models.{name.rpartition('.')[0]}" for name in classes),
-    ]
+    """Name the modules of a model, of all its components and of its loop."""
+    loop = loop_name(settings["training"])
+    return [loop, *components.modules({"model": settings["model"] | settings.get("inference", {})})]

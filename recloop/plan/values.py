@@ -12,7 +12,7 @@ def pick(value: Any, names: Iterable[str]) -> Any:
     """Take the value of a data set, a stage or a loop where one is given for each.
 
     Args:
-        value: any setting; a component (with `class`) is taken as it is.
+        value: any setting; of a component (with `class`) every keyword is picked.
         names: what it may differ by. The first that is there counts, else `default`; what they give may differ by the
             next one again.
     """
@@ -22,6 +22,8 @@ def pick(value: Any, names: Iterable[str]) -> Any:
         if key is None:
             break
         value = value[key]
+    if isinstance(value, Mapping) and "class" in value:
+        return {key: pick(one, names) for key, one in value.items()}
     return value
 
 

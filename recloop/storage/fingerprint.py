@@ -4,6 +4,8 @@ import ast
 import functools
 import hashlib
 import json
+import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,27 +19,46 @@ def digest(*parts: object) -> str:
 
 @functools.cache
 def fingerprint(*modules: str) -> str:
-    """Hash the code of some modules and of all recloop modules they import, however indirectly.
+    """Hash the code of some modules and of all modules of recloop and of their own packages that they import.
 
     Comments, docstrings and layout do not count: editing them re-runs nothing. Code is read once per process.
     """
     found: dict[str, str] = {}
+    packages = {"recloop", *(module.partition(".")[0] for module in modules)}
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found and (path := source_of(module)):
+        if module.partition(".")[0] not in packages or module in found:
+            continue
+        if path := source_of(module):
             found[module] = path.read_text(encoding="utf-8")
             waiting += imports(found[module])
     return digest({module: meaning(code) for module, code in found.items()})
 
 
 def source_of(module: str) -> Path | None:
-    """Find the file of a recloop module; None for anything else (a class, another package)."""
-    if module.split(".")[0] != "recloop":
-        return None
-    path = ROOT.joinpath(*module.split("."))
+    """Find the file of a module; None for anything else, such as a class."""
+    package = module.partition(".")[0]
+    home = ROOT if package == "recloop" else home_of(package)
+    return file_of(home, module) if home else None
+
+
+@functools.cache
+def file_of(home: Path, module: str) -> Path | None:
+    """Find the file of a module below the folder that holds its package."""
+    path = home.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.exists()), None)
+
+
+@functools.cache
+def home_of(package: str) -> Path | None:
+    """Find the folder that holds a user's own package; None for one that is installed, or missing."""
+    spec = find_spec(package)
+    places = [*(spec.submodule_search_locations or []), spec.origin] if spec else []
+    home = next((Path(place).parent for place in places if place and Path(place).exists()), None)
+    installed = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
+    return home if home and not installed & {home, *home.parents} else None
 
 
 @functools.cache

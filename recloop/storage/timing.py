@@ -13,11 +13,15 @@ LOG = Path(".recloop/work.tsv")  # one line per job: rule, seconds
 
 
 @contextmanager
-def timed() -> Iterator[None]:
-    """Note the processor time of a block or, as a decorator, of each call of a function."""
+def timed(rule: str | None = None) -> Iterator[None]:
+    """Note the processor time of a block or, as a decorator, of each call of a function.
+
+    Args:
+        rule: what the time is noted under; the script's name if left out.
+    """
     used = time.process_time()
     yield
     LOG.parent.mkdir(exist_ok=True)
-    rule = Path(sys.argv[0]).stem.rpartition(".")[2]  # Snakemake runs a copy, tmp….figure.py
+    rule = rule or Path(sys.argv[0]).stem
     with LOG.open("a") as log:  # a short line is written whole, even where jobs run side by side
         log.write(f"{rule}\t{time.process_time() - used:.3f}\n")

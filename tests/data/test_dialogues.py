@@ -193,6 +193,17 @@ def test_rates_reach_the_grammar(catalogue, tmp_path):
     assert said.height > 10
 
 
+def test_the_share_of_unseen_targets_is_recorded(catalogue, tmp_path):
+    parted = Posed(catalogue, tmp_path / "parted", {}, BY_ITEM).record["leakage"]
+    assert parted == {"unseen_targets_valid": 1.0, "unseen_targets_test": 1.0}
+    past = Posed(catalogue, tmp_path / "past", {"histories": BUYING}, BY_USER)
+    train = past.dialogues.filter(pl.col("part") == "train")
+    seen = {*train["target"], *train["history"].explode()}
+    targets = past.dialogues.filter(pl.col("part") == "test")["target"].to_list()
+    share = sum(target not in seen for target in targets) / len(targets)
+    assert past.record["leakage"]["unseen_targets_test"] == pytest.approx(share)
+
+
 def test_the_hash_tells_content_from_content(catalogue, tmp_path):
     def hashed(name, seed=1, captions=GRAMMAR):
         return Posed(catalogue, tmp_path / name, {"captions": captions}, BY_ITEM, seed).record[

@@ -86,6 +86,19 @@ def test_an_epoch_with_another_number_of_batches_is_an_error(trainer):
         it.fit()
 
 
+def test_a_checkpoint_is_written_between_validations_that_are_far_apart(
+    trainer, tmp_path, monkeypatch
+):
+    from recloop.fitting import trainer as module
+
+    it = trainer("Pairs", tmp_path, validate_every=1000)
+    infinite(it, 4, torch.nan)
+    monkeypatch.setattr(module, "KEEP_SECONDS", 0)
+    with pytest.raises(ValueError, match="update 4"):
+        it.fit()
+    assert trainer("Pairs", tmp_path).progress.update == 3
+
+
 def test_a_checkpoint_of_something_else_is_left_aside(trainer, tmp_path):
     from recloop.fitting.trainer import Trainer
 

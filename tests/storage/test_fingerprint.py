@@ -107,3 +107,15 @@ def test_modules_that_import_each_other_are_no_trap(house):
 def test_other_packages_do_not_count(house):
     before = fingerprint("recloop.models.one")
     assert fingerprint("recloop.models.one", "torch", "recloop.models.nowhere") == before
+
+
+def test_a_package_of_ones_own_counts_with_what_it_imports(tmp_path, monkeypatch):
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "mine.py").write_text("from lab.parts import half\n")
+    (tmp_path / "lab" / "parts.py").write_text("half = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = fingerprint("lab.mine")
+    fingerprint.cache_clear()
+    (tmp_path / "lab" / "parts.py").write_text("half = 3\n")
+    assert fingerprint("lab.mine") != before
+    fingerprint.cache_clear()

@@ -33,7 +33,7 @@ def weights_of(project) -> str:
     source = (
         "import yaml; from recloop.plan import Plan; from recloop.plan.studies import Run;"
         "plan = Plan(yaml.safe_load(open('config.yaml')) | {'tier': 'smoke'});"
-        "print(plan.run(Run('modt4r', 'retailrocket', 'sasrec', 1)) + '/weights.safetensors')"
+        "print(plan.weights(Run('modt4r', 'retailrocket', 'sasrec', 1)).record)"
     )
     return project.call(sys.executable, "-c", source).stdout.strip()
 

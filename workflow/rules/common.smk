@@ -1,4 +1,4 @@
-"""Binds the plan (recloop/plan.py) to Snakemake: the only rule file with functions.
+"""Binds the plan (recloop/plan/) to Snakemake: the only rule file with functions.
 
 PATHS
 
@@ -27,10 +27,11 @@ from pathlib import Path
 
 from recloop.data.sources import is_whole
 from recloop.plan import Plan, device
+from recloop.plan.batches import Batch, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
 from recloop.plan.stamp import is_current, seal
-from recloop.plan.studies import PARTS
+from recloop.storage.files import write_text
 from recloop.storage.settings import SettingsError
 
 
@@ -47,11 +48,11 @@ if remark:
 
 GPU = DEVICE == "cuda"
 THREADS = PLAN.tier["threads"]
-JOB = f"{sys.executable} -S workflow/scripts/warm.py workflow/scripts"
-LANGUAGE_JOB = f"{sys.executable} -S workflow/scripts/warm.py --language workflow/scripts"
+WARM = f"{shlex.quote(sys.executable)} -S workflow/scripts/warm.py"
+JOB = f"{WARM} workflow/scripts"
+LANGUAGE_JOB = f"{WARM} --language workflow/scripts"
+REPORT_JOB = f"{WARM} --report workflow/scripts"
 
-RUN = "results/{study}/runs/{dataset}/{model}/{seed}-{key}"
-LISTS = "results/{study}/scores/{dataset}/{model}/{seed}-{key}"
 SESSIONS = "data/sessions/{source}"
 CATALOGUE = "data/catalogues/{source}"
 DIALOGUES = "data/dialogues/{source}"
@@ -65,62 +66,62 @@ FIGURE = [".pdf", ".svg", ".png", ".csv"]
 
 wildcard_constraints:
     study=r"\w+",
-    seed=r"\d+",
     key="[0-9a-f]{8}",
-    code="[0-9a-f]{8}",
     name=r"(table|figure)_\w+",
     source=r"\w+(-[0-9a-f]{8})?",
     encoder=r"\w+",
     user=r"\w+",
 
 
-def build_index():
-    """Look up runs by place; places hold keys, so that nothing has to be parsed."""
-    runs = {}
-    for study in PLAN.studies:
-        for run in PLAN.all_runs(study):
-            runs[PLAN.run(PLAN.trained(run))] = PLAN.trained(run)
-            runs[PLAN.lists(run)] = run
-    return runs
-
-
 try:
-    RUNS, RECIPES = build_index(), PLAN.recipes()
-    USERS = {
-        PLAN.validity(study, *pair): PLAN.user_recipe(study, *pair)
-        for study in PLAN.studies
-        for pair in PLAN.study_users(study)
-    }
+    DATA = PLAN.shared_data()
+    JUDGED = {one.path: one for one in (PLAN.validity(*user) for user in PLAN.wanted_users())}
 except SettingsError as error:
     sys.exit(f"recloop: {error}")
 
 
-def run_of(pattern):
-    """Give a function from wildcards to the run at that place."""
+def read_batches():
+    """Put runs into jobs; a job on another machine takes over what the process that started it had planned."""
+    planned = os.environ.get("RECLOOP_BATCHES")
+    if planned and not workflow.is_main_process:
+        return [Batch(**one) for one in json.loads(Path(planned).read_text())]
+    found = list(batches(PLAN))
+    for batch in found:
+        keep(batch.name, batch.tasks)
+    os.environ["RECLOOP_BATCHES"] = keep("batches", [vars(batch) for batch in found])
+    return found
+
+
+def keep(name, content):
+    """Write down what a job is given, where a command line would be too long; say where."""
+    file, text = Path(f".recloop/jobs/{name}.json"), json.dumps(content)
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        write_text(file, text)
+    return str(file)
+
+
+def data(pattern):
+    """Give a function from wildcards to the declaration of a folder below data/."""
 
     def find(wildcards):
         place = pattern.format(**wildcards)
-        if place not in RUNS:
+        if place not in DATA:
             raise SettingsError(
                 f"{place} is not part of the present plan: its settings, code or data have changed"
             )
-        return RUNS[place]
+        return DATA[place]
 
     return find
 
 
-trained_run, listed_run = run_of(RUN), run_of(LISTS)
+raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
+sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
+encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 
 
-def recipe(pattern):
-    """Give a function from wildcards to what a folder below data/ is made of."""
-    return lambda wildcards: RECIPES[pattern.format(**wildcards)]
-
-
-raw_recipe, tables_recipe = recipe("data/raw/{source}"), recipe("data/tables/{source}")
-sessions_recipe, dialogues_recipe = recipe(SESSIONS), recipe(DIALOGUES)
-catalogue_recipe, encoder_recipe = recipe(CATALOGUE), recipe(ENCODER)
-features_recipe, user_recipe = recipe(FEATURES), recipe(USER)
+def judged_user(wildcards):
+    """Give the declaration of the measures of a simulated user."""
+    return JUDGED[VALIDITY.format(**wildcards)]
 
 
 def raw_seal(source):
@@ -128,58 +129,11 @@ def raw_seal(source):
     raw = Path(f"data/raw/{source}")
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
-    manifest = RECIPES[str(raw)]["manifest"]
-    whole = not (raw / "fetched.json").exists() or is_whole(raw, manifest)
+    whole = not (raw / "fetched.json").exists() or is_whole(raw, DATA[str(raw)].settings["source"])
     place.write_text("whole" if whole else f"changed, seen {time.time()}")
     if whole:
         os.utime(place, (1, 1))
     return str(place)
-
-
-RECORDS = {
-    "raw": "fetched.json",
-    "tables": "read.json",
-    "sessions": "split.json",
-    "catalogues": "catalogue.json",
-    "dialogues": "split.json",
-    "encoders": "encoder.json",
-    "features": "features.json",
-    "simulators": "simulator.json",
-}
-
-
-def records(folders):
-    """Give the file that says a folder is whole, for every folder of data."""
-    return [f"{folder}/{RECORDS[folder.split('/')[1]]}" for folder in folders if folder]
-
-
-def weights_of(runs):
-    """Give the weights of runs, by what another run does with them."""
-    return {
-        role: f"{PLAN.run(PLAN.trained(run))}/weights.safetensors" for role, run in runs.items()
-    }
-
-
-def judged_user(wildcards):
-    """Give what a simulated user is made of and what it is judged with."""
-    return USERS[VALIDITY.format(**wildcards)]
-
-
-def judging_data(wildcards):
-    """Give the folders that judging a simulated user reads."""
-    roles = ("dialogues", "catalogue", "features", "grid", "simulator", "encoder_folder")
-    return [judged_user(wildcards)[role] for role in roles]
-
-
-def split_of(run):
-    """Give the folder of the split that a run uses."""
-    return PLAN.split(run.study, run.dataset)
-
-
-def judges(run):
-    """Give the run that measures how alike listed items are, where the study has one."""
-    judge = PLAN.judge(run)
-    return {"judge": judge} if judge else {}
 
 
 def flags(settings):
@@ -189,43 +143,47 @@ def flags(settings):
     return " ".join(f"--{name} {shlex.quote(str(text))}" for name, text in texts.items())
 
 
-def settings_of(run):
-    """Give the resolved settings of a run as JSON, with those of its encoder and its simulated user."""
-    settings = PLAN.settings(run.study, run.dataset, run.model)
-    return json.dumps({part: settings[part] for part in PARTS} | PLAN.environment(run))
+def arguments(artifact, **more):
+    """Write the command-line arguments of a job: the settings and the inputs of what it makes."""
+    return flags(artifact.settings | artifact.notes | artifact.folders | more)
 
 
-def job_of(run):
-    """Give the command of a job: dialogues need a text encoder, whose package takes seconds to load."""
-    return JOB if PLAN.task(run.study) == "sequences" else LANGUAGE_JOB
+def folder(output):
+    """Name the folder that a job fills."""
+    return Path(output[0]).parent
 
 
-def report_of(study, name):
-    """Give the keywords of the report functions for a table, a figure, the claims or (no name) the page."""
-    return {
-        "study": PLAN.studies[study],
-        "tier": PLAN.described_tier(study),
-        "output": f"results/{study}/{name}" if name else f"results/{study}",
-    }
+def priority(study):
+    """Say how early the jobs of a study run: its page comes in its turn."""
+    return len(PLAN.studies) - list(PLAN.studies).index(study)
 
 
 def exhibit_input(study, name):
     """Give the scores, splits and records that an exhibit draws on, and the seal that keeps it current."""
-    if name in PLAN.exhibits(study):
-        runs = PLAN.exhibit_runs(study, name)
-    else:
-        runs = PLAN.study_runs(study)
-    key = PLAN.exhibit_key(study, name)
+    exhibit, runs = PLAN.exhibit(study, name), PLAN.exhibit_sources(study, name)[0]
+    stamp = Path(f"results/{study}/.made/{name}.json")
     return {
-        "scores": PLAN.exhibit_scores(study, name),
-        "runs": sorted({f"{PLAN.run(PLAN.trained(run))}/run.json" for run in runs}),
-        "splits": sorted(
-            {f"{PLAN.split(study, dataset)}/split.json" for dataset in PLAN.worlds(study)}
-        ),
-        "seal": seal(
-            Path(f"results/{study}/.made/{name}.json"), key, Path(f".recloop/keys/{study}/{name}")
-        ),
+        "scores": exhibit.records,
+        "runs": sorted({f"{PLAN.weights(PLAN.trained(run)).path}/run.json" for run in runs}),
+        "splits": [PLAN.split(study, dataset).record for dataset in PLAN.worlds(study)],
+        "seal": seal(stamp, exhibit.key, Path(f".recloop/keys/{study}/{name}")),
     }
+
+
+def exhibit_job(study, name, input, output):
+    """Write down for the job of an exhibit what it draws on and what it makes; say where."""
+    page = name == "page"
+    settings = {
+        "study": PLAN.studies[study],
+        "tier": PLAN.described_tier(study),
+        "output": f"results/{study}" if page else f"results/{study}/{name}",
+        "scores": list(input.scores),
+        "runs": list(input.runs),
+        "splits": list(input.splits),
+    }
+    settings |= {} if page else {"reported": str(PLAN.reported(study))}
+    made = {"stamp": output.stamp, "key": PLAN.exhibit(study, name).key, "files": output[:-1]}
+    return keep(f"{study}-{name}", {"settings": settings, "made": made})
 
 
 def exhibit_files(study):
@@ -238,4 +196,6 @@ def exhibit_files(study):
 
 def has_page(study):
     """Say whether the page of a study is there and belongs to the present plan."""
-    return is_current(Path(f"results/{study}/.made/page.json"), PLAN.exhibit_key(study, "page"))
+    return is_current(
+        Path(f"results/{study}/.made/page.json"), PLAN.exhibit(study, "page").key
+    )

@@ -18,19 +18,19 @@ rule fetch:
     log:
         "data/raw/{source}.log",
     params:
-        output=lambda wildcards, output: str(Path(output[0]).parent),
-        source=lambda wildcards: json.dumps(raw_recipe(wildcards)["manifest"]),
-        mirror=lambda wildcards: f"--mirror {config['mirror']}" if config["mirror"] else "",
+        arguments=lambda wildcards, output: arguments(
+            raw(wildcards), output=folder(output), mirror=config["mirror"]
+        ),
     message:
         "fetch {wildcards.source}"
     shell:
-        "{JOB}/fetch.py --source {params.source:q} --output {params.output} {params.mirror} 2>&1 | tee {log}"
+        "{JOB}/fetch.py {params.arguments} 2>&1 | tee {log:q}"
 
 
 rule read:
     """Read one source into tidy tables; set malformed lines aside."""
     input:
-        lambda wildcards: f"{tables_recipe(wildcards)['raw']}/fetched.json",
+        lambda wildcards: tables(wildcards).records,
     output:
         multiext(
             "data/tables/{source}/",
@@ -42,24 +42,17 @@ rule read:
     log:
         "data/tables/{source}/read.log",
     params:
-        raw=lambda wildcards, input: str(Path(input[0]).parent),
-        output=lambda wildcards, output: str(Path(output[0]).parent),
-        source=lambda wildcards: json.dumps(tables_recipe(wildcards)["manifest"]),
+        arguments=lambda wildcards, output: arguments(tables(wildcards), output=folder(output)),
     message:
         "read {wildcards.source}"
     shell:
-        "{JOB}/read.py --source {params.source:q} --raw {params.raw} --output {params.output} 2>&1 | tee {log}"
+        "{JOB}/read.py {params.arguments} 2>&1 | tee {log:q}"
 
 
 rule split:
     """Filter, cut into sessions and split; check the split for leaks."""
     input:
-        lambda wildcards: multiext(
-            f"{sessions_recipe(wildcards)['made_of']}/",
-            "interactions.parquet",
-            "items.parquet",
-            "read.json",
-        ),
+        lambda wildcards: sessions(wildcards).records,
     output:
         multiext(
             f"{SESSIONS}/",
@@ -72,25 +65,17 @@ rule split:
     log:
         f"{SESSIONS}/split.log",
     params:
-        tables=lambda wildcards, input: str(Path(input[0]).parent),
-        output=lambda wildcards, output: str(Path(output[0]).parent),
-        seed=PLAN.tier["split_seed"],
-        recipe=lambda wildcards: {
-            part: json.dumps(sessions_recipe(wildcards)[part])
-            for part in ("prepare", "split", "manifest")
-        },
+        arguments=lambda wildcards, output: arguments(sessions(wildcards), output=folder(output)),
     message:
         "split {wildcards.source}"
     shell:
-        "{JOB}/split.py --tables {params.tables} --output {params.output} --seed {params.seed} "
-        "--prepare {params.recipe[prepare]:q} --split {params.recipe[split]:q} "
-        "--source {params.recipe[manifest]:q} 2>&1 | tee {log}"
+        "{JOB}/split.py {params.arguments} 2>&1 | tee {log:q}"
 
 
 rule build_catalogue:
     """Read one source of pictures into a catalogue; set damaged ones aside."""
     input:
-        lambda wildcards: f"{catalogue_recipe(wildcards)['raw']}/fetched.json",
+        lambda wildcards: catalogue(wildcards).records,
     output:
         multiext(
             f"{CATALOGUE}/",
@@ -105,19 +90,17 @@ rule build_catalogue:
     log:
         f"{CATALOGUE}/build_catalogue.log",
     params:
-        raw=lambda wildcards, input: str(Path(input[0]).parent),
-        output=lambda wildcards, output: str(Path(output[0]).parent),
-        source=lambda wildcards: json.dumps(catalogue_recipe(wildcards)["manifest"]),
+        arguments=lambda wildcards, output: arguments(catalogue(wildcards), output=folder(output)),
     message:
         "build_catalogue {wildcards.source}"
     shell:
-        "{JOB}/build_catalogue.py --source {params.source:q} --raw {params.raw} --output {params.output} 2>&1 | tee {log}"
+        "{JOB}/build_catalogue.py {params.arguments} 2>&1 | tee {log:q}"
 
 
 rule make_dialogues:
     """Decide who looks for which item, with which past; part items or users; write the captions."""
     input:
-        lambda wildcards: f"{dialogues_recipe(wildcards)['made_of']}/catalogue.json",
+        lambda wildcards: dialogues(wildcards).records,
     output:
         multiext(
             f"{DIALOGUES}/", "items.parquet", "dialogues.parquet", "captions.parquet", "split.json"
@@ -125,14 +108,8 @@ rule make_dialogues:
     log:
         f"{DIALOGUES}/make_dialogues.log",
     params:
-        catalogue=lambda wildcards, input: str(Path(input[0]).parent),
-        output=lambda wildcards, output: str(Path(output[0]).parent),
-        seed=PLAN.tier["split_seed"],
-        recipe=lambda wildcards: {
-            part: json.dumps(dialogues_recipe(wildcards)[part]) for part in ("prepare", "split")
-        },
+        arguments=lambda wildcards, output: arguments(dialogues(wildcards), output=folder(output)),
     message:
         "make_dialogues {wildcards.source}"
     shell:
-        "{JOB}/make_dialogues.py --catalogue {params.catalogue} --output {params.output} --seed {params.seed} "
-        "--prepare {params.recipe[prepare]:q} --split {params.recipe[split]:q} 2>&1 | tee {log}"
+        "{JOB}/make_dialogues.py {params.arguments} 2>&1 | tee {log:q}"

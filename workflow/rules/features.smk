@@ -9,7 +9,7 @@ OUT  data/encoders/{encoder}-{key}/               an encoder of ours, where none
 rule pretrain:
     """Train a small encoder of our own on a catalogue that no dialogue uses."""
     input:
-        lambda wildcards: f"{encoder_recipe(wildcards)['catalogue']}/catalogue.json",
+        lambda wildcards: encoder(wildcards).records,
     output:
         f"{ENCODER}/encoder.json",
     log:
@@ -18,23 +18,17 @@ rule pretrain:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: flags(
-            encoder_recipe(wildcards)
-            | {"output": Path(output[0]).parent, "seed": PLAN.tier["split_seed"]}
-        ),
+        arguments=lambda wildcards, output: arguments(encoder(wildcards), output=folder(output)),
     message:
         "pretrain {wildcards.encoder}"
     shell:
-        "{LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+        "{LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule encode:
     """Encode every picture of a catalogue; goes on where a killed job stopped."""
     input:
-        lambda wildcards: f"{features_recipe(wildcards)['catalogue']}/catalogue.json",
-        encoder=lambda wildcards: (
-            f"{place}/encoder.json" if (place := features_recipe(wildcards)["encoder"]) else []
-        ),
+        lambda wildcards: features(wildcards).records,
     output:
         f"{FEATURES}/features.json",
     log:
@@ -43,11 +37,12 @@ rule encode:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: flags(
-            features_recipe(wildcards)
-            | {"output": Path(output[0]).parent, "checkpoint_dir": f".recloop/features/{wildcards.key}"}
+        arguments=lambda wildcards, output: arguments(
+            features(wildcards),
+            output=folder(output),
+            checkpoint_dir=f".recloop/features/{wildcards.key}",
         ),
     message:
         "encode {wildcards.source} with {wildcards.encoder}"
     shell:
-        "{LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+        "{LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"

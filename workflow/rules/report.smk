@@ -20,13 +20,15 @@ rule table:
         "results/{study}/.made/{name}.log",
     wildcard_constraints:
         name=r"table_\w+",
+    priority: 100 # first what can be shown
     params:
-        key=lambda wildcards: PLAN.exhibit_key(wildcards.study, wildcards.name),
-        settings=lambda wildcards: report_of(wildcards.study, wildcards.name),
+        job=lambda wildcards, input, output: exhibit_job(
+            wildcards.study, wildcards.name, input, output
+        ),
     message:
         "table {wildcards.name} of {wildcards.study}"
-    script:
-        "../scripts/table.py"
+    shell:
+        "{REPORT_JOB}/table.py --job {params.job} 2>&1 | tee {log}"
 
 
 rule figure:
@@ -41,13 +43,15 @@ rule figure:
         "results/{study}/.made/{name}.log",
     wildcard_constraints:
         name=r"figure_\w+",
+    priority: 100 # first what can be shown
     params:
-        key=lambda wildcards: PLAN.exhibit_key(wildcards.study, wildcards.name),
-        settings=lambda wildcards: report_of(wildcards.study, wildcards.name),
+        job=lambda wildcards, input, output: exhibit_job(
+            wildcards.study, wildcards.name, input, output
+        ),
     message:
         "figure {wildcards.name} of {wildcards.study}"
-    script:
-        "../scripts/figure.py"
+    shell:
+        "{REPORT_JOB}/figure.py --job {params.job} 2>&1 | tee {log}"
 
 
 rule claims:
@@ -60,13 +64,15 @@ rule claims:
         stamp="results/{study}/.made/claims.json",
     log:
         "results/{study}/.made/claims.log",
+    priority: 100 # first what can be shown
     params:
-        key=lambda wildcards: PLAN.exhibit_key(wildcards.study, "claims"),
-        settings=lambda wildcards: report_of(wildcards.study, "claims"),
+        job=lambda wildcards, input, output: exhibit_job(
+            wildcards.study, "claims", input, output
+        ),
     message:
         "claims of {wildcards.study}"
-    script:
-        "../scripts/claims.py"
+    shell:
+        "{REPORT_JOB}/claims.py --job {params.job} 2>&1 | tee {log}"
 
 
 rule page:
@@ -80,10 +86,12 @@ rule page:
         stamp="results/{study}/.made/page.json",
     log:
         "results/{study}/.made/page.log",
+    priority: 100 # first what can be shown
     params:
-        key=lambda wildcards: PLAN.exhibit_key(wildcards.study, "page"),
-        settings=lambda wildcards: report_of(wildcards.study, ""),
+        job=lambda wildcards, input, output: exhibit_job(
+            wildcards.study, "page", input, output
+        ),
     message:
         "page of {wildcards.study}"
-    script:
-        "../scripts/page.py"
+    shell:
+        "{REPORT_JOB}/page.py --job {params.job} 2>&1 | tee {log}"

@@ -9,9 +9,7 @@ OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, cu
 rule train_simulator:
     """Train one relative captioner, or convert a published one."""
     input:
-        lambda wildcards: records(
-            user_recipe(wildcards)[role] for role in ("dialogues", "grid", "published")
-        ),
+        lambda wildcards: simulator(wildcards).records,
     output:
         multiext(
             f"{USER}/", "weights.safetensors", "vocabulary.json", "curve.csv", "simulator.json"
@@ -22,26 +20,17 @@ rule train_simulator:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: flags(
-            {
-                "dialogues": user_recipe(wildcards)["dialogues"],
-                "features": user_recipe(wildcards)["grid"],
-                "settings": user_recipe(wildcards)["settings"],
-                "published": user_recipe(wildcards)["published"],
-                "output": Path(output[0]).parent,
-                "seed": PLAN.tier["split_seed"],
-            }
-        ),
+        arguments=lambda wildcards, output: arguments(simulator(wildcards), output=folder(output)),
     message:
         "train_simulator {wildcards.user} on {wildcards.source}"
     shell:
-        "{JOB}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+        "{JOB}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule evaluate_simulator:
     """Judge a simulated user on held-out pairs: its words, their truth, and what a listener gains."""
     input:
-        lambda wildcards: records(judging_data(wildcards)),
+        lambda wildcards: judged_user(wildcards).records,
     output:
         VALIDITY,
     log:
@@ -50,10 +39,8 @@ rule evaluate_simulator:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: flags(
-            judged_user(wildcards) | {"output": output[0], "published": None}
-        ),
+        arguments=lambda wildcards, output: arguments(judged_user(wildcards), output=output[0]),
     message:
         "evaluate_simulator {wildcards.user} on {wildcards.dataset}"
     shell:
-        "{LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log}"
+        "{LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"

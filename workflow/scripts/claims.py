@@ -1,10 +1,21 @@
 """Rule `claims`: every printed cell and claim of a paper with its verdict."""
-# ruff: noqa: F821 Snakemake defines `snakemake`
 
 from pathlib import Path
+
+from jsonargparse import auto_cli
 
 from recloop.plan.stamp import make
 from recloop.report.build import build_one
 
+
+def claims(job: Path) -> None:
+    """Judge the claims of a study.
+
+    Args:
+        job: JSON file with what it draws on and what it makes, see `make`.
+    """
+    make(build_one, job)
+
+
 if __name__ == "__main__":
-    make(build_one, snakemake, reported=Path(snakemake.input.reported))
+    auto_cli(claims, as_positional=False)

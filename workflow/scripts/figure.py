@@ -1,10 +1,21 @@
 """Rule `figure`: one figure of a paper."""
-# ruff: noqa: F821 Snakemake defines `snakemake`
 
 from pathlib import Path
+
+from jsonargparse import auto_cli
 
 from recloop.plan.stamp import make
 from recloop.report.build import build_one
 
+
+def figure(job: Path) -> None:
+    """Make a figure.
+
+    Args:
+        job: JSON file with what it draws on and what it makes, see `make`.
+    """
+    make(build_one, job)
+
+
 if __name__ == "__main__":
-    make(build_one, snakemake, reported=Path(snakemake.input.reported))
+    auto_cli(figure, as_positional=False)

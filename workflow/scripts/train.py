@@ -1,9 +1,8 @@
-"""Rule `train`: fit one model with one seed and keep its best weights."""
+"""Rules of training: fit models, rank the test events and compute every metric, several runs in one job."""
 
 from jsonargparse import auto_cli
 
-from recloop.storage.timing import timed
-from recloop.training.run import train
+from recloop.training.batch import work
 
 if __name__ == "__main__":
-    auto_cli(timed()(train), as_positional=False)
+    auto_cli(work, as_positional=False)

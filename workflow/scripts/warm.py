@@ -3,12 +3,12 @@
     python -S workflow/scripts/warm.py workflow/scripts/train.py --seed 1 …
 
 does what `python workflow/scripts/train.py --seed 1 …` does, without the two seconds of imports that each of some
-hundred short jobs would pay; with --language before the script, without the six of transformers either. The first call
-starts a server (one with and one without transformers); each call makes it fork a child that takes over the
-caller's folder, environment and output and runs the script. The server has no code of recloop loaded, so a child always
-sees the files as they are now; it leaves when it has been idle for a while. A caller that is stopped stops its child.
-Where there is no fork to rely on (anything but Linux), in a Slurm job (which has its own limits of time and memory and
-takes its processes along), or with RECLOOP_WARM=0, the script runs the ordinary way.
+hundred short jobs would pay; with --language before the script, without the six of transformers either, with --report
+without those of matplotlib and seaborn. The first call starts a server (one of each flavour); each call makes it fork a
+child that takes over the caller's folder, environment and output and runs the script. The server has no code of recloop
+loaded, so a child always sees the files as they are now; it leaves when it has been idle for a while. A caller that is
+stopped stops its child. Where there is no fork to rely on (anything but Linux), in a Slurm job (which has limits of its
+own and takes its processes along), or with RECLOOP_WARM=0, the script runs the ordinary way.
 """
 
 import array
@@ -26,8 +26,12 @@ import traceback
 from pathlib import Path
 
 FOLDER = Path(".recloop")
-LANGUAGE = "--language"
-NAME = "language" if LANGUAGE in sys.argv[1:3] else "warm"
+FLAVOURS = {
+    "--language": "language",
+    "--report": "report",
+}  # of the server, by what it has loaded beside torch
+FLAVOUR = next((argument for argument in sys.argv[1:3] if argument in FLAVOURS), None)
+NAME = FLAVOURS.get(FLAVOUR, "warm")
 SOCKET = str(FOLDER / f"{NAME}.sock")  # relative, because a socket's path has to be short
 IDLE_SECONDS = 20
 PATIENCE_SECONDS = 60
@@ -76,7 +80,7 @@ def connect() -> socket.socket:
 def start() -> subprocess.Popen:
     """Start the server in a session of its own, so that Ctrl-C in the terminal is not meant for it."""
     with open(FOLDER / f"{NAME}.log", "w") as log:
-        own = [sys.executable, __file__, "--serve", *([LANGUAGE] if NAME == "language" else [])]
+        own = [sys.executable, __file__, "--serve", *([FLAVOUR] if FLAVOUR else [])]
         return subprocess.Popen(
             own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -88,11 +92,17 @@ def serve() -> None:
     import polars  # noqa: F401
     import safetensors.torch  # noqa: F401
     import scipy.sparse  # noqa: F401
-    import torch  # noqa: F401
+    import torch
+
+    if NAME != "report":
+        import torch._dynamo  # noqa: F401 the first optimiser of a process loads it, in three seconds
 
     if NAME == "language":
         import tokenizers  # noqa: F401
         import transformers.models.clip.modeling_clip  # noqa: F401
+    if NAME == "report":
+        import matplotlib.pyplot  # noqa: F401
+        import seaborn  # noqa: F401
 
     signal.signal(
         signal.SIGCHLD, lambda *_: None
@@ -170,7 +180,7 @@ def may_share() -> bool:
 
 
 if __name__ == "__main__":
-    job = [argument for argument in sys.argv[1:] if argument != LANGUAGE]
+    job = [argument for argument in sys.argv[1:] if argument not in FLAVOURS]
     if job == ["--serve"]:
         serve()
     elif may_share():

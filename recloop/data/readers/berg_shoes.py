@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from recloop.data.catalogues import CAPTIONS, ITEMS, Catalogue
+from recloop.data.companions import read_text
 from recloop.data.entries import lacks_text, part, read_json
 from recloop.data.pictures import read_pictures
 
@@ -62,7 +63,7 @@ def _parts(raw: Path, max_malformed: float) -> tuple[dict[str, str], pl.DataFram
     """Give the part of each picture; a name in both lists belongs to the test."""
     parts, aside = {}, []
     for where, file in PARTS.items():
-        lines = (raw / file).read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = read_text(raw / file).split("\n")
         names, malformed = part(
             [line.strip() for line in lines if line.strip()],
             raw / file,

@@ -35,7 +35,7 @@ def read_catalogue(raw: Path, category: str, max_malformed: float = 0.01) -> Cat
         max_malformed: largest tolerated share of malformed entries of a file.
     """
     parts, names_aside = _parts(raw, category, max_malformed)
-    tags = _tags(raw, category, parts)
+    tags, tags_aside = _tags(raw, category, parts, max_malformed)
     captions, captions_aside = _captions(raw, category, parts, max_malformed)
     items = [
         {
@@ -57,7 +57,7 @@ def read_catalogue(raw: Path, category: str, max_malformed: float = 0.01) -> Cat
         pictures=read_pictures(raw),
         attributes=pl.DataFrame(told, schema=ATTRIBUTES),
         captions=captions,
-        malformed=pl.concat([names_aside, captions_aside]),
+        malformed=pl.concat([names_aside, captions_aside, tags_aside]),
     )
 
 
@@ -113,18 +113,30 @@ def _fault_of_caption(entry: Any) -> str | None:
     return None if told and captions else "has no captions"
 
 
-def _tags(raw: Path, category: str, parts: dict[str, str]) -> dict[str, dict[str, list[str]]]:
+def _tags(
+    raw: Path, category: str, parts: dict[str, str], max_malformed: float
+) -> tuple[dict[str, dict[str, list[str]]], pl.DataFrame]:
     """Give the tags of the listed items that have any, under the names of their groups."""
-    found = {}
+    found, aside = {}, []
     for released in PARTS:
         path = raw / f"asin2attr.{category}.{released}.json"
-        for name, groups in read_json(path, dict).items():
-            if name in parts and isinstance(groups, list):
+        entries, malformed = part(
+            read_json(path, dict).items(), path, _fault_of_tags, max_malformed
+        )
+        aside.append(malformed)
+        for name, groups in entries:
+            if name in parts:
                 found[name] = {
                     attribute: sorted({str(value).lower() for value in values})
                     for attribute, values in zip(GROUPS, groups, strict=False)
                 }
-    return found
+    return found, pl.concat(aside)
+
+
+def _fault_of_tags(entry: tuple[str, Any]) -> str | None:
+    groups = entry[1]
+    lists = isinstance(groups, list) and all(isinstance(values, list) for values in groups)
+    return None if lists else "has no lists of tags"
 
 
 def _title(tags: dict[str, list[str]]) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 
 import polars as pl
 
+from recloop.data.catalogue import beside, describe
 from recloop.data.quarantine import Checked, MalformedError, read_lines, separate
-from recloop.data.tables import Reading, as_interactions, as_items
+from recloop.data.tables import Reading, as_interactions
 
 NOTHING = ("", "null", "NULL", "None", "nan", "NaN", "NA", "N/A", "\\N")  # no name of anything
 UNITS = {"s": 1_000, "ms": 1, "us": 0.001, "ns": 0.000_001}  # milliseconds
@@ -72,9 +73,10 @@ def read(
     interactions = pl.concat(events)
     return Reading(
         interactions=interactions,
-        items=as_items(interactions.select("item").unique().collect(engine="streaming")),
+        items=describe(interactions.select("item").unique().collect(engine="streaming"), raw),
         malformed=pl.concat(each.malformed for each in checked),
-        files=tuple(raw / name for name in files),
+        files=(*(raw / name for name in files), *beside(raw)),
+        time_unit=(time or {}).get("unit") or (time or {}).get("format", ""),
     )
 
 

@@ -3,6 +3,8 @@
 Wang et al. Beyond Accuracy: Decision Transformers for Reward-driven Multi-objective Recommendations. TKDE 2025.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -41,7 +43,7 @@ class MODT4R(nn.Module):
         observed_diversity: train on the diversity return of the log instead of the printed 1 + Sim.
         state: `user` from UserTrans, `item` its embedding (MODT4R_i), `position` a learned one (MODT4R_imp).
         alpha: weight of the UserTrans score beside the MoTrans score (Eq. 4.19).
-        diversity_weight, novelty_threshold, horizon, first_diversity: returns to ask for, see `returns.desired`.
+        desired: makes the returns to ask for, see `returns.Desired`.
     """
 
     order = ("state", *OBJECTIVES, "action")
@@ -62,10 +64,7 @@ class MODT4R(nn.Module):
         observed_diversity: bool = False,
         state: str = "user",
         alpha: float = 1.0,
-        diversity_weight: float = 1.0,
-        novelty_threshold: float = 0.5,
-        horizon: float = 1.0,
-        first_diversity: float = 1.0,
+        desired: Callable[[], returns.Desired] = returns.Desired,
     ):
         super().__init__()
         given = check(objectives, state)
@@ -73,13 +72,7 @@ class MODT4R(nn.Module):
         self.tokens = tuple(token for token in self.order if token in given)
         self.return_loss, self.alpha = return_loss, alpha
         self.item_loss = item_loss and state == "user"
-        self.observed_diversity = observed_diversity
-        self.wishes = {
-            "diversity_weight": diversity_weight,
-            "novelty_threshold": novelty_threshold,
-            "horizon": horizon,
-            "first_diversity": first_diversity,
-        }
+        self.observed_diversity, self.desired = observed_diversity, desired()
         with_user = state == "user"
         self.user = SASRec(items, dim, length, heads=heads, dropout=dropout) if with_user else None
         self.table = None if with_user else item_embedding(items, dim)
@@ -102,9 +95,7 @@ class MODT4R(nn.Module):
     def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
         """Score every item as the one that follows, A_p + alpha Y_p (Eq. 4.19)."""
         sizes = lengths(session, self.padding)
-        asked = returns.desired(
-            session, self.vectors[session], self.novel[session], sizes, **self.wishes
-        )
+        asked = self.desired(session, self.vectors[session], self.novel[session], sizes)
         following = torch.full_like(session, self.padding)
         following[:, :-1] = session[:, 1:]  # a_1 … a_{p-1}; a_p comes after what is read
         states = self.states(session)

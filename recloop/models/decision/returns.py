@@ -4,6 +4,8 @@ Wang et al. MODT4R. TKDE 2025, Sec 4.4.3 (training) and Sec 4.4.6 with Algorithm
 of HDT (Wang et al. CIKM 2024, Eqs. 5.2 and 5.8) are made of the same similarity.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -53,40 +55,49 @@ def observed_diversity(
     return similar[:, :-1] - similar.gather(1, real.sum(1, keepdim=True))
 
 
-def desired(
-    prefix: Int[Tensor, "batch time"],
-    vectors: Float[Tensor, "batch time dim"],
-    novel: Bool[Tensor, "batch time"],
-    sizes: Int[Tensor, " batch"],
-    *,
-    horizon: float,
-    novelty_threshold: float,
-    first_diversity: float,
-    diversity_weight: float,
-) -> dict[str, Float[Tensor, "batch time"]]:
-    """Choose the returns to ask for after a prefix x_1 … x_p (Algorithm 2).
+@dataclass(frozen=True)
+class Desired:
+    """The returns to ask for after a prefix x_1 … x_p (Algorithm 2).
 
     Args:
-        prefix: item ids, padded on the right; only its shape is used.
-        vectors: frozen vectors of its items.
-        novel: which of its items are in I_nov.
-        sizes: p, per row.
-        horizon: R_acc of the step to predict; T = p in Eq. 4.3 makes it 1, the printed T = p + 1 makes it 2.
+        diversity_weight: lambda, scales the diversity return.
         novelty_threshold: the step to predict is asked to be novel if at least this share of the p - 1 actions
             before it was (Eq. 4.18); without actions before it, it is not.
+        horizon: R_acc of the step to predict; T = p in Eq. 4.3 makes it 1, the printed T = p + 1 makes it 2.
         first_diversity: R_div at p = 1 (Algorithm 2, line 9).
-        diversity_weight: lambda, scales the diversity return.
     """
-    steps = torch.arange(prefix.shape[1], device=prefix.device)
-    final = steps == sizes[:, None] - 1  # step p
-    before = steps < sizes[:, None] - 1  # steps 1 … p - 1, whose actions x_2 … x_p are known
-    acted = torch.nn.functional.pad(novel[:, 1:], (0, 1)) & before
-    wanted = acted.sum(1) >= novelty_threshold * (sizes - 1)
-    asked = final & (wanted & (sizes > 1))[:, None]
-    diversity = attainable_diversity(vectors)
-    earlier = torch.nn.functional.pad(diversity[:, :-1], (1, 0), value=first_diversity)
-    return {
-        "acc": (sizes[:, None] - 1 - steps + horizon) * (before | final),
-        "div": diversity_weight * torch.where(final, earlier, diversity) * (before | final),
-        "nov": to_go((acted | asked).float()),
-    }
+
+    diversity_weight: float = 1.0
+    novelty_threshold: float = 0.5
+    horizon: float = 1.0
+    first_diversity: float = 1.0
+
+    def __call__(
+        self,
+        prefix: Int[Tensor, "batch time"],
+        vectors: Float[Tensor, "batch time dim"],
+        novel: Bool[Tensor, "batch time"],
+        sizes: Int[Tensor, " batch"],
+    ) -> dict[str, Float[Tensor, "batch time"]]:
+        """Choose the returns.
+
+        Args:
+            prefix: item ids, padded on the right; only its shape is used.
+            vectors: frozen vectors of its items.
+            novel: which of its items are in I_nov.
+            sizes: p, per row.
+        """
+        steps = torch.arange(prefix.shape[1], device=prefix.device)
+        final = steps == sizes[:, None] - 1  # step p
+        before = steps < sizes[:, None] - 1  # steps 1 … p - 1, whose actions x_2 … x_p are known
+        acted = torch.nn.functional.pad(novel[:, 1:], (0, 1)) & before
+        wanted = acted.sum(1) >= self.novelty_threshold * (sizes - 1)
+        asked = final & (wanted & (sizes > 1))[:, None]
+        diversity = attainable_diversity(vectors)
+        earlier = torch.nn.functional.pad(diversity[:, :-1], (1, 0), value=self.first_diversity)
+        drop = self.diversity_weight * torch.where(final, earlier, diversity)
+        return {
+            "acc": (sizes[:, None] - 1 - steps + self.horizon) * (before | final),
+            "div": drop * (before | final),
+            "nov": to_go((acted | asked).float()),
+        }

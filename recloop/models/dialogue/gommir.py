@@ -4,6 +4,8 @@ Wu et al. Goal-Oriented Multi-Modal Interactive Recommendation with Verbal and N
 RecSys 2023.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -26,11 +28,8 @@ class GOMMIR(Attentive):
         branches: form of the composition, see `GatedResidual`.
         gate, residual: rows 2 and 3.
         composition_loss: weight of L(psi); 0 is row 4.
-        negatives: `disliked`, or `random` (row 5).
-        current_dislikes: False is row 6.
-        reward: False is row 7.
-        disliked_reward: False is row 8.
-        discount, num_negatives, raw_reward, to_go, temperature: see `Reinforce`.
+        policy: makes the policy loss, see `Reinforce`: `negatives: random` is row 5, `current_dislikes: false` row 6,
+            `reward: false` row 7, `disliked_reward: false` row 8.
         settings: as `Attentive`.
     """
 
@@ -42,15 +41,7 @@ class GOMMIR(Attentive):
         gate: bool = True,
         residual: bool = True,
         composition_loss: float = 1.0,  # Eq. 10
-        negatives: str = "disliked",
-        current_dislikes: bool = True,
-        reward: bool = True,
-        disliked_reward: bool = True,
-        discount: float = 0.2,  # S4.1
-        num_negatives: int = 5,  # S4.1
-        raw_reward: bool = True,  # S4.1: kappa is the dot product
-        to_go: bool = False,
-        temperature: float = 1.0,
+        policy: Callable[[], Reinforce] = Reinforce,
         **settings,
     ):
         super().__init__(features, **settings)
@@ -62,17 +53,7 @@ class GOMMIR(Attentive):
         else:
             self.compose = GatedResidual(dim, branches, gate, residual)
             self.composition_loss = composition_loss
-        self.policy = Reinforce(
-            discount=discount,
-            num_negatives=num_negatives,
-            negatives=negatives,
-            current_dislikes=current_dislikes,
-            reward=reward,
-            disliked_reward=disliked_reward,
-            raw_reward=raw_reward,
-            to_go=to_go,
-            temperature=temperature,
-        )
+        self.policy = policy()
 
     def read(
         self, state: State, feedback: Feedback

@@ -3,8 +3,10 @@
 Wu et al. Personalised Multi-modal Interactive Recommendation with Hierarchical State Representations. TORS 2024, S3.2.
 
 Both classes answer the same three questions: `past` (h^p_n from the history), `start` (what the tracker remembers at
-h^c_0) and `step` (h^c_t after a turn).
+h^c_0) and `step` (h^c_t after a turn); `tanh` says whether Eq. 5's tanh comes before s_t.
 """
+
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,6 +26,8 @@ class GRUs(nn.Module):
         hierarchical: two GRUs; with False one GRU reads history and turns alike, items of the history beside a critique
             of zeros (ours: the paper only says "a single GRU").
     """
+
+    tanh: ClassVar = False
 
     def __init__(self, inputs: int, dim: int, history: bool, feedback: bool, hierarchical: bool):
         super().__init__()
@@ -70,6 +74,8 @@ class Transformers(nn.Module):
             as its first tokens.
         size: `layers`, `heads` and so on of both, see `TransformerTracker`. The paper gives none; GOMMIR's are taken.
     """
+
+    tanh: ClassVar = True
 
     def __init__(
         self, inputs: int, dim: int, history: bool, feedback: bool, hierarchical: bool, **size

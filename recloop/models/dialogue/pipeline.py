@@ -3,10 +3,11 @@
 Wu et al. Personalised Multi-modal Interactive Recommendation with Hierarchical State Representations. TORS 2024, S4.3.
 """
 
+from collections.abc import Callable
+
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recloop.models import build
 from recloop.models.dialogue.dialogue import Dialogue, DialogueModel, Feedback, State
 
 
@@ -16,8 +17,7 @@ class Pipeline(DialogueModel):
     Both must rank in the encoder's own unit space, so that one table of items serves them.
 
     Args:
-        first, then: the settings of the two models, as in a study.
-        features, shown, turns, items: facts handed on to them.
+        first, then: make the two models.
 
     Raises:
         ValueError: the first model has no use for a history, or one of them has a space of its own.
@@ -25,9 +25,8 @@ class Pipeline(DialogueModel):
 
     personal = True
 
-    def __init__(self, first: dict, then: dict, features: int, shown: int, turns: int, items: int):
-        facts = {"features": features, "shown": shown, "turns": turns, "items": items}
-        opening, rest = build(first, **facts), build(then, **facts)
+    def __init__(self, first: Callable[[], DialogueModel], then: Callable[[], DialogueModel]):
+        opening, rest = first(), then()
         check(opening, rest)
         super().__init__(rest.space, rest.margin, rest.stop_at_target)
         self.first, self.then = opening, rest

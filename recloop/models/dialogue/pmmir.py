@@ -3,6 +3,7 @@
 Wu et al. Personalised Multi-modal Interactive Recommendation with Hierarchical State Representations. TORS 2024.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from recloop.models.dialogue.dialogue import Dialogue, DialogueModel, Feedback, State
-from recloop.models.dialogue.hierarchy import GRUs, Transformers
+from recloop.models.dialogue.hierarchy import GRUs
 from recloop.models.dialogue.reinforce import Reinforce
 from recloop.models.dialogue.spaces import Space
 
@@ -19,13 +20,14 @@ from recloop.models.dialogue.spaces import Space
 class PMMIR(DialogueModel):
     """The paper's model and, by keywords, its baselines and ablations.
 
-    `feedback=False` is GRU_hist, `history=False` is GRU_img+txt, `hierarchical=False` is GRU_all; with
-    `tracker="transformer"` the same for Transformers (Transformer_img+txt after the joint stage is MMT).
+    `feedback=False` is GRU_hist, `history=False` is GRU_img+txt, `hierarchical=False` is GRU_all; with the tracker
+    `Transformers` the same for Transformers (Transformer_img+txt after the joint stage is MMT).
 
     Args:
         features: width of the encoder's vectors, and of the space.
+        tracker: makes both encoders, see `GRUs` and `Transformers`.
+        policy: makes the loss of the joint stage, see `Reinforce`.
         dim: width of hidden states.
-        tracker: `gru` or `transformer`, for both encoders.
         history: whether the history is used. Without it list 0 is random.
         feedback: whether the turns are used. Without them the query stays where the history put it.
         hierarchical: two encoders; with False one for history and turns.
@@ -36,8 +38,6 @@ class PMMIR(DialogueModel):
         tanh_always: tanh also before s_t of the GRU, where Eq. 4's text has none but s_0 and the Transformer have.
         normalised_state: unit queries, so that Euclidean rank and dot product agree (ours; not printed).
         margin, stop_at_target: see `DialogueModel`.
-        discount, num_negatives, negatives, current_dislikes, reward, to_go, temperature: see `Reinforce`.
-        layers, heads, feed_forward, dropout, doubled_frequency, scaled_tokens: see `TransformerTracker`.
     """
 
     frozen: ClassVar = {"joint": ("space",)}  # S4.3: Linear^img and Linear^txt rest in this stage
@@ -45,8 +45,9 @@ class PMMIR(DialogueModel):
     def __init__(
         self,
         features: int,
+        tracker: Callable[..., nn.Module] = GRUs,
+        policy: Callable[[], Reinforce] = Reinforce,
         dim: int = 512,  # S4.1
-        tracker: str = "gru",
         history: bool = True,
         feedback: bool = True,
         hierarchical: bool = True,
@@ -57,53 +58,26 @@ class PMMIR(DialogueModel):
         normalised_state: bool = False,
         margin: float = 0.1,  # released code
         stop_at_target: bool = False,
-        discount: float = 0.2,  # S4.1
-        num_negatives: int = 5,  # S4.1
-        negatives: str = "disliked",
-        current_dislikes: bool = True,
-        reward: bool = True,
-        to_go: bool = False,
-        temperature: float = 1.0,
-        layers: int = 6,  # ours: as GOMMIR, and so the next five
-        heads: int = 8,
-        feed_forward: int = 1024,
-        dropout: float = 0.0,
-        doubled_frequency: bool = False,
-        scaled_tokens: bool = True,
     ):
-        check(tracker, start, history, feedback, hierarchical)
+        check(start, history, feedback, hierarchical)
         super().__init__(
             Space(features, features, "linear" if linear else "unit"), margin, stop_at_target
         )
         self.personal, self.feedback = history, feedback
         self.normalised_state = normalised_state
-        self.tanh = tracker == "transformer" or tanh_always
-        parts = (self.space.dim, dim, history, feedback, hierarchical)
-        if tracker == "gru":
-            self.encoders = GRUs(*parts)
-        else:
-            self.encoders = Transformers(
-                *parts,
-                layers=layers,
-                heads=heads,
-                feed_forward=feed_forward,
-                dropout=dropout,
-                doubled_frequency=doubled_frequency,
-                scaled_tokens=scaled_tokens,
-            )
+        self.encoders = tracker(
+            inputs=self.space.dim,
+            dim=dim,
+            history=history,
+            feedback=feedback,
+            hierarchical=hierarchical,
+        )
+        self.tanh = self.encoders.tanh or tanh_always
         shared = same_head or not hierarchical
         self.head = nn.Linear(dim, features) if feedback or shared else None
         self.past_head = nn.Linear(dim, features) if history and not shared else None
         self.register_buffer("noise", torch.randn(dim) if start == "random" else None)
-        self.policy = Reinforce(
-            discount=discount,
-            num_negatives=num_negatives,
-            negatives=negatives,
-            current_dislikes=current_dislikes,
-            reward=reward,
-            to_go=to_go,
-            temperature=temperature,
-        )
+        self.policy = policy()
 
     def begin(
         self, history: Float[Tensor, "batch past features"], length: Int[Tensor, " batch"]
@@ -135,10 +109,8 @@ class PMMIR(DialogueModel):
         return normalize(state, dim=-1) if self.normalised_state else state
 
 
-def check(tracker: str, start: str, history: bool, feedback: bool, hierarchical: bool) -> None:
+def check(start: str, history: bool, feedback: bool, hierarchical: bool) -> None:
     """Refuse words and combinations that mean nothing."""
-    if tracker not in ("gru", "transformer"):
-        raise ValueError(f"tracker={tracker!r}: take gru or transformer")
     if start not in ("history", "random"):
         raise ValueError(f"start={start!r}: take history or random")
     if not history and not feedback:

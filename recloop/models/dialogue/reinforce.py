@@ -32,8 +32,8 @@ class Reinforce:
             hundreds, and nearly flat for unit vectors.
     """
 
-    discount: float
-    num_negatives: int = 5
+    discount: float = 0.2  # GOMMIR S4.1, PMMIR S4.1
+    num_negatives: int = 5  # GOMMIR S4.1, PMMIR S4.1
     negatives: str = "disliked"
     current_dislikes: bool = True
     reward: bool = True

@@ -4,6 +4,8 @@ Wu et al. Goal-Oriented Multi-Modal Interactive Recommendation with Verbal and N
 RecSys 2023, S3.2 and S4.4.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -22,37 +24,23 @@ class Attentive(DialogueModel):
 
     Args:
         features: width of the encoder's vectors.
+        tracker: makes the Transformer, see `TransformerTracker`.
         dim: width of a learned space and of the Transformer.
         space: see `Space`.
         margin, stop_at_target: see `DialogueModel`.
-        tracker: size and twins of the Transformer, see `TransformerTracker`.
     """
 
     def __init__(
         self,
         features: int,
+        tracker: Callable[..., nn.Module] = TransformerTracker,
         dim: int = 512,  # S4.1
         space: str = "learned",
         margin: float = 0.1,  # released code
         stop_at_target: bool = False,
-        layers: int = 6,  # released code, as the next two
-        heads: int = 8,
-        feed_forward: int = 1024,
-        dropout: float = 0.0,
-        doubled_frequency: bool = False,
-        scaled_tokens: bool = True,
     ):
         super().__init__(Space(features, dim, space), margin, stop_at_target)
-        self.tracker = TransformerTracker(
-            self.space.dim,
-            dim,
-            layers,
-            heads,
-            feed_forward,
-            dropout,
-            doubled_frequency,
-            scaled_tokens,
-        )
+        self.tracker = tracker(inputs=self.space.dim, dim=dim)
         self.head = nn.Linear(dim, self.space.dim)
 
     def begin(

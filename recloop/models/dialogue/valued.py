@@ -4,6 +4,8 @@ Wu et al. Partially Observable Reinforcement Learning for Dialog-based Interacti
 Wu et al. (GOMMIR). RecSys 2023, S4.4.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -20,15 +22,11 @@ class Valued(Recurrent):
 
     Args:
         features: width of the encoder's vectors.
-        discount: gamma of the value target.
-        num_negatives: J.
-        negatives: `disliked` or `random`, of the classification loss.
-        current_dislikes: whether the dislikes of a turn's own list are among its negatives; "so far" is read as no.
+        policy: makes the classification loss and the reward, see `Reinforce`, whose `discount` is that of the value
+            target too. Unless it says otherwise, `current_dislikes` is off ("so far" is read so), and `raw_reward`: in
+            a learned space a sum of dot products, as in the authors' code, reaches hundreds, which a value between -1
+            and 1 cannot express; a mean cosine it can, but for the share that `discount` adds.
         last_turn_loss: train the classification of the last turn only, as the authors' code does by mistake.
-        raw_reward: reward with a sum of dot products, as in the authors' code. In a learned space it reaches hundreds,
-            which a value between -1 and 1 cannot tell; a mean cosine can be told, but for the share that `discount`
-            adds.
-        temperature: divides the logits of the classification, see `Reinforce`.
         settings: as `Recurrent`.
 
     A subclass names in `frozen` what only the value uses: pretraining does not reach it.
@@ -37,25 +35,13 @@ class Valued(Recurrent):
     def __init__(
         self,
         features: int,
-        discount: float = 0.2,  # GOMMIR S4.1
-        num_negatives: int = 5,  # GOMMIR S4.1
-        negatives: str = "disliked",
-        current_dislikes: bool = False,
+        policy: Callable[..., Reinforce] = Reinforce,
         last_turn_loss: bool = False,
-        raw_reward: bool = False,
-        temperature: float = 1.0,
         **settings,
     ):
         super().__init__(features, **settings)
-        self.discount, self.last_turn_loss = discount, last_turn_loss
-        self.policy = Reinforce(
-            discount=discount,
-            num_negatives=num_negatives,
-            negatives=negatives,
-            current_dislikes=current_dislikes,
-            raw_reward=raw_reward,
-            temperature=temperature,
-        )
+        self.last_turn_loss = last_turn_loss
+        self.policy = policy(current_dislikes=False, raw_reward=False)
 
     def values(self, dialogue: Dialogue) -> Float[Tensor, "batch state"]:
         """Value each state from the first that chose a list to the one after the last feedback."""
@@ -79,7 +65,7 @@ class Valued(Recurrent):
         """
         values = self.values(dialogue)
         ahead = values[:, 1:].detach() * counted[:, 1:]
-        target = self.policy.rewards(dialogue) + self.discount * ahead
+        target = self.policy.rewards(dialogue) + self.policy.discount * ahead
         error = smooth_l1_loss(values[:, :-1], target, reduction="none")
         return objectives.mean_where(error, counted[:, :-1])
 

@@ -1,5 +1,7 @@
 """MODT4R and MRDT: which tokens go in, what is read where, and what is learned."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -7,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from recloop.data.batches import cut
 from recloop.models.decision.modt4r import MODT4R
 from recloop.models.decision.mrdt import MRDT
+from recloop.models.decision.returns import Desired
 
 STATES = ["user", "item", "position"]
 
@@ -141,7 +144,9 @@ def test_without_the_item_loss_alpha_adds_nothing(new):
 )
 def test_what_is_asked_for_changes_the_scores(new, wish):
     session = torch.tensor([[12], [13]]) if wish == "first_diversity" else torch.tensor([[19, 2]])
-    low, high = (new(**{wish: value}).score(session) for value in (0.0, 2.0))
+    low, high = (
+        new(desired=partial(Desired, **{wish: value})).score(session) for value in (0.0, 2.0)
+    )
     assert not torch.allclose(low, high)
 
 

@@ -75,7 +75,7 @@ def test_observed_diversity_telescopes_the_rewards(drawn, steps):
 
 def ask(novel, vectors, sizes, **changes):
     prefix = torch.zeros(novel.shape, dtype=torch.long)
-    return returns.desired(prefix, vectors, novel, sizes, **NEUTRAL | changes)
+    return returns.Desired(**NEUTRAL | changes)(prefix, vectors, novel, sizes)
 
 
 @pytest.fixture

@@ -4,7 +4,16 @@ import pytest
 import torch
 
 FEATURES, DIM, ITEMS, SHOWN, TURNS = 10, 8, 30, 3, 4
-SMALL = {"dim": DIM, "layers": 2, "heads": 2, "feed_forward": 12}
+SIZE = {"layers": 2, "heads": 2, "feed_forward": 12}
+SMALL = {"dim": DIM, "tracker": {"class": "dialogue.tracker.TransformerTracker"} | SIZE}
+POLICY = {"class": "dialogue.reinforce.Reinforce"}
+IN_POLICY = ("discount", "negatives", "reward", "raw_reward", "disliked_reward", "to_go")
+IN_POLICY += ("num_negatives", "current_dislikes", "temperature")
+IN_TRACKER = ("doubled_frequency", "scaled_tokens")
+TRACKERS = {
+    "gru": {"class": "dialogue.hierarchy.GRUs"},
+    "transformer": {"class": "dialogue.hierarchy.Transformers"} | SIZE,
+}
 
 CLASSES = {
     "ir_img": {"class": "dialogue.ir.IR", "modality": "img", **SMALL},
@@ -24,8 +33,8 @@ CLASSES = {
         **SMALL,
     },
 }
-for tracker in ("gru", "transformer"):
-    base = {"class": "dialogue.pmmir.PMMIR", "tracker": tracker, **SMALL}
+for tracker, described in TRACKERS.items():
+    base = {"class": "dialogue.pmmir.PMMIR", "dim": DIM, "tracker": described}
     CLASSES |= {
         f"pmmir_{tracker}": base,
         f"{tracker}_hist": base | {"feedback": False},
@@ -59,7 +68,11 @@ def make():
     def built(name="gommir", seed=0, **changes):
         torch.manual_seed(seed)
         facts = {"features": FEATURES, "shown": SHOWN, "turns": TURNS, "items": ITEMS}
-        return build(CLASSES[name] | changes, **facts)
+        settings = CLASSES[name]
+        for part, keys in (("policy", IN_POLICY), ("tracker", IN_TRACKER)):
+            if mine := {key: changes.pop(key) for key in keys if key in changes}:
+                changes[part] = settings.get(part, POLICY) | mine
+        return build(settings | changes, **facts)
 
     return built
 

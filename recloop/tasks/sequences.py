@@ -1,0 +1,74 @@
+"""The next item of a session, or of a user's sessions: tables, sessions and their split."""
+
+import functools
+
+from recloop.data.settings import check_settings
+from recloop.plan import Plan
+from recloop.plan.artifacts import Artifact, raw, reader_of, reading
+from recloop.plan.studies import Run
+
+METRICS = "recloop.evaluation.metrics"
+LANGUAGE = False
+FACTS = {"items", "item_counts", "item_vectors", "length"}
+ASKED_WITH_KEYWORDS = True
+check_recipe = check_settings
+
+
+@functools.cache
+def tables(plan: Plan, study: str, dataset: str) -> Artifact:
+    """Declare the tidy tables of a source."""
+    recipe = plan.recipe(study, dataset)
+    source, manifest = recipe["source"], recipe["manifest"]
+    files = raw(source, manifest)
+    return Artifact(
+        "tables",
+        f"data/tables/{source}",
+        {"source": reading(files)},
+        {"raw": files},
+        ("recloop.data.read", reader_of(manifest)),
+        notes={"source": manifest},
+    )
+
+
+@functools.cache
+def split(plan: Plan, study: str, dataset: str) -> Artifact:
+    """Declare the sessions and their split."""
+    recipe = plan.recipe(study, dataset)
+    settings = {part: recipe[part] for part in ("prepare", "split")}
+    return Artifact(
+        "sessions",
+        f"data/sessions/{recipe['source']}",
+        settings | {"seed": plan.tier["split_seed"]},
+        {"tables": tables(plan, study, dataset)},
+        ("recloop.data.prepare",),
+        notes={"source": recipe["manifest"]},
+    )
+
+
+def data(plan: Plan, run: Run) -> dict[str, Artifact]:
+    """Name the artifacts below data/ that a run works with."""
+    return {"sessions": split(plan, run.study, run.dataset)}
+
+
+def environment(plan: Plan, run: Run) -> dict:
+    """Say what a model talks to: nobody."""
+    return {}
+
+
+def code(plan: Plan, run: Run) -> list[str]:
+    """Name the modules of the environment: none."""
+    return []
+
+
+def pictures(plan: Plan, study: str, dataset: str) -> None:
+    """Name the artifact with pictures: there are none."""
+
+
+def encoders(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe the encoders for a report: there are none."""
+    return {}
+
+
+def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
+    """Name the encoders and simulated users of a data set: there are none."""
+    return {}

@@ -1,0 +1,235 @@
+"""The `recloop` command: what it says, what it refuses, and the examples of docs/own-data.md."""
+
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recloop import __main__ as command
+from recloop.commands import add_data, listing
+from recloop.plan import Plan, alone, own_data
+from recloop.storage.settings import SettingsError
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+
+
+def shop(path, sessions=300):
+    """Write the log of the first example."""
+    chance, now = random.Random(5), datetime(2024, 3, 1, 9, 1)
+    lines = ["session_id,visitor,product,action,when"]
+    for session in range(sessions):
+        now += timedelta(minutes=chance.randrange(20, 160))
+        user, item, moment = chance.randrange(40), chance.randrange(30), now
+        for _ in range(8):
+            item = (item + chance.choice([1, 1, 1, 2])) % 30
+            moment += timedelta(seconds=chance.randrange(5, 60))
+            action = chance.choices(["view", "addtocart", "buy"], [8, 2, 1])[0]
+            lines.append(
+                f"s{session:03d},v{user:02d},item{item:02d},{action},{moment:%Y-%m-%dT%H:%M:%SZ}"
+            )
+    path.write_text("\n".join(lines) + "\n")
+
+
+def plays(path, events=2000):
+    """Write the log of the second example."""
+    chance, now = random.Random(5), datetime(2021, 1, 1, tzinfo=UTC)
+    lines, at = [], [0] * 25
+    for _ in range(events):
+        now += timedelta(minutes=chance.randrange(1, 40))
+        user = chance.randrange(25)
+        at[user] = (at[user] + chance.choice([1, 1, 2])) % 60
+        lines.append(
+            f"u{user}\tt{at[user]}\t{int(now.timestamp() * 1000) + chance.randrange(1000)}"
+        )
+    path.write_text("\n".join(lines) + "\n")
+
+
+def model(folder):
+    """Write the package of the third example, as the guide prints it."""
+    (folder / "mypackage").mkdir()
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    (folder / "mypackage" / "models.py").write_text(code)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Give a folder with the examples' files; what the command writes goes there as well."""
+    shop(tmp_path / "shop.csv"), plays(tmp_path / "plays.tsv"), model(tmp_path)
+    for name in ("studies", "tiers", "workflow", "recloop"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copyfile(ROOT / "config.yaml", tmp_path / "config.yaml")
+    (tmp_path / "sources").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for module in (add_data, listing, own_data):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr("recloop.plan.studies.ROOT", tmp_path)
+    return tmp_path
+
+
+def called(words, capsys):
+    """Call `recloop` with a line of the guide; give its exit status and what it printed."""
+    status = command.main(shlex.split(words.removeprefix("$ recloop ")))
+    printed = capsys.readouterr()
+    return status, printed.out + printed.err
+
+
+def examples():
+    """List the commands of the guide with what is printed below each."""
+    blocks = re.findall(r"```console\n(.*?)```", GUIDE, re.DOTALL)
+    pairs = [
+        part.partition("\n")
+        for block in blocks
+        for part in re.split(r"^(?=\$ )", block, flags=re.M)
+        if part
+    ]
+    return [(line, output) for line, _, output in pairs]
+
+
+@pytest.mark.parametrize("line, output", [pair for pair in examples() if "add-data" in pair[0]])
+def test_the_guide_prints_what_add_data_prints(place, capsys, line, output):
+    status, printed = called(line, capsys)
+    assert status == (1 if "recloop: " in output else 0)
+    for shown in output.split("…")[0].strip().splitlines():
+        assert shown in printed
+
+
+def test_a_manifest_is_kept_unless_told_otherwise(place, capsys):
+    assert called("add-data shop.csv", capsys)[0] == 0
+    status, printed = called("add-data shop.csv", capsys)
+    assert status == 1 and "there is a data set 'shop' already" in printed
+    assert called("add-data shop.csv --yes", capsys)[0] == 0
+    assert called("add-data shop.csv --name other --look", capsys)[0] == 0
+    assert not (place / "sources" / "other.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        ("add-data gone.csv", "no such file"),
+        ("add-data shop.csv --name 7", "expected small letters"),
+        ("add-data shop.csv --user visito", "did you mean 'visitor'?"),
+        ("add-data shop.csv --events buy=purchas", "did you mean 'purchase'?"),
+        ("add-data shop.csv --valid shop.csv", "needs three files"),
+        ("add-data shop.csv --kind buying", "no such event"),
+        ("add-data shop.csv --columns a,b,c,d,e", "--columns does nothing"),
+        ("add-data shop.csv --sessions gap:30 --user none", "needs the user"),
+        ("add-data plays.tsv --columns user,item", "names 2 columns, the lines have 3"),
+        ("add-data plays.tsv --columns user,user,time", "names 'user' twice"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(place, capsys, options, part):
+    status, printed = called(options, capsys)
+    assert status == 1 and part in printed
+    assert printed.count("\n") == 1 and printed.startswith("recloop: ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--sessions often", "--sessions gap", "--split time:1,2", "--split all", "--zone Mars", "--events buy",
+     "--header maybe", "--max-malformed 2"],
+)  # fmt: skip
+def test_values_of_options_are_checked(place, capsys, options):
+    with pytest.raises(SystemExit):
+        called(f"add-data shop.csv {options}", capsys)
+    assert "expected" in capsys.readouterr().err
+
+
+def test_help_and_lists_load_neither_torch_nor_polars():
+    code = "import sys, recloop.__main__ as m; m.main(['list']); print('torch' in sys.modules, 'polars' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False False"
+    assert "modt4r" in done.stdout and "laptop" in done.stdout
+
+
+# -- own data in studies ------------------------------------------------------------------------------------------
+
+
+def config(**changes):
+    base = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return base | {"tier": "smoke", "device": "cpu"} | changes
+
+
+@pytest.mark.parametrize("study", ["modt4r", "ssrl", "hdt"])
+def test_own_data_are_in_the_tables_of_every_study_about_sequences(place, capsys, study):
+    called("add-data shop.csv", capsys)
+    plan = Plan(config(datasets=["shop"], studies=[study]))
+    runs = plan.study_runs(study)
+    assert {run.dataset for run in runs} == {"shop"}
+    for run in runs:
+        assert plan.scores(run).startswith(f"results/{study}/scores/shop/")
+    assert not any(
+        "shop" in plan.exhibits(study)[name]["datasets"] for name in plan.studies[study]["figures"]
+    )
+    recipe = plan.recipe(study, "shop")
+    assert recipe["prepare"]["sessions"] == {"by": "given"} and "order" not in recipe["prepare"]
+
+
+def test_a_study_without_the_wanted_data_is_left_out(place, capsys):
+    called("add-data shop.csv", capsys)
+    assert list(Plan(config(datasets=["shop"])).studies) == ["modt4r", "ssrl", "hdt"]
+
+
+def test_the_papers_data_are_what_they_were_beside_own_data(place, capsys, monkeypatch):
+    before = Plan(config(studies=["modt4r"]))
+    called("add-data shop.csv", capsys)
+    monkeypatch.setattr("recloop.plan.studies.ROOT", ROOT)
+    keys = {before.scores(run) for run in before.study_runs("modt4r")}
+    papers = {
+        paper
+        for paper in own_data.laid_over(before.studies, before.tier["studies"], ["shop"])[0][
+            "modt4r"
+        ]["datasets"]
+    }
+    assert papers == {"rc15", "retailrocket", "lfm1b", "shop"}
+    after = Plan(config(studies=["modt4r"]))
+    assert keys == {after.scores(run) for run in after.study_runs("modt4r")}
+
+
+# -- one model alone ----------------------------------------------------------------------------------------------
+
+
+def written(place, *names, changes=None, tier="smoke", study=None):
+    return alone.write_study(place / "alone", *names, changes or {}, tier, study)
+
+
+def test_one_model_is_a_study_with_what_it_needs(place, capsys):
+    called("add-data shop.csv", capsys)
+    folder, run = written(place, "smorl", "shop", changes={"training.epochs": "1"})
+    plan = Plan(config(studies=[str(folder)], datasets=None, seeds=[1]))
+    assert run == "smorl,epochs=1"
+    assert {one.model for one in plan.all_runs(alone.NAME)} >= {"smorl,epochs=1"}
+    assert set(plan.studies[alone.NAME]["models"]) == {"smorl", "gru4rec"}
+    assert plan.settings(alone.NAME, "shop", run)["training"]["epochs"] == 1
+
+
+def test_a_papers_data_set_is_played_as_in_its_tier(place):
+    folder, _ = written(place, "sasrec", "rc15", study="ssrl")
+    tiers = yaml.safe_load((folder / "tiers.yaml").read_text())
+    assert tiers["smoke"]["datasets"]["rc15"]["source"] == "shop_baskets"
+
+
+@pytest.mark.parametrize(
+    "names, options, part",
+    [
+        (("sasrek", "shop"), {}, "did you mean 'sasrec'?"),
+        (("sasrec", "shopp"), {}, "did you mean 'shop'?"),
+        (("sasrec", "shop"), {"study": "hdtt"}, "did you mean 'hdt'?"),
+        (("sasrec", "shop"), {"tier": "smok"}, "did you mean 'smoke'?"),
+        (("sasrec", "shop"), {"changes": {"train.epochs": "1"}}, "did you mean 'training'?"),
+        (("nopackage.models.MyRec", "shop"), {}, "cannot be imported"),
+    ],
+)
+def test_wrong_names_are_said_before_anything_runs(place, capsys, names, options, part):
+    called("add-data shop.csv", capsys)
+    with pytest.raises(SettingsError, match=re.escape(part)):
+        written(place, *names, **options)
