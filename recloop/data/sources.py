@@ -11,7 +11,7 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -88,16 +88,37 @@ def fetch(source: Mapping[str, Any], output: Path, mirror: Path | None = None) -
     return record
 
 
-def is_whole(raw: Path, source: Mapping[str, Any]) -> bool:
+def is_whole(raw: Path, source: Mapping[str, Any], memory: Path | None = None) -> bool:
     """Say whether the raw files in a folder are those of the manifest, as they were fetched.
 
-    Only a file that was touched after the record was written is hashed.
+    Args:
+        raw: folder of the raw files.
+        source: the manifest.
+        memory: file that keeps the hashes, so that only a file that was touched since is hashed again.
     """
-    record = raw / RECORD
-    if not record.is_file() or not _is_promised(source, recorded(raw)):
+    record = recorded(raw)
+    if not record or not _is_promised(source, record):
         return False
-    since = record.stat().st_mtime
-    return all(_is_untouched(raw / name, was, since) for name, was in recorded(raw).items())
+    if not all((raw / name).is_file() for name in record):
+        return False
+    found = _hashes(raw, record, memory)
+    return all(found[name] == was["sha256"] for name, was in record.items())
+
+
+def _hashes(raw: Path, names: Iterable[str], memory: Path | None) -> dict[str, str]:
+    """Hash files, or take what is remembered of those that nobody touched."""
+    known = json.loads(memory.read_text()) if memory and memory.exists() else {}
+    seen = {}
+    for name in names:
+        about = (raw / name).stat()
+        # A copy that keeps its old time of writing still shows when it came here.
+        stamp = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+        before = known.get(name, {})
+        same = before.get("stamp") == stamp
+        seen[name] = before if same else {"stamp": stamp, "sha256": sha256_of(raw / name)}
+    if memory and seen != known:
+        write_text(memory, json.dumps(seen))
+    return {name: one["sha256"] for name, one in seen.items()}
 
 
 def check_whole(raw: Path, source: Mapping[str, Any]) -> None:
@@ -142,14 +163,6 @@ def _is_promised(source: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
         return False
     asked = not pictures or pictures.get("asked") == _asked(source)
     return asked and all(not _difference(record[name], files[name]) for name in files)
-
-
-def _is_untouched(path: Path, was: Mapping[str, Any], since: float) -> bool:
-    if not path.is_file() or path.stat().st_size != was["bytes"]:
-        return False
-    # A copy that keeps its old time of writing still shows when it came here.
-    changed = max(path.stat().st_mtime, path.stat().st_ctime) > since
-    return not changed or _measure(path)["sha256"] == was["sha256"]
 
 
 def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:

@@ -234,7 +234,7 @@ def examine(
 
 
 def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | None:
-    """Say why a comparison cannot be made; None where it can."""
+    """Explain why a comparison cannot be made; None where it can."""
     reason = next(filter(None, map(why, comparison.quantities)), None)
     shared = reason or sampling.results.seeds(comparison.dataset, comparison.models)
     return reason if shared else "its runs share no seed"

@@ -80,6 +80,6 @@ def inverse_share(lists: pl.DataFrame, counts: np.ndarray | None) -> np.ndarray:
 
 
 def why_absent(filters: tuple[str, ...]) -> str | None:
-    """Say which events a filtered metric has lacked where it was asked for and not computed."""
+    """Explain which events a filtered metric has lacked where it was asked for and not computed."""
     wanted = [ABSENT[name] for name in filters if name in ABSENT]
     return f"no test event has a target that {' and '.join(wanted)}" if wanted else None

@@ -44,7 +44,7 @@ class Metric:
         unit: `event`: one score per row of the lists; `session`: one per session in ascending order of its id;
             `system`: one number for all lists; `turn`: one per dialogue, from the rows of turn k alone.
         description: what it is, in a sentence for the page.
-        label: as printed, without the cut-off; the name unless told otherwise.
+        label: as printed, without the cut-off; the name unless given.
         total: whether scores are added up; otherwise the metric is their mean.
         direction: 1 if more is better, -1 if less is.
         digits: decimals in tables.

@@ -2,7 +2,7 @@
 
 Every event has one relevant item. Of the items, `better` score strictly higher than it and `tied` score the same
 (itself included), so its rank is uniform on better + 1 .. better + tied. Each metric is its expectation over that
-rank: no tie is ever broken by chance or by item id, and a scorer that gives all N items one score gets HR@k = k / N.
+rank: no tie is ever broken at random or by item id, and a scorer that gives all N items one score gets HR@k = k / N.
 
 Sources: Xin et al. SIGIR 2020 for HR and NDCG with one relevant item (ideal gain 1); McSherry & Najork. Computing
 information retrieval performance measures efficiently in the presence of tied scores. ECIR 2008.

@@ -203,7 +203,7 @@ def needs(name: str) -> tuple[str, ...]:
 
 
 def why_absent(name: str) -> str | None:
-    """Say why a metric was asked for and not computed, as far as its record or its filters know."""
+    """Explain why a metric was asked for and not computed, as far as its record or its filters know."""
     metric = record(name)
     if not metric:
         return None

@@ -21,7 +21,7 @@ Rewards = Mapping[str, float]
 
 
 def of_hits(lists: pl.DataFrame, k: int, facts: Facts) -> np.ndarray:
-    """Score every event with its reward times the chance that its target is among the first k."""
+    """Score every event with its reward times the probability that its target is among the first k."""
     if "purchase" not in lists.columns:
         raise ValueError("Reward needs the column 'purchase' in the lists; rank the run anew.")
     click, purchase = facts.rewards["click"], facts.rewards["purchase"]

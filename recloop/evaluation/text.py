@@ -21,7 +21,7 @@ def bleu(
 
     Args:
         utterances: one sentence per pair of pictures.
-        references: what people said about the same pair, at least one sentence each.
+        references: captions by people of the same pair, at least one sentence each.
         most: longest n-gram.
 
     Returns:
@@ -41,15 +41,15 @@ def bleu(
 
 
 def clipped_precision(candidates: list[list[str]], answers: list[list[list[str]]], n: int) -> float:
-    """Compute the share of said n-grams that are right; one cannot be right more often than a reference has it."""
-    right, all_said = 0, 0
+    """Compute the share of uttered n-grams that are right; one cannot be right more often than a reference has it."""
+    right, total = 0, 0
     for words, group in zip(candidates, answers, strict=True):
         counts, allowed = grams(words, n), Counter()
         for reference in group:
             allowed |= grams(reference, n)
         right += (counts & allowed).total()
-        all_said += counts.total()
-    return right / max(all_said, 1)
+        total += counts.total()
+    return right / max(total, 1)
 
 
 def rouge_l(
@@ -121,7 +121,7 @@ def weighted(counts: Grams, seen: Counter, pairs: int) -> dict[tuple[str, ...], 
 
 
 def clipped_cosine(utterances: dict, reference: dict) -> float:
-    """Compute the cosine, where what is said too often counts only as often as the reference has it."""
+    """Compute the cosine, where an n-gram that is uttered too often counts only as often as the reference has it."""
     product = sum(
         min(weight, reference.get(gram, 0.0)) * reference.get(gram, 0.0)
         for gram, weight in utterances.items()

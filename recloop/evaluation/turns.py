@@ -2,7 +2,7 @@
 
 One row of `lists` is one turn of one dialogue. NDCG goes by rank, which is 1 from the turn after the target was shown
 (Wu et al. RecSys 2021, released code); the rows say that by `tied` = 0. Before it, the rank is exact under ties, see
-`recloop.evaluation.ranking`; a list that was drawn by chance counts as the top of a ranking drawn by chance.
+`recloop.evaluation.ranking`; a list drawn at random counts as the top of a random ranking.
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ def attention(
     sees: Bool[Tensor, "#batch asker time"] | None = None,
     causal: bool = False,
 ) -> Float[Tensor, "batch asker dim"]:
-    """Let every asker gather from the positions that it sees (all, unless told), once per head."""
+    """Let every asker gather from the positions that it sees (all, unless given), once per head."""
     split = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
     mask = None if sees is None else sees[:, None]
     gathered = scaled_dot_product_attention(
@@ -130,7 +130,7 @@ class SASRecBlock(nn.Module):
         states: Float[Tensor, "batch time dim"],
         sees: Bool[Tensor, "batch time time"] | None = None,
     ) -> Float[Tensor, "batch time dim"]:
-        """Mix each state with its past, or with what it is said to see, then transform it by itself."""
+        """Mix each state with its past, or with what it may see, then transform it by itself."""
         rate = self.dropout if self.training else 0.0
         query = self.query_norm(states)
         key, value = self.key_value(states).chunk(2, dim=-1)

@@ -121,5 +121,5 @@ class _Gradients:
 
 
 def rows_per_chunk(states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"]) -> int:
-    """Say how many rows of scores over all items fit into one chunk."""
+    """Count how many rows of scores over all items fit into one chunk."""
     return max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // len(weight))

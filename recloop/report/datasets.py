@@ -24,8 +24,8 @@ def section(evidence: Evidence) -> list[Part]:
     rows = [row(evidence, name) for name in evidence.study["datasets"]]
     entries = [*evidence.study["tables"].values(), *evidence.study["figures"].values()]
     asked = [name for entry in entries for name in entry.get("metrics", [])]
-    counted = records.describe(name.rpartition("@")[0] for name in asked)
-    lines = [f"**{name}**: {text}" for name, text in counted.items()]
+    known = records.describe(name.rpartition("@")[0] for name in asked)
+    lines = [f"**{name}**: {text}" for name, text in known.items()]
     return [Grid(DATA, rows), UNSEEN, *([lines] if lines else [])]
 
 
@@ -45,6 +45,6 @@ def row(evidence: Evidence, name: str) -> list[str]:
 
 
 def unseen(split: Mapping) -> str:
-    """Write which share of the test targets no training session shows; a dash where nobody counted."""
+    """Write which share of the test targets no training session shows; a dash where it is not known."""
     share = split.get("leakage", {}).get("unseen_targets_test")
     return "–" if share is None else f"{100 * share:.1f}%"

@@ -95,6 +95,16 @@ class Evidence:
         return found
 
     @cached_property
+    def cells(self) -> dict[tuple, dict]:
+        """Printed value and note by exhibit, data set, model, metric and cut-off; the first where there are two."""
+        if self.whole:
+            return self.whole.cells
+        rows = self.reported.select("exhibit", *Quantity._fields, "value", "note").reverse()
+        return {
+            tuple(key): {"printed": value, "note": note} for *key, value, note in rows.iter_rows()
+        }
+
+    @cached_property
     def printed(self) -> dict[Quantity, float]:
         """The printed value of every quantity; where two exhibits print one, the first."""
         cells = self.reported.drop_nulls("k").unique(
@@ -111,7 +121,7 @@ class Evidence:
         return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
 
     def data(self, dataset: str) -> Mapping:
-        """Say what the tier uses for a data set; empty where it uses nothing."""
+        """Describe what the tier uses for a data set; empty where it uses nothing."""
         return self.tier.get("datasets", {}).get(dataset) or {}
 
     def source(self, dataset: str) -> str | None:
@@ -138,7 +148,7 @@ class Evidence:
         return Path(place) if place else None
 
     def why(self, quantity: Quantity) -> str | None:
-        """Say why a quantity is missing; None where it is there."""
+        """Explain why a quantity is missing; None where it is there."""
         dataset, model, metric, k = quantity
         if not self.source(dataset):
             return self.why_dataset(dataset)
@@ -146,18 +156,18 @@ class Evidence:
             return self.why_model(dataset, model)
         if not len(self.results.values(quantity)):
             return records.why_absent(metric) or f"{metric}@{k} was not computed"
-        counted = self.results.item_counts(dataset) is not None
-        uncounted = "counts" in records.needs(metric) and not counted
-        return "its split.json was not given" if uncounted else None
+        if "counts" in records.needs(metric) and self.results.item_counts(dataset) is None:
+            return "its split.json was not given"
+        return None
 
     def why_dataset(self, dataset: str) -> str:
-        """Say why nothing was run on a data set."""
+        """Explain why nothing was run on a data set."""
         absent = self.tier.get("absent", {}).get(dataset)
         given = absent or self.data(dataset).get("not_run") or self.not_run.get(dataset)
         return given or "not part of this run"
 
     def why_model(self, dataset: str, model: str) -> str:
-        """Say why a model has no scores on a data set."""
+        """Explain why a model has no scores on a data set."""
         for name in (f"{dataset}/{model}", model, model.split(",")[0]):
             if name in self.not_run:
                 return self.not_run[name]

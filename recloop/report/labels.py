@@ -42,7 +42,7 @@ def metric(name: str, k: int | None = None) -> str:
 
 
 def count(name: str) -> str:
-    """Write what is counted of a data set: #train users."""
+    """Write the name of a count of a data set: #train users."""
     words = name.replace("_", " ")
     if "_per_" in name:
         return words
@@ -62,7 +62,7 @@ def spaced(text: str) -> str:
 
 
 def digits(name: str) -> int:
-    """Say how many decimals a metric is printed with."""
+    """Look up with how many decimals a metric is printed."""
     if name.startswith("improvement("):
         return 2
     found = records.record(name)
@@ -80,7 +80,7 @@ def dashed(text: str) -> str:
 
 
 def origin(evidence: Evidence, name: str) -> str:
-    """Say on what data the numbers of a data set were made: `shop_clicks, stand-in for RC15`."""
+    """Name the data on which the numbers of a data set were made: `shop_clicks, stand-in for RC15`."""
     label, source = dataset(evidence.study, name), evidence.source(name)
     if not source:
         return f"{label}: not run"

@@ -69,7 +69,7 @@ def rows(cells: pl.DataFrame) -> Iterator[tuple[str, str, list[dict]]]:
 
 
 def lines(cells: list[dict]) -> tuple[str, ...]:
-    """Say which lines a row has: what the paper prints, and the difference where we have a number too."""
+    """List the lines of a row: what the paper prints, and the difference where we have a number too."""
     shown = [line for line in LINES[1:] if any(cell[line] is not None for cell in cells)]
     return ("ours", *shown)
 
@@ -102,7 +102,7 @@ def footnotes(table: Table) -> list[str]:
 
 
 def missing(cells: pl.DataFrame) -> list[str]:
-    """Say what was not run and why, once per reason."""
+    """List what was not run and why, once per reason."""
     absent = cells.filter(pl.col("ours").is_null())
     found = absent.group_by("block", "not_run", maintain_order=True).agg(
         pl.col("row").unique(maintain_order=True)

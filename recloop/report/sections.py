@@ -65,7 +65,7 @@ def claims(evidence: Evidence, output: Path) -> list[Part]:
         claim_row(evidence.study, part) for _, part in judged.group_by("id", maintain_order=True)
     ]
     files = "All comparisons: [claims.csv](claims.csv). Verdicts: [claims.md](claims.md)."
-    head = f"**{verdicts.counted(judged)}** {files}"
+    head = f"**{verdicts.total(judged)}** {files}"
     return [head, *warned, *verdicts.one_seed(judged), Grid(CLAIMS, rows), verdicts.LEGEND]
 
 
@@ -85,9 +85,9 @@ def cells(evidence: Evidence, output: Path) -> list[Part]:
     found = read_reported(path)
     rows = []
     for (name, dataset), part in found.group_by("exhibit", "dataset", maintain_order=True):
-        counted = [str(count) for count in ledger.tally(part).values()]
+        counts = [str(count) for count in ledger.tally(part).values()]
         place = [labels.exhibit(name), labels.origin(evidence, dataset)]
-        rows.append([*place, str(len(part)), *counted])
+        rows.append([*place, str(len(part)), *counts])
     text = (
         f"All {len(found)} printed numbers beside ours: [ledger.csv](ledger.csv). Only a number on "
         "the paper's own data, within the declared margin, is called reproduced."
@@ -139,7 +139,7 @@ def left_out(
 
 
 def refusal(study: Mapping, run: Mapping) -> str:
-    """Say which run was refused and why, without its seed."""
+    """Name a run that was refused, without its seed, and why."""
     name = f"{labels.model(study, run['model'])} on {labels.dataset(study, run['dataset'])}"
     return f"{name}: {run['not_run']}"
 

@@ -104,7 +104,7 @@ class Canvas:
         """Decode an item's picture and scale it once, so that no file format has to: height, width, RGB."""
         image = self.pictures.decoded(item).convert("RGB")
         scale = PIXELS / max(image.size)
-        size = [max(1, round(side * scale)) for side in image.size]
+        size = [max(1, round(length * scale)) for length in image.size]
         return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
 
     def turn(self, turn: Mapping, x: float, top: float) -> None:

@@ -105,7 +105,7 @@ def measured(evidence: Evidence, quantity: Quantity) -> dict:
 
 
 def improvement(evidence: Evidence, quantity: Quantity) -> dict:
-    """Say by how many percent a model is better than the best of the models beside it in its table."""
+    """Measure by how many percent a model is better than the best of the models beside it in its table."""
     values = evidence.results.values
     others = [quantity._replace(model=model) for model in beside(evidence.study, quantity)]
     best = max((values(other).mean() for other in others if len(values(other))), default=0.0)
@@ -130,10 +130,7 @@ def number_or_none(value: float) -> float | None:
 
 def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
     """Look up the printed number and what is known about it."""
-    dataset, model, metric, k = quantity
-    mine = evidence.reported.filter(exhibit=exhibit, dataset=dataset, model=model, metric=metric)
-    mine = mine.filter(pl.col("k").eq_missing(pl.lit(k)))
-    return {"printed": mine["value"][0], "note": mine["note"][0]} if len(mine) else {}
+    return evidence.cells.get((exhibit, *quantity), {})
 
 
 def ranked(cells: pl.DataFrame) -> pl.DataFrame:

@@ -55,7 +55,7 @@ def judged(evidence: Evidence, name: str, claim: Mapping) -> list[dict]:
 
 
 def ground(evidence: Evidence, dataset: str) -> dict:
-    """Say on which data a comparison was judged."""
+    """Name the data on which a comparison was judged."""
     return {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
 
 
@@ -65,8 +65,8 @@ def tally(judged: pl.DataFrame) -> dict[str, int]:
     return {verdict: verdicts.count(verdict) for verdict in ORDER if verdict in verdicts}
 
 
-def counted(judged: pl.DataFrame) -> str:
-    """Say how many claims got which verdict."""
+def total(judged: pl.DataFrame) -> str:
+    """Write how many claims got which verdict."""
     found = "; ".join(f"{verdict}: {count}" for verdict, count in tally(judged).items())
     return f"{judged['id'].n_unique()} claims. {found[:1].upper()}{found[1:]}."
 
@@ -75,7 +75,7 @@ def markdown(evidence: Evidence, judged: pl.DataFrame) -> str:
     """Write the claims as a Markdown table."""
     datasets = judged["dataset"].unique(maintain_order=True).to_list()
     head = ["claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers"]
-    parts = [f"_{labels.stamp(evidence, datasets)}_", counted(judged)]
+    parts = [f"_{labels.stamp(evidence, datasets)}_", total(judged)]
     parts += [warning(evidence, datasets)] if any(map(evidence.stand_in, datasets)) else []
     parts += one_seed(judged)
     rows = [pipes(head), pipes(["---"] * len(head))]
@@ -101,13 +101,13 @@ LEGEND = (
 
 
 def warning(evidence: Evidence, datasets: list[str]) -> str:
-    """Say that a verdict on a stand-in is about the stand-in."""
+    """Warn that a verdict on a stand-in is about the stand-in."""
     names = [labels.origin(evidence, name) for name in datasets if evidence.stand_in(name)]
     return f"**Verdicts on a stand-in are about the stand-in, not about the paper's data**: {'; '.join(names)}."
 
 
 def one_seed(judged: pl.DataFrame) -> list[str]:
-    """Say how many comparisons rest on one seed."""
+    """Write how many comparisons rest on one seed."""
     single = judged.filter(pl.col("seeds") == 1)
     ran = judged["seeds"].drop_nulls().len()
     text = f"{len(single)} of {ran} comparisons rest on one seed: their intervals hold the sampling of sessions only."
@@ -171,7 +171,7 @@ def named(study: Mapping, comparison: str) -> str:
 
 
 def in_print(rows: pl.DataFrame) -> str:
-    """Say what the printed numbers say about the claim."""
+    """Sum up what the printed numbers answer to the claim."""
     answers = rows["printed"].drop_nulls()
     if answers.is_empty():
         return "not checkable (figure or text only)"

@@ -94,7 +94,7 @@ WRONG = [
     (PAPER, "heads: 1, dropout", "haeds: 1, dropout", "backbone: SASRec: unknown 'haeds'; did you"),
     (PAPER, "horizon: 1.0 ", "horizn: 1.0 ", "desired: Desired: unknown 'horizn'; did you mean"),
     (PAPER, "    item_loss: true", "    items: 5\n    item_loss: true", "MODT4R: unknown 'items'"),
-    (PAPER, "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0}", "{rc15: 0.6, retailrocket: 0.8}",
+    (PAPER, "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0, default: 0.6}", "{rc15: 0.6, retailrocket: 0.8}",
      "return_loss has values for rc15, retailrocket and none for lfm1b"),
     # -- prepare and split
     (TIERS, VIEWS, PREPARE + "{min_item_event: 3},", "did you mean 'min_item_events'?"),
@@ -150,7 +150,11 @@ def test_a_data_set_that_a_tier_has_not_is_no_empty_report(planned):
 
 
 def test_a_declared_default_stands_in_where_no_value_is_given(planned, plan):
-    planned(PAPER, "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0}", "{rc15: 0.6, default: 0.5}")
+    planned(
+        PAPER,
+        "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0, default: 0.6}",
+        "{rc15: 0.6, default: 0.5}",
+    )
     it = plan(studies=["modt4r"])
     values = [
         it.settings("modt4r", name, "modt4r")["model"]["return_loss"] for name in ("rc15", "lfm1b")

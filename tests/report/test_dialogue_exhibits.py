@@ -61,15 +61,15 @@ def test_every_printed_metric_has_a_margin(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "counted"),
+    ("name", "cells"),
     [
         ("pmmir", {"table_1": 10, "table_2": 144, "table_3": 120, "table_4": 32}),
         ("gommir", {"table_1": 15, "table_2": 132, "table_3": 36}),
     ],
 )
-def test_all_printed_cells_are_there(name, counted):
+def test_all_printed_cells_are_there(name, cells):
     rows = pl.read_csv(reported(name))
-    assert dict(rows.group_by("exhibit").len().iter_rows()) == counted
+    assert dict(rows.group_by("exhibit").len().iter_rows()) == cells
     assert set(rows["model"].drop_nulls().str.split(",").list.first()) <= set(study(name)["models"])
     assert set(rows["dataset"]) == set(study(name)["datasets"])
 

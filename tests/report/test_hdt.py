@@ -110,8 +110,8 @@ def test_every_override_is_of_a_keyword_that_the_study_gives(paper):
 
 def test_all_printed_cells_are_there_with_a_margin(paper):
     printed = pl.read_csv(ROOT / "studies/hdt/reported.csv")
-    counted = dict(printed.group_by("exhibit").len().iter_rows())
-    assert counted == {"table_5_2": 22, "table_5_3": 240, "table_5_5": 30}
+    cells = dict(printed.group_by("exhibit").len().iter_rows())
+    assert cells == {"table_5_2": 22, "table_5_3": 240, "table_5_5": 30}
     assert set(printed["metric"]) <= set(paper["margins"])
     models = {model.partition(",")[0] for model in printed["model"].drop_nulls()}
     assert models == {name for name in paper["models"] if name.split("_")[0] in HOSTS}

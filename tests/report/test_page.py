@@ -45,7 +45,7 @@ def test_places_within_the_page_exist(pages):
 
 
 def test_it_says_everything(text, study):
-    for said in (
+    for part in (
         study["title"],
         "tier laptop",
         "seeds 1, 2",
@@ -53,13 +53,13 @@ def test_it_says_everything(text, study):
         "2 cores",
         "torch 2.13",
     ):
-        assert said in text
-    for said in (
+        assert part in text
+    for part in (
         "18 GB of raw data",
         "its item-item matrix needs 40 GiB",
         "LLM features: need a GPU",
     ):
-        assert said in text
+        assert part in text
     for name in (*study["tables"], *study["figures"]):
         assert f"snakemake results/modt4r/{name}." in text
 
@@ -70,8 +70,8 @@ def test_what_was_not_made_is_said(text):
 
 
 def test_departures_are_listed(tmp_path, study, saved):
-    told = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
-    given = {"study": told, "tier": saved["tier"], "splits": saved["splits"]}
+    logged = study | {"departures": ["Read the action early.", {"what": "alpha", "why": "lost"}]}
+    given = {"study": logged, "tier": saved["tier"], "splits": saved["splits"]}
     build_page(output=tmp_path / "modt4r", runs=[], scores=[], **given)
     text = (tmp_path / "modt4r" / "README.md").read_text()
     assert "- Read the action early.\n- alpha: lost" in text

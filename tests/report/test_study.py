@@ -25,8 +25,8 @@ def test_every_printed_metric_has_a_margin(study, reported):
 
 
 def test_all_printed_cells_are_there(reported):
-    counted = dict(pl.read_csv(reported).group_by("exhibit").len().iter_rows())
-    assert counted == {"table_4_2": 9, "table_4_3": 234, "table_4_4": 90}
+    cells = dict(pl.read_csv(reported).group_by("exhibit").len().iter_rows())
+    assert cells == {"table_4_2": 9, "table_4_3": 234, "table_4_4": 90}
 
 
 def test_the_printed_numbers_say_about_the_claims_what_they_say(study, reported):

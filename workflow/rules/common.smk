@@ -129,7 +129,8 @@ def raw_seal(source):
     raw = Path(f"data/raw/{source}")
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
-    whole = not (raw / "fetched.json").exists() or is_whole(raw, DATA[str(raw)].settings["source"])
+    manifest, memory = DATA[str(raw)].settings["source"], place.with_suffix(".json")
+    whole = not (raw / "fetched.json").exists() or is_whole(raw, manifest, memory)
     place.write_text("whole" if whole else f"changed, seen {time.time()}")
     if whole:
         os.utime(place, (1, 1))

@@ -4,7 +4,7 @@
 
 does what `python workflow/scripts/train.py --seed 1 …` does, without the two seconds of imports that each of some
 hundred short jobs would pay; with --language before the script, without the six of transformers either, with --report
-without those of matplotlib and seaborn. The first call starts a server (one of each flavour); each call makes it fork a
+without those of matplotlib. The first call starts a server (one of each flavour); each call makes it fork a
 child that takes over the caller's folder, environment and output and runs the script. The server has no code of recloop
 loaded, so a child always sees the files as they are now; it leaves when it has been idle for a while. A caller that is
 stopped stops its child. Where there is no fork to rely on (anything but Linux), in a Slurm job (which has limits of its
@@ -29,7 +29,7 @@ FOLDER = Path(".recloop")
 FLAVOURS = {
     "--language": "language",
     "--report": "report",
-}  # of the server, by what it has loaded beside torch
+}  # of the server, by what it has loaded
 FLAVOUR = next((argument for argument in sys.argv[1:3] if argument in FLAVOURS), None)
 NAME = FLAVOURS.get(FLAVOUR, "warm")
 SOCKET = str(FOLDER / f"{NAME}.sock")  # relative, because a socket's path has to be short
@@ -90,19 +90,21 @@ def serve() -> None:
     """Load the packages, then fork a child for each caller until nobody has come for a while."""
     import jsonargparse  # noqa: F401
     import polars  # noqa: F401
-    import safetensors.torch  # noqa: F401
-    import scipy.sparse  # noqa: F401
-    import torch
+    import scipy.sparse
 
-    if NAME != "report":
+    if NAME == "report":  # needs no torch
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_pdf
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
+        import scipy.special  # noqa: F401
+    else:
+        import safetensors.torch  # noqa: F401
         import torch._dynamo  # noqa: F401 the first optimiser of a process loads it, in three seconds
 
     if NAME == "language":
         import tokenizers  # noqa: F401
         import transformers.models.clip.modeling_clip  # noqa: F401
-    if NAME == "report":
-        import matplotlib.pyplot  # noqa: F401
-        import seaborn  # noqa: F401
 
     signal.signal(
         signal.SIGCHLD, lambda *_: None

@@ -20,7 +20,7 @@ class Personal(nn.Module):
 
     Args:
         plain: the backbone, whose width of an item is also that of a user.
-        output: width of the projected vector; that of an item, unless told.
+        output: width of the projected vector; that of an item, unless given.
     """
 
     def __init__(self, plain: nn.Module, output: int | None = None):
@@ -31,7 +31,7 @@ class Personal(nn.Module):
 
     @property
     def embedding(self) -> nn.Embedding:
-        """Give the item table."""
+        """Return the item table."""
         return self.plain.embedding
 
     def forward(

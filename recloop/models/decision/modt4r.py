@@ -125,7 +125,7 @@ class MODT4R(nn.Module):
         return total
 
     def logged(self, batch: Batch) -> dict[str, Float[Tensor, "batch time"]]:
-        """Give the returns of the log (Eqs. 4.3, 4.4 and 4.6)."""
+        """Return the returns of the log (Eqs. 4.3, 4.4 and 4.6)."""
         real = batch.following != self.padding
         return {
             "acc": returns.accuracy(real),
@@ -134,7 +134,7 @@ class MODT4R(nn.Module):
         }
 
     def logged_diversity(self, batch, real) -> Float[Tensor, "batch time"]:
-        """Give 1 + Sim as printed, or the true drop in similarity."""
+        """Return 1 + Sim as printed, or the true drop in similarity."""
         if not self.observed_diversity:
             return returns.attainable_diversity(self.vectors[batch.session])
         whole = torch.cat([batch.session[:, :1], batch.following], dim=1)

@@ -43,14 +43,14 @@ def mean_cosine(
 
 
 def attainable_diversity(vectors: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time"]:
-    """Give the largest drop in similarity still possible, R_div = 1 + Sim(x_1 … x_t) (Eq. 4.6 as printed)."""
+    """Return the largest drop in similarity still possible, R_div = 1 + Sim(x_1 … x_t) (Eq. 4.6 as printed)."""
     return 1 + similarity(vectors)
 
 
 def observed_diversity(
     real: Bool[Tensor, "batch time"], vectors: Float[Tensor, "batch time+1 dim"]
 ) -> Float[Tensor, "batch time"]:
-    """Give the drop in similarity that the log shows, Sim(x_1 … x_t) - Sim(x_1 … x_{T+1}) (Eq. 4.6 telescoped)."""
+    """Return the drop in similarity that the log shows, Sim(x_1 … x_t) - Sim(x_1 … x_{T+1}) (Eq. 4.6 telescoped)."""
     similar = similarity(vectors)
     return similar[:, :-1] - similar.gather(1, real.sum(1, keepdim=True))
 

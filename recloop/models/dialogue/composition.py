@@ -20,7 +20,7 @@ class Concatenation(nn.Linear):
     def forward(
         self, image: Float[Tensor, "batch inputs"], text: Float[Tensor, "batch inputs"]
     ) -> Float[Tensor, "batch dim"]:
-        """Join what is seen and what is said."""
+        """Join picture and critique."""
         return super().forward(torch.cat([image, text], dim=-1))
 
 

@@ -1,4 +1,4 @@
-"""DEERS for dialogues: one GRU over what was liked and said, one over what was disliked, a value over both.
+"""DEERS for dialogues: one GRU over liked items and critiques, one over what was disliked, a value over both.
 
 Zhao et al. Recommendations with Negative Feedback via Pairwise Deep Reinforcement Learning. KDD 2018, in the form that
 GOMMIR (RecSys 2023) runs: no regulariser between competitors.
@@ -66,7 +66,7 @@ class DEERS(Valued):
         return State(after.query, memory, {"negative": negative})
 
     def values(self, dialogue: Dialogue) -> Float[Tensor, "batch state"]:
-        """Value each state by the list it chose; the last one chose none and is worth 0 (ours)."""
+        """Value each state by the list it chose; the last one chose none and its value is 0 (ours)."""
         first = dialogue.first
         actions = dialogue.table[dialogue.shown[:, first:]]  # batch turn k dim
         positive = beside(dialogue.queries(first, -1), actions)

@@ -59,7 +59,7 @@ class Dialogue:
         open: whether the target was in no earlier list.
         table: the pool through `embed`.
         own_first: whether list 0 came from `states[0]`; otherwise it was random and state 0 learns nothing.
-        generator: source of chance for negatives.
+        generator: source of random numbers for negatives.
     """
 
     target: Int[Tensor, " batch"]
@@ -82,7 +82,7 @@ class Dialogue:
         """Stack the queries of some states."""
         return torch.stack([state.query for state in self.states[start:stop]], dim=1)
 
-    def counted(self, stop_at_target: bool) -> Bool[Tensor, "batch state"]:
+    def learning(self, stop_at_target: bool) -> Bool[Tensor, "batch state"]:
         """Tell which states learn: all, or those before which the target had not been shown."""
         found = (self.shown[:, -1] == self.target[:, None]).any(-1)
         states = torch.cat([self.open, (self.open[:, -1] & ~found)[:, None]], dim=1)
@@ -142,7 +142,7 @@ class DialogueModel(nn.Module):
         loss = objectives.hinge(
             queries, dialogue.table[dialogue.target], dialogue.table[negative], self.margin
         )
-        return objectives.mean_where(loss, dialogue.counted(self.stop_at_target)[:, first:])
+        return objectives.mean_where(loss, dialogue.learning(self.stop_at_target)[:, first:])
 
     def joint_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
         """Improve the policy on its own lists; models without such a stage refuse."""

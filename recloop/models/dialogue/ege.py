@@ -47,6 +47,6 @@ class EGE(Valued):
         state_score = self.evaluator(dialogue.queries(first))  # batch state 1
         critique_score = self.evaluator(critiques).transpose(1, 2)  # batch 1 critique
         turn = torch.arange(first, len(dialogue.states), device=critiques.device)
-        feedback = torch.arange(critiques.shape[1], device=critiques.device) < turn[:, None]
-        value = (state_score + critique_score).masked_fill(~feedback, -torch.inf).amax(-1).tanh()
-        return value.where(feedback.any(-1), 0.0)
+        known = torch.arange(critiques.shape[1], device=critiques.device) < turn[:, None]
+        value = (state_score + critique_score).masked_fill(~known, -torch.inf).amax(-1).tanh()
+        return value.where(known.any(-1), 0.0)

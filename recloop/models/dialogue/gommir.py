@@ -58,7 +58,7 @@ class GOMMIR(Attentive):
     def read(
         self, state: State, feedback: Feedback
     ) -> tuple[Float[Tensor, "batch token dim"], dict[str, Tensor]]:
-        """Give c_t = psi(a_t, o_t) and o_t (Eq. 1); the state keeps c_t for its loss."""
+        """Return c_t = psi(a_t, o_t) and o_t (Eq. 1); the state keeps c_t for its loss."""
         liked, text = self.space.image(feedback.liked), self.space.text(feedback.text)
         composed = self.compose(liked, text)
         return torch.stack([composed, text], dim=1), {"composed": composed}
@@ -76,7 +76,7 @@ class GOMMIR(Attentive):
 
     def joint_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
         """-J(pi) + L(psi) (Eq. 10, printed with `max` for both); each a^- of L(psi) is one of Eq. 7's negatives."""
-        loss = self.policy.loss(dialogue, dialogue.counted(self.stop_at_target))
+        loss = self.policy.loss(dialogue, dialogue.learning(self.stop_at_target))
         if not self.composition_loss:
             return loss
         negative = self.policy.draw(dialogue)[..., 0]
@@ -89,4 +89,4 @@ class GOMMIR(Attentive):
         composed = torch.stack([state.extra["composed"] for state in dialogue.states[1:]], dim=1)
         table, target = dialogue.table, dialogue.table[dialogue.target]
         loss = objectives.hinge(composed, target, table[negative], self.margin)
-        return objectives.mean_where(loss, dialogue.counted(self.stop_at_target)[:, 1:])
+        return objectives.mean_where(loss, dialogue.learning(self.stop_at_target)[:, 1:])

@@ -40,7 +40,7 @@ class GRUs(nn.Module):
     def past(
         self, items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch dim"]:
-        """Give h^p_n (Eq. 1); zeros, which is h^p_0, without a history."""
+        """Return h^p_n (Eq. 1); zeros, which is h^p_0, without a history."""
         if items.shape[1] == 0:
             return items.new_zeros(len(items), self.dim)
         if self.history:
@@ -60,7 +60,7 @@ class GRUs(nn.Module):
         liked: Float[Tensor, "batch inputs"],
         text: Float[Tensor, "batch inputs"],
     ) -> tuple[Float[Tensor, "batch dim"], dict[str, Tensor]]:
-        """Give h^c_t (Eqs. 3 and 4)."""
+        """Return h^c_t (Eqs. 3 and 4)."""
         given = self.enter(torch.cat([liked, text], dim=-1))
         hidden = self.current(given[:, None], memory["hidden"][None].contiguous())[1].squeeze(0)
         return hidden, {"hidden": hidden}
@@ -88,7 +88,7 @@ class Transformers(nn.Module):
     def past(
         self, items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch dim"]:
-        """Give h^p_n (Eq. 2), the mean over real items; zeros without a history."""
+        """Return h^p_n (Eq. 2), the mean over real items; zeros without a history."""
         return (self.history or self.current)(items, real(items, length))
 
     def start(
@@ -109,7 +109,7 @@ class Transformers(nn.Module):
         liked: Float[Tensor, "batch inputs"],
         text: Float[Tensor, "batch inputs"],
     ) -> tuple[Float[Tensor, "batch dim"], dict[str, Tensor]]:
-        """Give h^c_t (Eq. 5). h^c_0 enters as it left the history encoder, unscaled (ours)."""
+        """Return h^c_t (Eq. 5). h^c_0 enters as it left the history encoder, unscaled (ours)."""
         tokens = torch.cat([memory["tokens"], torch.stack([liked, text], 1)], dim=1)
         known = torch.cat([memory["real"], memory["real"].new_ones(len(liked), 2)], dim=1)
         hidden = self.current(tokens, known, memory.get("lead"))

@@ -33,7 +33,7 @@ class IR(Attentive):
     def read(
         self, state: State, feedback: Feedback
     ) -> tuple[Float[Tensor, "batch token dim"], dict[str, Tensor]]:
-        """Give the token of the one modality."""
+        """Return the token of the one modality."""
         if self.modality == "img":
             return self.space.image(feedback.liked)[:, None], {}
         return self.space.text(feedback.text)[:, None], {}

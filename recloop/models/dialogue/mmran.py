@@ -28,7 +28,7 @@ class MMRAN(MMT):
     def read(
         self, state: State, feedback: Feedback
     ) -> tuple[Float[Tensor, "batch token dim"], dict[str, Tensor]]:
-        """Give the two tokens of a turn; the last token of the turn before is h_{t-1}, zeros at first."""
+        """Return the two tokens of a turn; the last token of the turn before is h_{t-1}, zeros at first."""
         liked, text = self.space.image(feedback.liked), self.space.text(feedback.text)
         past = state.memory["tokens"]
         before = past[:, -1] if past.shape[1] else torch.zeros_like(text)

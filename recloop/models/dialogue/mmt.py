@@ -28,6 +28,6 @@ class MMT(Attentive):
     def read(
         self, state: State, feedback: Feedback
     ) -> tuple[Float[Tensor, "batch token dim"], dict[str, Tensor]]:
-        """Give the three tokens of a turn."""
+        """Return the three tokens of a turn."""
         liked, text = self.space.image(feedback.liked), self.space.text(feedback.text)
         return torch.stack([self.special.expand_as(text), text, liked], dim=1), {}

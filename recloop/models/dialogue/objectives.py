@@ -49,7 +49,7 @@ def similarity_reward(
         table: embedding of each item of the pool.
         items: rows of the items that count in each list.
         target: row of the target of each dialogue.
-        raw: as printed. Otherwise the mean cosine, in -1..1 (ours), which a tanh can tell.
+        raw: as printed. Otherwise the mean cosine, in -1..1 (ours), which a tanh can express.
     """
     vectors = table.detach() if raw else normalize(table.detach(), dim=-1)
     similarity = torch.einsum("btkd,bd->btk", vectors[items], vectors[target])
@@ -94,7 +94,7 @@ def disliked_items(
         disliked: rows of the disliked items of each list.
         fallback: what to take in a turn before which nothing was disliked; says how many are drawn.
         current: whether the dislikes of the turn's own list are known too.
-        generator: source of chance.
+        generator: source of random numbers.
     """
     _, turns, rejected = disliked.shape
     if rejected == 0:
@@ -106,9 +106,9 @@ def disliked_items(
     return torch.where(known[:, None] > 0, drawn, fallback)
 
 
-def mean_where(values: Float[Tensor, "*row"], counted: Bool[Tensor, "*row"]) -> Float[Tensor, ""]:
+def mean_where(values: Float[Tensor, "*row"], mask: Bool[Tensor, "*row"]) -> Float[Tensor, ""]:
     """Average what counts; zero if nothing does.
 
     The papers sum over turns, their code averages; the two differ by a factor, which Adam takes out.
     """
-    return (values * counted).sum() / counted.sum().clamp(min=1)
+    return (values * mask).sum() / mask.sum().clamp(min=1)

@@ -102,7 +102,7 @@ class PMMIR(DialogueModel):
 
     def joint_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
         """REINFORCE over both encoders (Eq. 8); the loss of later turns reaches the history encoder through h^c_0."""
-        return self.policy.loss(dialogue, dialogue.counted(self.stop_at_target))
+        return self.policy.loss(dialogue, dialogue.learning(self.stop_at_target))
 
     def query(self, state: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         """Leave the state as it is, or make it a unit vector."""

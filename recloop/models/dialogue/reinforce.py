@@ -46,16 +46,16 @@ class Reinforce:
         if self.negatives not in ("disliked", "random"):
             raise ValueError(f"negatives={self.negatives!r}: take disliked or random")
 
-    def loss(self, dialogue: Dialogue, counted: Bool[Tensor, "batch state"]) -> Float[Tensor, ""]:
+    def loss(self, dialogue: Dialogue, mask: Bool[Tensor, "batch state"]) -> Float[Tensor, ""]:
         """Minus the return-weighted log-policy (GOMMIR Eq. 6, PMMIR Eq. 8), no gradient through the return."""
-        counted = counted[:, dialogue.first : -1]
+        mask = mask[:, dialogue.first : -1]
         gain = self.log_policy(dialogue)
         if self.reward:
             # A list after the end of the dialogue earns nothing.
             gain = gain * objectives.returns(
-                self.rewards(dialogue) * counted, self.discount, self.to_go
+                self.rewards(dialogue) * mask, self.discount, self.to_go
             )
-        return -objectives.mean_where(gain, counted)
+        return -objectives.mean_where(gain, mask)
 
     def log_policy(self, dialogue: Dialogue) -> Float[Tensor, "batch turn"]:
         """Log-policy of the target in every state that chose a list."""

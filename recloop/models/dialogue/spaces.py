@@ -38,7 +38,7 @@ class UnitVector(nn.Module):
     """Divide by the length; zeros stay zeros."""
 
     def forward(self, vectors: Float[Tensor, "*row dim"]) -> Float[Tensor, "*row dim"]:
-        """Give vectors of length one."""
+        """Return vectors of length one."""
         return normalize(vectors, dim=-1)
 
 
@@ -51,13 +51,13 @@ class Norm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(dim))
 
     def forward(self, vectors: Float[Tensor, "*row dim"]) -> Float[Tensor, "*row dim"]:
-        """Give vectors of mean 0 and deviation 1, then scaled and shifted."""
+        """Return vectors of mean 0 and deviation 1, then scaled and shifted."""
         deviation, mean = torch.std_mean(vectors, dim=-1, keepdim=True)
         return self.scale * (vectors - mean) / (deviation + 1e-6) + self.bias
 
 
 def entrance(features: int, dim: int, kind: str) -> nn.Module:
-    """Make the way into a space for one modality."""
+    """Make the map to a space for one modality."""
     if kind == "unit":
         return UnitVector()
     return nn.Sequential(nn.Linear(features, dim), UnitVector() if kind == "linear" else Norm(dim))

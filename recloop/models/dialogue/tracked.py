@@ -60,7 +60,7 @@ class Attentive(DialogueModel):
     def read(
         self, state: State, feedback: Feedback
     ) -> tuple[Float[Tensor, "batch token dim"], dict[str, Tensor]]:
-        """Give the tokens of this turn, and the `extra` of the state that they lead to."""
+        """Return the tokens of this turn, and the `extra` of the state that they lead to."""
         raise NotImplementedError
 
 

@@ -62,7 +62,7 @@ class TransformerTracker(nn.Module):
         """Average the encoded tokens, zeros for a dialogue without any.
 
         Args:
-            tokens: what was said and shown so far.
+            tokens: critiques and liked items so far.
             real: which tokens are no padding; positions count real tokens only. All of them by default.
             lead: a state that goes before the tokens as it is, unscaled.
         """
@@ -89,7 +89,7 @@ class TransformerTracker(nn.Module):
 def positions(
     place: Int[Tensor, "*row"], dim: int, doubled_frequency: bool = False
 ) -> Float[Tensor, "*row dim"]:
-    """Give the sinusoids of some positions, sine and cosine in turn (Vaswani et al., S3.5)."""
+    """Return the sinusoids of some positions, sine and cosine in turn (Vaswani et al., S3.5)."""
     even = torch.arange(0, dim, 2, device=place.device)
     # released code: exponent 2i / dim for i = 0, 2, 4, …, so that frequencies fall twice as fast
     exponent = even * (2 if doubled_frequency else 1) / dim

@@ -49,25 +49,25 @@ class Valued(Recurrent):
 
     def joint_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
         """Cross-entropy of the target among negatives plus the TD error of the value."""
-        counted = dialogue.counted(self.stop_at_target)[:, dialogue.first :]
-        classified, learned = -self.policy.log_policy(dialogue), counted[:, :-1]
+        mask = dialogue.learning(self.stop_at_target)[:, dialogue.first :]
+        classified, learned = -self.policy.log_policy(dialogue), mask[:, :-1]
         if self.last_turn_loss:
             classified, learned = classified[:, -1:], learned[:, -1:]
         classification = objectives.mean_where(classified, learned)
-        return classification + self.value_loss(dialogue, counted)
+        return classification + self.value_loss(dialogue, mask)
 
     def value_loss(
-        self, dialogue: Dialogue, counted: Bool[Tensor, "batch state"]
+        self, dialogue: Dialogue, mask: Bool[Tensor, "batch state"]
     ) -> Float[Tensor, ""]:
         """SmoothL1(Q_t, r_t + discount * Q_{t+1}), no gradient through the target.
 
         Where the user has left, nothing is to come (ours, with `stop_at_target`).
         """
         values = self.values(dialogue)
-        ahead = values[:, 1:].detach() * counted[:, 1:]
+        ahead = values[:, 1:].detach() * mask[:, 1:]
         target = self.policy.rewards(dialogue) + self.policy.discount * ahead
         error = smooth_l1_loss(values[:, :-1], target, reduction="none")
-        return objectives.mean_where(error, counted[:, :-1])
+        return objectives.mean_where(error, mask[:, :-1])
 
 
 def stack(dialogue: Dialogue, name: str) -> Float[Tensor, "batch state dim"]:

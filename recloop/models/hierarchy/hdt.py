@@ -138,7 +138,7 @@ class HDT(InterDT):
 
 
 def check(intra: str, novel_steps: str, sum_of: str) -> None:
-    """Say which words are allowed."""
+    """Stop at words that are not allowed."""
     if not set(intra.split("+")) <= set(RETURNS):
         raise ValueError(f"intra={intra!r}: take uxp+nov, uxp or nov")
     if novel_steps not in ("actions", "items"):

@@ -54,7 +54,7 @@ class Hier(nn.Module):
 
     @torch.no_grad()
     def remember(self, session: Int[Tensor, "batch time"], memory: dict) -> dict:
-        """Give the memory after a whole session."""
+        """Return the memory after a whole session."""
         return self.after(session, *self.states(session, memory))
 
     def score(

@@ -54,7 +54,7 @@ class InterDT(nn.Module):
         goal_loss: lambda, weight of predicting the first item from the goal (Eq. 5.21); with 0 there is none.
         inter_return: `past`: R_c looks at the sessions before c; `current`: at session c too, as printed in Eq. 5.2,
             which nobody can know while it is being recommended for.
-        dis_max: largest dissimilarity, the bound of one minus a cosine unless told.
+        dis_max: largest dissimilarity, the bound of one minus a cosine unless given.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class InterDT(nn.Module):
 
     @torch.no_grad()
     def remember(self, session: Int[Tensor, "batch time"], memory: dict) -> dict:
-        """Give the memory after a whole session."""
+        """Return the memory after a whole session."""
         return self.after(self.read(session, memory, session), memory)
 
     def score(

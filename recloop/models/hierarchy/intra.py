@@ -108,6 +108,6 @@ def spread(
 
 
 def before(steps: int, tokens: int, read: Int[Tensor, " read"]) -> Bool[Tensor, "asker place"]:
-    """Say which of all tokens each token that is read sees: itself and those before it."""
+    """Mark the tokens that each token that is read sees: itself and those before it."""
     place = torch.arange(steps * tokens, device=read.device)
     return place <= place.unflatten(0, (steps, tokens))[:, read].flatten()[:, None]

@@ -1,4 +1,4 @@
-"""What a counted model remembers: buffers that take the size of whatever is fitted or loaded."""
+"""What a nonparametric model remembers: buffers that take the size of whatever is fitted or loaded."""
 
 import numpy as np
 import torch

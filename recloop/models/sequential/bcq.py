@@ -19,7 +19,7 @@ class BCQ(SQN):
     """Imitation head and value head as in SQN; the imitation head says which items are allowed.
 
     Args:
-        threshold: an item is allowed where its chance, divided by that of the likeliest item, is higher; in [0, 1).
+        threshold: an item is allowed where its probability over that of the likeliest item is higher; in [0, 1).
         logit_penalty: weight of the mean square of the imitation logits.
         Others: as `SQN`.
 

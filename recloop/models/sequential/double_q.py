@@ -19,7 +19,7 @@ RANKINGS = ("imitation", "values")
 
 
 class DoubleQ(nn.Module):
-    """Two full networks; a fair coin says at each update which one learns and which one gives the target.
+    """Two full networks; a fair draw decides at each update which one learns and which one gives the target.
 
     Args:
         backbone: makes a session encoder.
@@ -96,15 +96,15 @@ class DoubleQ(nn.Module):
         return self.imitation(step) + self.q_weight * (self.weights @ self.errors(step))
 
     def toss(self) -> tuple[ValueNetwork, ValueNetwork]:
-        """Say which network learns and which one gives the target.
+        """Choose which network learns and which one gives the target.
 
-        The coin depends on the seed and the update alone, so that all methods that are compared get the same updates,
+        The draw depends on the seed and the update alone, so that all methods that are compared get the same updates,
         whatever else they draw.
         """
         seed = (torch.initial_seed() * 1_000_003 + int(self.updates)) % 2**63
-        learner = int(torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5)
+        first = int(torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5)
         self.updates += 1
-        main, target = self.networks[learner], self.networks[1 - learner]
+        main, target = self.networks[first], self.networks[1 - first]
         main.train(self.training)
         target.train(self.training and self.target_dropout)
         return main, target
@@ -152,7 +152,7 @@ class DoubleQ(nn.Module):
 
     @torch.no_grad()
     def targets(self, step: Step) -> Float[Tensor, "objective row action"]:
-        """Give r + discount * Q'(s', argmax of w·Q(s', .)), or what a placebo puts in its place."""
+        """Return r + discount * Q'(s', argmax of w·Q(s', .)), or what a placebo puts in its place."""
         fixed = placebos.target(self.placebo, step.seen)
         if fixed is not None:
             return fixed[:, None].expand_as(step.values)
@@ -160,7 +160,7 @@ class DoubleQ(nn.Module):
         return rewards + self.discount * self.future(step)
 
     def actions(self, taken: Int[Tensor, " row"]) -> Int[Tensor, "row action"]:
-        """Say what is valued in each state: what the user did."""
+        """Choose what is valued in each state: what the user did."""
         return taken[:, None]
 
     def rewards(self, step: Step) -> Float[Tensor, "objective row"]:

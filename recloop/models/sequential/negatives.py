@@ -61,7 +61,7 @@ class Advantage(ActorCritic, Negatives):
         self.advantage_low, self.advantage_limit = advantage_low, advantage_limit
 
     def critic(self, values: Float[Tensor, "objective row action"]) -> Float[Tensor, " row"]:
-        """Say how much better the taken action is than the mean action."""
+        """Compute how much better the taken action is than the mean action."""
         total = torch.einsum("o,ora->ra", self.weights, values)
         advantage = total[:, 0] - total.mean(1)
         if self.advantage_low is None:

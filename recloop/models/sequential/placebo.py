@@ -36,7 +36,7 @@ def rewards(
 
 
 def target(kind: str, seen: Int[Tensor, " row"]) -> Float[Tensor, " row"] | None:
-    """Say what values are to predict in place of rewards and future; None where they look ahead as they should.
+    """Compute what values are to predict in place of rewards and future; None where they look ahead as they should.
 
     `auxiliary` asks for something as easy and as long as the session: how many items it holds so far.
     """

@@ -1,4 +1,4 @@
-"""PRL: a next-item ranker that is told, beside the session, which return is wanted from here to the session's end.
+"""PRL: a next-item ranker that is given, beside the session, the return wanted from here to the session's end.
 
 Xin et al. Rethinking Reinforcement Learning for Recommendation: A Prompt Perspective. SIGIR 2022. Its authors' code was
 not found: what its text leaves open follows "released code", a later paper's reimplementation.
@@ -41,7 +41,7 @@ class PRL(nn.Module):
         prompt: `stack`, or `dead` as in one released file: attention reads the items instead of the slots and only the
             state goes on, so that neither step nor return reaches a score; `combine` and `relu` have no meaning then.
         relu: whether negative channels are cut before the output layer (released code; it can kill channels).
-        placebo: what is told in place of the return, see `placebo`: 0, the return of purchases permuted over the batch,
+        placebo: what is given in place of the return, see `placebo`: 0, returns of purchases permuted over the batch,
             a constant, or a tenth of the number of items seen. Weights are 1 then, but for the permuted purchases.
         ask: at inference, the return asked for as a multiple of the mean return of training at that step.
         ask_spread: standard deviation of that multiple over what is asked.
@@ -114,13 +114,13 @@ class PRL(nn.Module):
         return self.prompt(states, steps, wanted) if self.prompt else states
 
     def step(self, actions: Int[Tensor, "*row"]) -> Int[Tensor, "*row"]:
-        """Give the number of a step, the actions before it, up to the last step that has an embedding."""
+        """Return the number of a step, the actions before it, up to the last step that has an embedding."""
         return actions.clamp(0, self.steps - 1)
 
     def logged(
         self, batch: Batch
     ) -> tuple[Float[Tensor, "batch time"], Float[Tensor, "batch time"]]:
-        """Give the return that is told and the weight of every transition, or what a placebo puts there."""
+        """Compute the return that is given and the weight of every transition, or what a placebo puts there."""
         real = batch.following != self.padding
         if self.placebo == "shuffled_reward":
             batch = shuffled(batch, real)
@@ -136,7 +136,7 @@ class PRL(nn.Module):
         }[self.placebo]
 
     def rewards_and_returns(self, batch, real) -> tuple[Tensor, Tensor]:
-        """Give r_t and R_t = r_t + … + r_T, undiscounted, to the end of the session, not of the piece."""
+        """Return r_t and R_t = r_t + … + r_T, undiscounted, to the end of the session, not of the piece."""
         gain = self.purchase_reward - self.click_reward
         rewards = (self.click_reward + gain * batch.purchase) * real
         after = (
@@ -163,7 +163,7 @@ class PRL(nn.Module):
 
 
 def shuffled(batch: Batch, real: Tensor) -> Batch:
-    """Permute which actions are purchases, over all transitions of the batch and all actions after its pieces."""
+    """Permute which actions are purchases, over all transitions of the batch and all actions after its windows."""
     sizes = batch.clicks_after + batch.purchases_after
     owner = torch.arange(len(batch), device=real.device).repeat_interleave(sizes)
     number = int(batch.purchases_after.sum())

@@ -22,10 +22,10 @@ class Prompt(nn.Module):
     def __init__(self, dim: int, steps: int, dropout: float, combine: str, relu: bool):
         super().__init__()
         self.step = nn.Embedding(steps, dim)
-        self.q_values = nn.Parameter(torch.empty(dim))
+        self.return_weight = nn.Parameter(torch.empty(dim))
         self.dropout, self.relu = nn.Dropout(dropout), relu
         self.combine = {"attention": SlotAttention, "mean": SlotMean, "mlp": SlotMLP}[combine](dim)
-        for weight in (self.step.weight, self.q_values):
+        for weight in (self.step.weight, self.return_weight):
             nn.init.normal_(weight, std=0.01)  # released code
 
     def forward(
@@ -35,7 +35,7 @@ class Prompt(nn.Module):
         wanted: Float[Tensor, " row"],
     ) -> Float[Tensor, "row dim"]:
         """Combine the slots of each row."""
-        slots = torch.stack([states, self.step(steps), wanted[:, None] * self.q_values], dim=1)
+        slots = torch.stack([states, self.step(steps), wanted[:, None] * self.return_weight], dim=1)
         mixed = self.combine(self.dropout(slots))
         return mixed.relu() if self.relu else mixed
 

@@ -1,4 +1,4 @@
-"""SA2C: SNQN that imitates most where the user's choice was worth more than others.
+"""SA2C: SNQN that imitates most where the value of the user's choice was above that of others.
 
 Xin et al. Supervised Advantage Actor-Critic for Recommender Systems. WSDM 2022.
 """

@@ -1,4 +1,4 @@
-"""SQN: a next-item ranker that also learns what each item is worth later on.
+"""SQN: a next-item ranker that also learns the value of each item for what follows.
 
 Xin et al. Self-Supervised Reinforcement Learning for Recommender Systems. SIGIR 2020.
 """

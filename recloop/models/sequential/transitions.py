@@ -38,7 +38,7 @@ class ValueNetwork(nn.Module):
     def scalarised(
         self, weights: Float[Tensor, " objective"]
     ) -> tuple[Float[Tensor, "item dim"], Float[Tensor, " item"]]:
-        """Give the one head whose values are the weighted sums; heads are linear, so that there is one."""
+        """Return the one head whose values are the weighted sums; heads are linear, so that there is one."""
         heads = list(zip(weights, self.values, strict=True))
         return sum(w * head.weight for w, head in heads), sum(w * head.bias for w, head in heads)
 
@@ -94,5 +94,5 @@ class Step:
     def next(
         self, next_state_value: Float[Tensor, "objective row"]
     ) -> Float[Tensor, "objective row"]:
-        """Give each row what is said about its next state, zero where it has none."""
+        """Give each row the value of its next state, zero where it has none."""
         return pad(next_state_value[:, 1:], (0, 1)) * self.follows

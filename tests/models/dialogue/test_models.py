@@ -87,7 +87,7 @@ def test_values_are_bounded_and_td_error_is_by_hand(make, world, converse, name)
         1,
     )
     wanted = smooth_l1_loss(values[:, :3], rewards + 0.5 * values[:, 1:])
-    got = model.value_loss(dialogue, dialogue.counted(True)[:, 1:])
+    got = model.value_loss(dialogue, dialogue.learning(True)[:, 1:])
     assert got.allclose(wanted, atol=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_without_discount_the_value_target_is_the_reward(make, world, converse, 
     model = make(name, discount=0.0).eval()
     dialogue = converse(model, world)
     wanted = smooth_l1_loss(model.values(dialogue)[:, :-1], model.policy.rewards(dialogue))
-    assert model.value_loss(dialogue, dialogue.counted(True)[:, 1:]).allclose(wanted)
+    assert model.value_loss(dialogue, dialogue.learning(True)[:, 1:]).allclose(wanted)
 
 
 @pytest.mark.parametrize("name", ["ege", "deers"])
@@ -133,7 +133,7 @@ def test_twins_differ(make, world, converse, name, changes):
 def test_last_turn_loss_by_hand(make, world, converse):
     model = make("ege", last_turn_loss=True).eval()
     dialogue = converse(model, world)
-    loss = model.joint_loss(dialogue) - model.value_loss(dialogue, dialogue.counted(True)[:, 1:])
+    loss = model.joint_loss(dialogue) - model.value_loss(dialogue, dialogue.learning(True)[:, 1:])
     dialogue.generator.manual_seed(3)
     assert loss.allclose(-model.policy.log_policy(dialogue)[:, -1].mean(), atol=1e-4)
 

@@ -118,7 +118,7 @@ def test_policy_loss_by_hand(make, world, converse):
             logits = torch.cat([table[target][None], table[negatives[row, turn]]]) @ state
             total = total + logits.log_softmax(0)[0] * gain
     dialogue.generator = generator(8)
-    loss = policy.loss(dialogue, dialogue.counted(True))
+    loss = policy.loss(dialogue, dialogue.learning(True))
     assert loss.item() == pytest.approx(-total.item() / 15, rel=1e-4)
 
 
@@ -127,7 +127,7 @@ def test_switches_of_the_policy_loss(make, world, converse):
 
     def loss(**changes):
         dialogue.generator = generator(8)
-        return reinforced(**changes).loss(dialogue, dialogue.counted(True)).item()
+        return reinforced(**changes).loss(dialogue, dialogue.learning(True)).item()
 
     supervised = loss(reward=False)
     assert supervised > 0
