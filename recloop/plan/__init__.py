@@ -104,6 +104,7 @@ class Plan(Studies):
             {"lists": self.lists(run), "split": self.split(run.study, run.dataset)}
             | ({"vectors": self.weights(judge)} if judge else {}),
             (self.task(run.study).METRICS,),
+            notes={"metrics": self.task(run.study).METRICS},
             suffix=".parquet",
         )
 
