@@ -4,6 +4,17 @@ The includes below are the table of contents, in the order the work happens.
 """
 
 
+import os
+import sys
+
+
+workdir: workflow.basedir
+
+
+if not os.path.samefile(os.getcwd(), workflow.basedir):
+    sys.exit("recloop: the project works in its own folder; leave out --directory and -d")
+
+
 configfile: "config.yaml"
 
 

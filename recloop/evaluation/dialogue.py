@@ -3,6 +3,8 @@
 `SR_cold` and `NDCG@3_warm` are the same for one group of users. In all of them, k is the turn.
 """
 
+from pathlib import Path
+
 import polars as pl
 
 from recloop.evaluation import records
@@ -45,3 +47,8 @@ def scores(lists: pl.DataFrame, name: str) -> pl.Series:
     found = records.METRICS[name].score(lists, 0, Facts())
     check_finite(found, name, None, lists)
     return pl.Series(name, found)
+
+
+def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
+    """Compute every metric at every turn that a study about dialogues asks for; it needs rows alone."""
+    return evaluate(rows, evaluation["turns"])

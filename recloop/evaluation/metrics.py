@@ -8,14 +8,16 @@ listed item). Filtered metrics such as HR_purchase are explained in `recloop.eva
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from safetensors.numpy import load_file
 
 from recloop.data.popularity import novel_items
 from recloop.evaluation import catalogue, filters, records, turns
 from recloop.evaluation.metric import SESSION, SYSTEM, TURN, Facts, Metric, check_finite
-from recloop.evaluation.rewards import Rewards
+from recloop.evaluation.rewards import Rewards, training_purchases
 
 NOTHING = Facts()
 
@@ -169,3 +171,21 @@ def per_session(lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING) 
         return checked(metric, name, lists, k, facts)
     codes, sessions = catalogue.session_codes(lists)
     return catalogue.mean_by_session(codes, sessions, per_event(lists, name, k, facts))
+
+
+def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
+    """Compute every metric that a study about sequences asks for."""
+    counts = pl.read_parquet(split / "items.parquet", columns=["count"])["count"].to_numpy()
+    table = load_file(vectors)["backbone.embedding.weight"][:-1] if vectors else None
+    earned = evaluation.get("rewards")
+    return evaluate(
+        rows,
+        counts,
+        table,
+        evaluation["cutoffs"],
+        evaluation["novel_share"],
+        evaluation.get("filters", ()),
+        evaluation.get("users", False),
+        earned,
+        training_purchases(split) if earned else None,
+    )

@@ -1,12 +1,11 @@
 """Saved lists of one run to its metrics; no model is needed."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
-from safetensors.numpy import load_file
 
-from recloop.evaluation import dialogue, metrics, rewards
 from recloop.evaluation.metric import NotFinite
 
 SCHEMA = {
@@ -31,6 +30,7 @@ def score(
     evaluation: dict,
     output: Path,
     vectors: Path | None = None,
+    metrics: str = "recloop.evaluation.metrics",
 ) -> None:
     """Compute every metric of a run at every cut-off, or at every turn.
 
@@ -42,6 +42,7 @@ def score(
             `turns` of one about dialogues.
         output: parquet file.
         vectors: weights whose item table measures how alike the items of a list are; not for dialogues.
+        metrics: module whose `judge` computes them, by its import path; the study's task names it.
 
     Raises:
         NotFinite: a score is no number; names the model, the metric and the event.
@@ -50,37 +51,12 @@ def score(
     identity = identity | {"split": json.loads((split / "split.json").read_text())["hash"]}
     if rows.is_empty():
         return pl.DataFrame(schema=SCHEMA).write_parquet(output)
-    turns = evaluation.get("turns")
     try:
-        values = (
-            dialogue.evaluate(rows, turns)
-            if turns
-            else of_sequences(rows, split, evaluation, vectors)
-        )
+        values = import_module(metrics).judge(rows, split, evaluation, vectors)
     except NotFinite as error:
         run = "{model} on {dataset}, seed {seed}".format_map(identity)
         raise NotFinite(f"{run}: {error}; its lists are damaged or its training diverged") from None
     return tidy(values, identity).write_parquet(output)
-
-
-def of_sequences(
-    rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None
-) -> pl.DataFrame:
-    """Compute every metric that a study about sequences asks for."""
-    counts = pl.read_parquet(split / "items.parquet", columns=["count"])["count"].to_numpy()
-    table = load_file(vectors)["backbone.embedding.weight"][:-1] if vectors else None
-    earned = evaluation.get("rewards")
-    return metrics.evaluate(
-        rows,
-        counts,
-        table,
-        evaluation["cutoffs"],
-        evaluation["novel_share"],
-        evaluation.get("filters", ()),
-        evaluation.get("users", False),
-        earned,
-        rewards.training_purchases(split) if earned else None,
-    )
 
 
 def tidy(values: pl.DataFrame, identity: dict) -> pl.DataFrame:

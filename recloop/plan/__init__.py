@@ -104,6 +104,7 @@ class Plan(Studies):
             {"lists": self.lists(run), "split": self.split(run.study, run.dataset)}
             | ({"vectors": self.weights(judge)} if judge else {}),
             (self.task(run.study).METRICS,),
+            notes={"metrics": self.task(run.study).METRICS},
             suffix=".parquet",
         )
 
@@ -188,7 +189,7 @@ class Plan(Studies):
     def described_tier(self, study: str) -> dict:
         """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""
         used = {}
-        for dataset in self.datasets(study):
+        for dataset in self.worlds(study):
             recipe = self.recipe(study, dataset)
             used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
             used[dataset] |= {"title": recipe["manifest"]["title"]}
@@ -201,6 +202,8 @@ class Plan(Studies):
             "figure_seeds": self.figure_seeds,
             "datasets": used,
             "absent": self.here(study).get("absent", {}),
+            "left_out": self.here(study).get("left_out", {}),
+            "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.task(study).encoders(self, study),
         }
 

@@ -178,7 +178,10 @@ def asked(plan: Plan, run: Run) -> dict:
         "lists": lists.record,
         "scores": scores.path,
         "rank": arguments(lists),
-        "evaluate": scores.settings | vectors(scores) | {"split": scores.inputs["split"].path},
+        "evaluate": scores.settings
+        | scores.notes
+        | vectors(scores)
+        | {"split": scores.inputs["split"].path},
     }
 
 

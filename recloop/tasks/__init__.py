@@ -3,7 +3,7 @@
 A study names its task: `sequences` is recloop/tasks/sequences.py, a dotted name is a module of a package of the user's
 own. A task has
 
-    METRICS                               the module that turns saved lists into metrics
+    METRICS                               the module whose `judge` turns saved lists into metrics
     LANGUAGE                              whether its jobs need a text encoder, whose package takes seconds to load
     FACTS                                 what its loops give a constructor beside the study's keywords; None: anything
     ASKED_WITH_KEYWORDS                   whether `inference` belongs to a constructor's keywords

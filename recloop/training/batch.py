@@ -105,6 +105,7 @@ def ask(task: dict, asked: dict, aside: Path, device: str, threads: int) -> None
             evaluation=judged["evaluation"],
             output=aside / "scores.parquet",
             vectors=judge(task, judged),
+            metrics=judged["metrics"],
         )
 
 

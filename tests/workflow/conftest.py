@@ -45,10 +45,11 @@ class Project:
     Attributes:
         root: its folder.
         settings: how snakemake is called, after the targets.
+        packages: a folder with packages of the user's own.
     """
 
-    def __init__(self, root: Path, settings: list[str]):
-        self.root, self.settings = root, settings
+    def __init__(self, root: Path, settings: list[str], packages: Path | None = None):
+        self.root, self.settings, self.packages = root, settings, packages
         for file in FILES:
             shutil.copyfile(ROOT / file, root / file)
         for folder in FOLDERS:
@@ -59,7 +60,8 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a user who has not been here before; the code is the copy's."""
-        own = {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
+        places = os.pathsep.join(str(place) for place in (self.root, self.packages) if place)
+        own = {"PYTHONPATH": places, "PYTHONDONTWRITEBYTECODE": ""}
         inherited = {
             k: v for k, v in os.environ.items() if k not in ("RECLOOP_WARM", "SLURM_JOB_ID")
         }
@@ -80,7 +82,8 @@ class Project:
     def plan(self, *targets: str) -> set[str]:
         """Say which jobs a run would do, as their messages: `train sasrec on …, seed 1`."""
         printed = self.snakemake(*targets, "--dry-run", "--quiet", "host")
-        return set(re.findall(r"^Job \d+: (.*)$", printed, re.MULTILINE))
+        messages = re.findall(r"^Job \d+: (.*)$", printed, re.MULTILINE)
+        return {job for message in messages for job in each_run(message)}
 
     def edit(self, path: str, change) -> None:
         """Replace a file's text by what `change` makes of it."""
@@ -95,13 +98,13 @@ class Project:
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory) -> Project:
     """The project as cloned; nothing has been made."""
-    return Project(tmp_path_factory.mktemp("untouched"), [])
+    return Project(tmp_path_factory.mktemp("untouched project ü"), [])
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Project:
     """The project after a whole run: what each study shows of one tiny world, with few models."""
-    project = Project(tmp_path_factory.mktemp("built"), TINY)
+    project = Project(tmp_path_factory.mktemp("built project ü"), TINY)
     for study in DATASETS:
         folder = f"studies/{study}"
         project.edit_yaml(f"{folder}/exhibits.yaml", partial(shortened, study=study))
@@ -109,6 +112,16 @@ def built(tmp_path_factory) -> Project:
         project.edit_yaml(f"{folder}/tiers.yaml", partial(alone, study=study))
     project.snakemake()
     return project
+
+
+def each_run(message: str) -> list[str]:
+    """Spread the message of a batch, `rank and evaluate on …: sasrec seed 1; smorl seed 1`, over its runs."""
+    found = re.fullmatch(r"((?:train|rank|evaluate)[a-z, ]*) on ([^:]+): (.*)", message)
+    if not found:
+        return [message]
+    steps, where, runs = re.split(", | and ", found[1]), found[2], found[3].split("; ")
+    pairs = [run.split(" seed ") for run in runs]
+    return [f"{step} {model} on {where}, seed {seed}" for step in steps for model, seed in pairs]
 
 
 def alone(tiers: dict, study: str) -> dict:

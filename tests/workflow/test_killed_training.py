@@ -1,5 +1,6 @@
 """A training whose process is killed goes on where it was when the workflow is run again."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -22,10 +23,16 @@ def project(untouched):
         tier["smoke"]["training"] |= LONG
         return yaml.safe_dump(tier)
 
-    before = (untouched.root / "studies/modt4r/tiers.yaml").read_text()
-    untouched.edit("studies/modt4r/tiers.yaml", longer)
+    changes = {
+        "studies/modt4r/tiers.yaml": longer,
+        "tiers/smoke.yaml": lambda text: re.sub("runs_per_job: .*", "runs_per_job: 1", text),
+    }
+    before = {path: (untouched.root / path).read_text() for path in changes}
+    for path, change in changes.items():
+        untouched.edit(path, change)
     yield untouched
-    untouched.edit("studies/modt4r/tiers.yaml", lambda _: before)
+    for path, text in before.items():
+        (untouched.root / path).write_text(text)
 
 
 def weights_of(project) -> str:

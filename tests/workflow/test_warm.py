@@ -18,6 +18,8 @@ SCRIPTS = {
     "code.py": "import sys; sys.exit(int(sys.argv[1]))",
     "words.py": "import sys; sys.exit('no such thing')",
     "fault.py": "raise ValueError('broken')",
+    "ours.py": "from recloop.storage.settings import SettingsError\nraise SettingsError('one good\\nsentence')",
+    "gone.py": "open('nowhere/x')",
     "sleep.py": "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)",
     "die.py": "import os; os.kill(os.getpid(), 9)",
 }
@@ -78,6 +80,26 @@ def test_fault_is_told(folder, script, says):
     code, _, errors = call(folder, script)
     assert code == 1
     assert says in errors
+
+
+@pytest.mark.parametrize("environment", [{}, {"RECLOOP_WARM": "0"}])
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("ours.py", "recloop: one good sentence\n"),
+        ("gone.py", "recloop: nowhere/x: no such file or directory\n"),
+        ("fault.py", "recloop: unexpected ValueError: broken\n"),
+    ],
+)
+def test_the_log_has_the_traceback_and_the_screen_a_sentence(folder, script, says, environment):
+    log = folder / "job.log"
+    log.write_text("of an earlier try")
+    root = str(WARM.parents[2])
+    code, _, errors = call(folder, script, RECLOOP_LOG=str(log), PYTHONPATH=root, **environment)
+    assert (code, errors) == (1, says)
+    text = log.read_text()
+    assert text.startswith("Traceback (most recent call last)")
+    assert script in text
 
 
 def test_killed_script_is_told(folder):

@@ -25,8 +25,10 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from recloop.data.sources import is_whole
-from recloop.plan import Plan, device
+from recloop.plan import Plan, device, failures
 from recloop.plan.batches import Batch, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
@@ -34,6 +36,7 @@ from recloop.plan.stamp import is_current, seal
 from recloop.storage.files import write_text
 from recloop.storage.settings import SettingsError
 
+failures.listen(logger)
 
 try:
     check_folders(Path.cwd())
@@ -159,6 +162,15 @@ def priority(study):
     return len(PLAN.studies) - list(PLAN.studies).index(study)
 
 
+# Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
+for study in PLAN.studies:
+    for name in (*PLAN.exhibits(study), "claims", "page"):
+        place = Path(f".recloop/keys/{study}/{name}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.touch()
+
+
 def exhibit_input(study, name):
     """Give the scores, splits and records that an exhibit draws on, and the seal that keeps it current."""
     exhibit, runs = PLAN.exhibit(study, name), PLAN.exhibit_sources(study, name)[0]
@@ -166,7 +178,7 @@ def exhibit_input(study, name):
     return {
         "scores": exhibit.records,
         "runs": sorted({f"{PLAN.weights(PLAN.trained(run)).path}/run.json" for run in runs}),
-        "splits": [PLAN.split(study, dataset).record for dataset in PLAN.datasets(study)],
+        "splits": [PLAN.split(study, dataset).record for dataset in PLAN.worlds(study)],
         "seal": seal(stamp, exhibit.key, Path(f".recloop/keys/{study}/{name}")),
     }
 
@@ -197,6 +209,4 @@ def exhibit_files(study):
 
 def has_page(study):
     """Say whether the page of a study is there and belongs to the present plan."""
-    return is_current(
-        Path(f"results/{study}/.made/page.json"), PLAN.exhibit(study, "page").key
-    )
+    return is_current(Path(f"results/{study}/.made/page.json"), PLAN.exhibit(study, "page").key)

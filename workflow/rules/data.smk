@@ -24,7 +24,7 @@ rule fetch:
     message:
         "fetch {wildcards.source}"
     shell:
-        "{JOB}/fetch.py {params.arguments} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {JOB}/fetch.py {params.arguments} 2>&1 | tee -a {log:q}"
 
 
 rule read:
@@ -46,7 +46,7 @@ rule read:
     message:
         "read {wildcards.source}"
     shell:
-        "{JOB}/read.py {params.arguments} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {JOB}/read.py {params.arguments} 2>&1 | tee -a {log:q}"
 
 
 rule split:
@@ -69,7 +69,7 @@ rule split:
     message:
         "split {wildcards.source}"
     shell:
-        "{JOB}/split.py {params.arguments} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {JOB}/split.py {params.arguments} 2>&1 | tee -a {log:q}"
 
 
 rule build_catalogue:
@@ -94,7 +94,7 @@ rule build_catalogue:
     message:
         "build_catalogue {wildcards.source}"
     shell:
-        "{JOB}/build_catalogue.py {params.arguments} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {JOB}/build_catalogue.py {params.arguments} 2>&1 | tee -a {log:q}"
 
 
 rule make_dialogues:
@@ -112,4 +112,4 @@ rule make_dialogues:
     message:
         "make_dialogues {wildcards.source}"
     shell:
-        "{JOB}/make_dialogues.py {params.arguments} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {JOB}/make_dialogues.py {params.arguments} 2>&1 | tee -a {log:q}"

@@ -22,7 +22,7 @@ rule pretrain:
     message:
         "pretrain {wildcards.encoder}"
     shell:
-        "{LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule encode:
@@ -45,4 +45,4 @@ rule encode:
     message:
         "encode {wildcards.source} with {wildcards.encoder}"
     shell:
-        "{LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

@@ -20,7 +20,7 @@ rule table:
         "results/{study}/.made/{name}.log",
     wildcard_constraints:
         name=r"table_\w+",
-    priority: 100 # first what can be shown
+    priority: 100  # first what can be shown
     params:
         job=lambda wildcards, input, output: exhibit_job(
             wildcards.study, wildcards.name, input, output
@@ -28,7 +28,7 @@ rule table:
     message:
         "table {wildcards.name} of {wildcards.study}"
     shell:
-        "{REPORT_JOB}/table.py --job {params.job} 2>&1 | tee {log}"
+        "RECLOOP_LOG={log:q} {REPORT_JOB}/table.py --job {params.job} 2>&1 | tee -a {log:q}"
 
 
 rule figure:
@@ -43,7 +43,7 @@ rule figure:
         "results/{study}/.made/{name}.log",
     wildcard_constraints:
         name=r"figure_\w+",
-    priority: 100 # first what can be shown
+    priority: 100  # first what can be shown
     params:
         job=lambda wildcards, input, output: exhibit_job(
             wildcards.study, wildcards.name, input, output
@@ -51,7 +51,7 @@ rule figure:
     message:
         "figure {wildcards.name} of {wildcards.study}"
     shell:
-        "{REPORT_JOB}/figure.py --job {params.job} 2>&1 | tee {log}"
+        "RECLOOP_LOG={log:q} {REPORT_JOB}/figure.py --job {params.job} 2>&1 | tee -a {log:q}"
 
 
 rule claims:
@@ -64,15 +64,13 @@ rule claims:
         stamp="results/{study}/.made/claims.json",
     log:
         "results/{study}/.made/claims.log",
-    priority: 100 # first what can be shown
+    priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(
-            wildcards.study, "claims", input, output
-        ),
+        job=lambda wildcards, input, output: exhibit_job(wildcards.study, "claims", input, output),
     message:
         "claims of {wildcards.study}"
     shell:
-        "{REPORT_JOB}/claims.py --job {params.job} 2>&1 | tee {log}"
+        "RECLOOP_LOG={log:q} {REPORT_JOB}/claims.py --job {params.job} 2>&1 | tee -a {log:q}"
 
 
 rule page:
@@ -86,12 +84,10 @@ rule page:
         stamp="results/{study}/.made/page.json",
     log:
         "results/{study}/.made/page.log",
-    priority: 100 # first what can be shown
+    priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(
-            wildcards.study, "page", input, output
-        ),
+        job=lambda wildcards, input, output: exhibit_job(wildcards.study, "page", input, output),
     message:
         "page of {wildcards.study}"
     shell:
-        "{REPORT_JOB}/page.py --job {params.job} 2>&1 | tee {log}"
+        "RECLOOP_LOG={log:q} {REPORT_JOB}/page.py --job {params.job} 2>&1 | tee -a {log:q}"

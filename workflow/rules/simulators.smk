@@ -24,7 +24,7 @@ rule train_simulator:
     message:
         "train_simulator {wildcards.user} on {wildcards.source}"
     shell:
-        "{JOB}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {JOB}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule evaluate_simulator:
@@ -43,4 +43,4 @@ rule evaluate_simulator:
     message:
         "evaluate_simulator {wildcards.user} on {wildcards.dataset}"
     shell:
-        "{LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee {log:q}"
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

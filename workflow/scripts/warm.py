@@ -35,6 +35,8 @@ NAME = FLAVOURS.get(FLAVOUR, "warm")
 SOCKET = str(FOLDER / f"{NAME}.sock")  # relative, because a socket's path has to be short
 IDLE_SECONDS = 20
 PATIENCE_SECONDS = 60
+LOG = "RECLOOP_LOG"  # the job's log, which gets the tracebacks that the screen is spared
+LONGEST = 300  # characters of an error that nobody expected
 
 
 def call(command: list[str]) -> int:
@@ -137,7 +139,8 @@ def fork(line: socket.socket, door: socket.socket) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = 1
     try:
-        code = run(line)
+        become(line)
+        code = execute(sys.argv)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -147,8 +150,8 @@ def fork(line: socket.socket, door: socket.socket) -> int:
         os._exit(code & 255)  # no clean-up of what belongs to the server
 
 
-def run(line: socket.socket) -> int:
-    """Become the caller's script."""
+def become(line: socket.socket) -> None:
+    """Take over the caller's folder, environment, output and command."""
     head, rights, *_ = line.recvmsg(4, socket.CMSG_SPACE(8))
     for number, given in enumerate(array.array("i", rights[0][2]), start=1):
         os.dup2(given, number)
@@ -159,14 +162,46 @@ def run(line: socket.socket) -> int:
     os.environ.update(request["environment"])
     threading.Thread(target=follow, args=(line,), daemon=True).start()
     sys.argv = request["command"]
-    sys.path[0] = str(Path(sys.argv[0]).parent)
+
+
+def execute(command: list[str]) -> int:
+    """Run a script as the main program; an error becomes one sentence and its traceback goes to the log."""
+    sys.argv = command
+    sys.path[0] = str(Path(command[0]).parent)
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        runpy.run_path(command[0], run_name="__main__")
     except SystemExit as stop:
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except Exception as error:
+        sys.stdout.flush()
+        keep(error)
+        print(f"recloop: {sentence(error)}", file=sys.stderr, flush=True)
+        return 1
     return 0
+
+
+def keep(error: Exception) -> None:
+    """Write a traceback to the log of the job, or to the screen where it has none."""
+    if log := os.environ.get(LOG):
+        with open(log, "a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+    else:
+        traceback.print_exception(error)
+
+
+def sentence(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {str(error.strerror).lower()}"
+    frames = traceback.extract_tb(error.__traceback__)
+    of_ours = bool(frames) and f"{os.sep}recloop{os.sep}" in frames[-1].filename
+    known = any(kind.__module__.startswith("recloop.") for kind in type(error).__mro__)
+    if known or (of_ours and isinstance(error, ValueError)):
+        return text
+    return f"unexpected {type(error).__name__}: {text[:LONGEST]}"
 
 
 def follow(line: socket.socket) -> None:
@@ -185,7 +220,11 @@ if __name__ == "__main__":
     job = [argument for argument in sys.argv[1:] if argument not in FLAVOURS]
     if job == ["--serve"]:
         serve()
-    elif may_share():
-        sys.exit(call(job))
+    elif job[0] == "--alone":
+        sys.exit(execute(job[1:]))
     else:
-        os.execv(sys.executable, [sys.executable, *job])
+        if os.environ.get(LOG):
+            open(os.environ[LOG], "w").close()  # of an earlier try
+        if may_share():
+            sys.exit(call(job))
+        os.execv(sys.executable, [sys.executable, __file__, "--alone", *job])

@@ -1,0 +1,52 @@
+"""What cannot work stops before the first job with one sentence."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def refused(project, *arguments: str) -> str:
+    """Ask for a whole run; give the last line of what was printed."""
+    asked = ["-m", "snakemake", "--config", "tier=smoke", "studies=[modt4r]", *arguments]
+    done = project.call(sys.executable, *asked)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout
+    assert not (project.root / "data").exists()
+    return done.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("seeds=[1.0]", "config.yaml: seeds.0: 1.0 is no whole number; write 1"),
+        pytest.param(
+            "device=cuda",
+            "config.yaml: device: cuda, but PyTorch cannot use a GPU here (there is none); write auto or cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="here it would be used"),
+        ),
+    ],
+)
+def test_a_wrong_setting_of_the_command_line(untouched, argument, sentence):
+    assert refused(untouched, argument) == f"recloop: {sentence}"
+
+
+def test_a_wrong_setting_of_a_file(untouched):
+    file = untouched.root / "studies/modt4r/tiers.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("epochs: 2", "epoch: 2", 1))
+    try:
+        sentence = "tier smoke, modt4r: training: unknown 'epoch'; did you mean 'epochs'?"
+        assert refused(untouched) == f"recloop: {sentence}"
+    finally:
+        file.write_text(before)
+
+
+def test_another_working_directory(untouched, tmp_path):
+    asked = [sys.executable, "-m", "snakemake", "--snakefile", str(untouched.root / "Snakefile")]
+    asked += ["--cores", "1", "--directory", str(tmp_path)]
+    done = untouched.call(*asked)
+    assert done.returncode == 1
+    assert "recloop: the project works in its own folder" in done.stdout
+    assert not [*Path(tmp_path).glob("data")]
