@@ -38,11 +38,17 @@ def folder_of(name: str, known: dict[str, Path]) -> Path:
 
 
 def read_study(folder: Path) -> dict:
-    """Read the paper, its exhibits and its claims as one dictionary; what holds for several hosts is written out."""
+    """Read the paper, its exhibits, its claims and what embedded worlds plant as one dictionary.
+
+    What holds for several hosts is written out.
+    """
     paper = read_settings(folder / "paper.yaml", "paper")
     exhibits = read_settings(folder / "exhibits.yaml", "exhibits")
-    claims = {"claims": read_settings(folder / "claims.yaml", "claims")}
-    return grid.spread(paper | exhibits | claims, f"studies/{folder.name}")
+    claims = read_settings(folder / "claims.yaml", "claims")
+    place = folder / "known.yaml"
+    known = read_settings(place, "known") if place.exists() else {}
+    found = paper | exhibits | {"claims": claims, "known": known}
+    return grid.spread(found, f"studies/{folder.name}")
 
 
 def in_order(studies: dict[str, dict]) -> dict[str, dict]:

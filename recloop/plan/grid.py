@@ -3,8 +3,7 @@
     grid:
       hosts:
         caser: {label: Caser, backbone: *caser}
-
-Methods:
+      methods:  # of each host
         "{host}_sqn": {label: "{label}-SQN", class: sequential.sqn.SQN}
 
 is the model `caser_sqn`. A panel of an exhibit and a check of a claim with `{host}` in it stands once for every host,
@@ -18,6 +17,7 @@ from typing import Any
 from recloop.storage.settings import only_known
 
 HOST = "{host}"
+PARTS = {"tables": "panels", "figures": "panels", "claims": "checks", "known": "checks"}
 
 
 def spread(study: dict, where: str) -> dict:
@@ -35,7 +35,8 @@ def spread(study: dict, where: str) -> dict:
     hosts = study["grid"]["hosts"]
     models = study["models"] | on_hosts(hosts, study["grid"]["methods"])
     found = {key: value for key, value in study.items() if key != "grid"} | {"models": models}
-    for kind, part in (("tables", "panels"), ("figures", "panels"), ("claims", "checks")):
+    for kind in study.keys() & PARTS.keys():
+        part = PARTS[kind]
         found[kind] = {
             name: entry | ({part: each(entry[part], hosts, where)} if part in entry else {})
             for name, entry in study[kind].items()
