@@ -189,11 +189,12 @@ class Plan(Studies):
     def described_tier(self, study: str) -> dict:
         """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""
         used = {}
-        for dataset in self.datasets(study):
+        for dataset in self.worlds(study):
             recipe = self.recipe(study, dataset)
             used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
             used[dataset] |= {"title": recipe["manifest"]["title"]}
             used[dataset] |= self.described_data(study, dataset)
+            used[dataset] |= {"own": True} if "defaults" in recipe["manifest"] else {}
         return {
             "tier": self.config["tier"],
             "says": self.here(study).get("says", self.tier["says"]),
@@ -201,6 +202,8 @@ class Plan(Studies):
             "figure_seeds": self.figure_seeds,
             "datasets": used,
             "absent": self.here(study).get("absent", {}),
+            "left_out": self.here(study).get("left_out", {}),
+            "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.task(study).encoders(self, study),
         }
 

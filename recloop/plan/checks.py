@@ -36,7 +36,7 @@ def check_plan(plan: "Plan") -> None:  # noqa: F821 the plan itself imports this
     check_wanted(plan)
     for study, paper in plan.studies.items():
         check_exhibits(study, paper)
-        for dataset in plan.datasets(study):
+        for dataset in plan.worlds(study):
             where = f"tier {plan.config['tier']}, {study}: {dataset}"
             check_recipe(plan.recipe(study, dataset), plan.task(study).check_recipe, where)
             check_components(plan, study, dataset)

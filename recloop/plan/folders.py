@@ -37,10 +37,13 @@ def folder_of(name: str, known: dict[str, Path]) -> Path:
 
 
 def read_study(folder: Path) -> dict:
-    """Read the paper, its exhibits and its claims as one dictionary."""
+    """Read the paper, its exhibits, its claims and what embedded worlds plant as one dictionary."""
     paper = read_settings(folder / "paper.yaml", "paper")
     exhibits = read_settings(folder / "exhibits.yaml", "exhibits")
-    return paper | exhibits | {"claims": read_settings(folder / "claims.yaml", "claims")}
+    claims = read_settings(folder / "claims.yaml", "claims")
+    place = folder / "known.yaml"
+    known = read_settings(place, "known") if place.exists() else {}
+    return paper | exhibits | {"claims": claims, "known": known}
 
 
 def in_order(studies: dict[str, dict]) -> dict[str, dict]:

@@ -25,6 +25,52 @@ def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(plain(name, defaults) for name in names))
 
 
+def thinned(content: Any, study: Mapping, number: int | None) -> Any:
+    """Keep `number` values of every numeric sweep, however deep in the content: both ends, and evenly between.
+
+    The study's own value of the keyword takes the place of its neighbour between the ends: it is trained anyway.
+    Sweeps over words (`placebo={none,zero_reward}`) stay whole: their values are no steps of one scale.
+
+    Args:
+        content: a study's exhibits or claims.
+        study: with `models` and their settings.
+        number: at least 2; None keeps all.
+    """
+    if number is None:
+        return content
+    if isinstance(content, Mapping):
+        return {key: thinned(value, study, number) for key, value in content.items()}
+    if isinstance(content, list):
+        return [thinned(value, study, number) for value in content]
+    return thinned_sweep(content, study, number) if isinstance(content, str) else content
+
+
+def thinned_sweep(model: str, study: Mapping, number: int) -> str:
+    """Write a sweep with fewer values; anything but the name of a model with a sweep is given back."""
+    key, braces = swept(model), BRACES.search(model)
+    if not key or model.split(",")[0] not in study["models"]:
+        return model
+    values = braces[1].split(",")
+    if len(values) <= number or not all(map(is_number, values)):
+        return model
+    last = len(values) - 1
+    kept = [round(step * last / (number - 1)) for step in range(number)]
+    own = own_place(values, defaults(study, model, "").get(key))
+    if own not in (None, *kept):
+        kept[min(range(1, number - 1), key=lambda place: abs(kept[place] - own), default=0)] = own
+    return BRACES.sub("{" + ",".join(values[place] for place in sorted(kept)) + "}", model)
+
+
+def own_place(values: list[str], own: Any) -> int | None:
+    """Find the study's own value among those of a sweep; None where it is none of them."""
+    return next((at for at, value in enumerate(values) if parse(value, value) == own), None)
+
+
+def is_number(text: str) -> bool:
+    """Check whether YAML reads a text as a number."""
+    return isinstance(parse(text, text), int | float)
+
+
 def plain(model: str, defaults: Mapping[str, Any]) -> str:
     """Leave out the overrides that say what the study says anyway."""
     name, *overrides = model.split(",")

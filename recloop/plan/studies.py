@@ -7,6 +7,7 @@ import functools
 import itertools
 import operator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from recloop.plan import components, folders, own_data
 from recloop.plan import names as sweeps
@@ -61,12 +62,24 @@ class Studies:
         self.studies, own = own_data.laid_over(self.studies, own, config["datasets"] or [])
         self.tier = folders.merged(tiers) | {"studies": own}
         self.studies = self.concerned()
+        for name in self.studies:
+            self.fit_to_tier(name)
         self.seeds = config["seeds"] or self.tier["seeds"]
         self.figure_seeds = self.seeds[: self.tier["figure_seeds"]]
         self.check_datasets()
         self.check_twin()
         for study in self.studies:
             self.check_models(study)
+
+    def fit_to_tier(self, study: str) -> None:
+        """Thin the sweeps of a study as the tier says, and leave out known answers that this tier has no data for."""
+        paper, points = self.studies[study], self.here(study).get("sweep_points")
+        parts = {
+            part: sweeps.thinned(paper[part], paper, points)
+            for part in ("tables", "figures", "claims")
+        }
+        known = paper["known"] if self.controls(study) else {}
+        self.studies[study] = paper | parts | {"known": known}
 
     # -- what a study works on ------------------------------------------------------------------------------------
 
@@ -84,6 +97,27 @@ class Studies:
         """Name the paper's data sets that this tier and this config have something for."""
         wanted = self.config["datasets"] or list(self.studies[study]["datasets"])
         return [name for name in wanted if name in self.here(study).get("datasets", {})]
+
+    def controls(self, study: str) -> dict[str, dict]:
+        """Give the embedded worlds in which the tier plants or takes away what a study is about, by name."""
+        here = self.datasets(study)
+        found = self.here(study).get("controls", {})
+        return {name: entry for name, entry in found.items() if entry["like"] in here}
+
+    def worlds(self, study: str) -> list[str]:
+        """Name all data sets that runs work on: the paper's, then the controls."""
+        return [*self.datasets(study), *self.controls(study)]
+
+    def plays(self, study: str, dataset: str) -> str:
+        """Name the paper's data set whose settings hold: a control has those of the data set that it is like."""
+        return self.controls(study).get(dataset, {}).get("like", dataset)
+
+    def entry(self, study: str, dataset: str) -> dict:
+        """Give what the tier says of a data set; a control changes what is said of the data set that it is like."""
+        entry = self.here(study)["datasets"][self.plays(study, dataset)]
+        changes = dict(self.controls(study).get(dataset, {}))
+        changes.pop("like", None)
+        return folders.laid_over(entry, changes)
 
     def check_datasets(self) -> None:
         """Stop where the config names a data set that no study has."""
@@ -104,7 +138,8 @@ class Studies:
         """Stop where a table, figure or claim names a model that the study does not have."""
         paper = self.studies[study]
         known = paper["models"]
-        for name, entry in (paper["tables"] | paper["figures"] | dict(paper["claims"])).items():
+        parts = ("tables", "figures", "claims", "known")
+        for name, entry in (pair for part in parts for pair in paper[part].items()):
             parts = [entry, *entry.get("panels", []), *entry.get("checks", [])]
             for model in (model for part in parts for model in sweeps.named(part)):
                 if (key := model.split(",")[0]) not in known:
@@ -115,8 +150,8 @@ class Studies:
     @functools.cache  # noqa: B019 a plan lives as long as the process
     def recipe(self, study: str, dataset: str) -> dict:
         """Say which source plays a data set and how it is prepared and split."""
-        paper = self.studies[study]["datasets"][dataset]
-        here = self.here(study)["datasets"][dataset]
+        paper = self.studies[study]["datasets"][self.plays(study, dataset)]
+        here = self.entry(study, dataset)
         name, tier = here.get("source", paper["source"]), self.config["tier"]
         return {
             "source": name,
@@ -142,6 +177,7 @@ class Studies:
             when asking; `needs`: other models, by what this one does with their weights.
         """
         paper, here = self.studies[study], self.here(study)
+        played = self.plays(study, dataset)
         name, *overrides = model.split(",")
         if name not in paper["models"]:
             raise SettingsError(
@@ -153,18 +189,18 @@ class Studies:
         for part in ("inference", "dialogue", "training"):
             layers = [source.get(part, {}) for source in (paper, entry, here, own)]
             picked = for_training if part == "training" else for_dataset
-            parts[part] = picked(functools.reduce(operator.or_, layers), dataset)
-        said = for_dataset(entry, dataset)
-        for key, value in for_dataset(here.get("every_model", {}), dataset).items():
+            parts[part] = picked(functools.reduce(operator.or_, layers), played)
+        said = for_dataset(entry, played)
+        for key, value in for_dataset(here.get("every_model", {}), played).items():
             if components.holder(said, key) is not None:
                 components.put(said, key, value)
-        for key, value in for_dataset(own, dataset).items():
+        for key, value in for_dataset(own, played).items():
             components.put(said, key, value)
         parts["model"] = {
             key: value for key, value in said.items() if key not in (*NOT_KEYWORDS, *PARTS)
         }
         for values in parts.values():
-            stop_at_missing(values, dataset, paper["datasets"], f"{study}, {name} on {dataset}")
+            stop_at_missing(values, played, paper["datasets"], f"{study}, {name} on {dataset}")
         trained_as = name
         for override in [*self.twin(overrides), *overrides]:
             part = self.apply(parts, override, study, model)
@@ -259,17 +295,29 @@ class Studies:
         return [
             Run(study, dataset, model, seed)
             for dataset, model in sweeps.wanted(paper, entry)
-            if dataset in here
+            if dataset in here and not self.left_out(study, dataset, model)
             for seed in seeds
+        ]
+
+    def left_out(self, study: str, dataset: str, model: str) -> str | None:
+        """Name the pattern by which the tier does without a run; None where it is run."""
+        patterns = self.here(study).get("left_out", {}).get(dataset, [])
+        return next((one for one in patterns if fnmatchcase(model, one)), None)
+
+    def known_runs(self, study: str) -> list[Run]:
+        """List the runs that known answers are judged by, with the first seed alone."""
+        paper, here = self.studies[study], self.worlds(study)
+        return [
+            Run(study, dataset, model, self.seeds[0])
+            for entry in paper["known"].values()
+            for dataset, model in sweeps.wanted(paper, entry)
+            if dataset in here
         ]
 
     def study_runs(self, study: str) -> list[Run]:
         """List all runs of a study, each once."""
-        return list(
-            dict.fromkeys(
-                run for name in self.exhibits(study) for run in self.exhibit_runs(study, name)
-            )
-        )
+        shown = [run for name in self.exhibits(study) for run in self.exhibit_runs(study, name)]
+        return list(dict.fromkeys([*shown, *self.known_runs(study)]))
 
     def exhibit_users(self, study: str, name: str) -> list[tuple[str, str]]:
         """List the (data set, simulated user) pairs whose validity a table or figure shows."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,9 @@ class Evidence:
         for name in (f"{dataset}/{model}", model, model.split(",")[0]):
             if name in self.not_run:
                 return self.not_run[name]
+        patterns = self.tier.get("left_out", {}).get(dataset, [])
+        if any(fnmatchcase(model, pattern) for pattern in patterns):
+            return f"left out of the tier {self.tier.get('tier')}"
         return "no scores"
 
     def split(self, dataset: str) -> Mapping | None:

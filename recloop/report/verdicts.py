@@ -187,3 +187,43 @@ def contradicting(rows: pl.DataFrame) -> list[str]:
         f"{row['dataset']} {row['metric']}@{row['k']} {row['comparison']}"
         for row in against.iter_rows(named=True)
     ]
+
+
+KNOWN = {
+    **{
+        name: dtype for name, dtype in SCHEMA.items() if name not in ("claim", "strength", "origin")
+    },
+    **dict.fromkeys(["plants", "expected", "found"], pl.String),
+    "agrees": pl.Boolean,
+}
+
+
+def judge_known(evidence: Evidence) -> pl.DataFrame:
+    """Judge the known answers of embedded worlds by the code that judges claims.
+
+    Returns:
+        One row per comparison, columns as in `KNOWN`: what the world `plants`, whether the checks are `expected` to
+        hold or not, the verdict `found` for all of them together, and whether the two agree (null where not run).
+    """
+    rows = [
+        row
+        for name, entry in evidence.study.get("known", {}).items()
+        for row in judged_known(evidence, name, entry)
+    ]
+    return pl.DataFrame(rows, schema=KNOWN)
+
+
+def judged_known(evidence: Evidence, name: str, entry: Mapping) -> list[dict]:
+    """Judge one known answer."""
+    rows = examine(entry, evidence.points, evidence.sampling, {}, evidence.why)
+    found = claim_verdict(pl.DataFrame(rows, infer_schema_length=None))
+    about = {"id": name, "plants": entry["plants"], "expected": entry["expected"], "found": found}
+    about |= {"claim_verdict": found, "agrees": agrees(entry["expected"], found)}
+    return [about | row | ground(evidence, row["dataset"]) for row in rows]
+
+
+def agrees(expected: str, found: str) -> bool | None:
+    """Compare a verdict with what a world plants; None where it was not run, or only in part."""
+    if found not in ("holds", "undecided", "fails"):
+        return None
+    return (found == "holds") == (expected == "holds")

@@ -256,7 +256,7 @@ def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
 
 def encoders(plan: Plan, study: str) -> dict[str, dict]:
     """Say which encoders a study uses, and what those of our own learnt from."""
-    names = {name for dataset in plan.datasets(study) for name in encoders_of(plan, study, dataset)}
+    names = {name for dataset in plan.worlds(study) for name in encoders_of(plan, study, dataset)}
     return {name: described(plan, study, name) for name in sorted(names)}
 
 

@@ -25,7 +25,7 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
         device: cpu or cuda.
     """
     facts = data_facts(data["sessions"], settings, needs)
-    users = settings["training"].get("users", False)
+    users = concatenated(settings["training"])
     return {
         "make": maker(settings, facts),
         "parts": {part: read_part(data["sessions"], part, users) for part in ("train", "valid")},
@@ -51,15 +51,20 @@ def rank(
         top_k: length of the lists.
     """
     facts, training = data_facts(data["sessions"], settings, needs), settings["training"]
-    users = training.get("users", False)
-    sessions = read_part(data["sessions"], judged_on(settings), users)
+    part = judged_on(settings)
+    sessions = read_part(data["sessions"], part, concatenated(training))
     events = Events.of(sessions, training["length"], facts["items"])
-    past = Past.of(sessions) if users else None
+    past = Past.of(joined(data["sessions"], part)) if training.get("users", False) else None
     if tensors is None:
         return write_lists(output, events, Ranks.none(top_k), past)
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
     return write_lists(output, events, rank_events(model.to(device), events, top_k, device), past)
+
+
+def concatenated(training: dict) -> bool:
+    """Say whether a user's earlier sessions stand before each session; users may be known without that."""
+    return training.get("users", False) and training.get("concatenated", True)
 
 
 def judged_on(settings: dict) -> str:

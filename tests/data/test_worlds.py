@@ -295,7 +295,7 @@ def test_tastes_drift_and_are_followed(plays):
     same = np.diff(truth["user"]) == 0
     moves = np.diff(truth["taste"])[same] % 12
     assert set(moves) == {0, 1}
-    assert moves.mean() == pytest.approx(radio.DRIFT, abs=0.03)
+    assert moves.mean() == pytest.approx(radio.SIZES["drift"], abs=0.03)
     genre = shelves.cluster[truth["item"]] == np.repeat(truth["taste"], truth["length"])
     assert genre.mean() > 0.5
 

@@ -178,7 +178,7 @@ def exhibit_input(study, name):
     return {
         "scores": exhibit.records,
         "runs": sorted({f"{PLAN.weights(PLAN.trained(run)).path}/run.json" for run in runs}),
-        "splits": [PLAN.split(study, dataset).record for dataset in PLAN.datasets(study)],
+        "splits": [PLAN.split(study, dataset).record for dataset in PLAN.worlds(study)],
         "seal": seal(stamp, exhibit.key, Path(f".recloop/keys/{study}/{name}")),
     }
 

@@ -19,7 +19,10 @@ from recloop.data.worlds.boutique_garments import draw_dress, draw_shirt, draw_t
 from recloop.data.worlds.boutique_shoes import draw_shoe
 from recloop.data.worlds.boutique_words import CATEGORIES, COLOURS, TYPES, Product, draw_product
 
-SIZES = {"items": 1000}
+SIZES = {
+    "items": 1000,
+    "named": 1,  # 0: every title tells of another product, so that words say nothing about pictures
+}
 FIRST_ID = 1000
 YEAR = "2026"
 DRAWN = {"shoes": draw_shoe, "dresses": draw_dress, "shirts": draw_shirt, "tops_tees": draw_top}
@@ -38,7 +41,7 @@ def generate(
         output: folder of the files.
         writes: must be `styles`.
         seed: the same seed gives the same bytes.
-        sizes: `items`.
+        sizes: see `SIZES`.
         kinds: which of shoes, dresses, shirts and tops_tees are sold.
     """
     if unknown := sizes.keys() - SIZES.keys():
@@ -47,15 +50,24 @@ def generate(
         raise ValueError(f"boutique cannot write {writes!r}. Known: styles.")
     if unknown := set(kinds) - TYPES.keys():
         raise ValueError(f"boutique sells no {sorted(unknown)}. Known: {', '.join(TYPES)}.")
-    items = int(sizes.get("items", SIZES["items"]))
+    sizes = {**SIZES, **sizes}
+    items = int(sizes["items"])
     random = np.random.Generator(np.random.PCG64(seed))
     products = [draw_product(kinds[item % len(kinds)], random) for item in range(items)]
     output.mkdir(parents=True, exist_ok=True)
     return [
-        _write_styles(output / "styles.csv", products),
+        _write_styles(
+            output / "styles.csv", products if sizes["named"] else shuffled(products, seed)
+        ),
         _write_pictures(output / "images_0.tar", products, random),
         _write_truth(output / "truth.json", products),
     ]
+
+
+def shuffled(products: Sequence[Product], seed: int) -> list[Product]:
+    """Give every product another's place, by a generator of its own so that the pictures stay as they are."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(products))
+    return [products[place] for place in order]
 
 
 def draw(product: Product, random: np.random.Generator) -> bytes:

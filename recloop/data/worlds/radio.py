@@ -32,16 +32,18 @@ SIZES = {
     "genres": 12,
     "days": 3,
     "revisits": 0.3,
+    "follows": 0.75,  # share of albums that follow the last one; the rest comes from the genre in mind or from all
+    "drift": 0.25,  # chance that the taste moves to the next genre between two sessions
+    "memory": 1,  # 0: taste is drawn anew for every session, so that earlier ones say nothing about it
 }
 LEAST = {
     "sessions_per_user": 5,
     "mean_length": 3,
 }  # every number from here to as far above the mean
 # Share of next albums, which `revisits` takes away from alike: the artist's next one, one that
-# follows in the genre, one of the genre in mind, one of all.
-CONTINUE, FOLLOW, BROWSE, WANDER = 0.35, 0.4, 0.15, 0.1
+# follows in the genre, one of the genre in mind, one of all. The size `follows` scales the first two.
+SHARES = np.array([0.35, 0.4, 0.15, 0.1])
 APPETITES = (0.05, 0.3, 0.8)  # chance of the mood for the novel, a third of the listeners each
-DRIFT = 0.25  # chance that the taste moves to the next genre between two sessions
 START = 15_492  # days since 1970: 2012-06-01
 MOST_TRACKS = 3  # of an album that is played
 
@@ -80,15 +82,26 @@ def listen(
     """
     users = int(sizes["users"])
     user = np.repeat(np.arange(users), _around("sessions_per_user", sizes, users, random))
-    taste = tastes(user, int(sizes["genres"]), DRIFT, random)
+    genres = int(sizes["genres"])
+    if sizes["memory"]:
+        taste = tastes(user, genres, float(sizes["drift"]), random)
+    else:
+        taste = random.integers(0, genres, len(user))
     appetite = np.array(APPETITES)[random.integers(0, len(APPETITES), users)]
     length = _around("mean_length", sizes, len(user), random)
-    item = _walk(shelves, user, taste, appetite, length, float(sizes["revisits"]), random)
+    bounds = (1 - float(sizes["revisits"])) * np.cumsum(next_shares(float(sizes["follows"])))
+    item = _walk(shelves, user, taste, appetite, length, bounds, random)
     tracks = random.integers(1, MOST_TRACKS + 1, len(item))
     played = np.add.reduceat(tracks, np.cumsum(length) - length)
     time = times(user, played, START, int(sizes["days"]), random)
     truth = {"user": user, "taste": taste, "length": length, "item": item, "appetite": appetite}
     return truth, (np.repeat(user, played), np.repeat(item, tracks), time)
+
+
+def next_shares(follows: float) -> NDArray[Any]:
+    """Compute the shares of next albums of which `follows` come after the last one; they sum to 1."""
+    scale = [follows / SIZES["follows"], (1 - follows) / (1 - SIZES["follows"])]
+    return SHARES * np.repeat(scale, 2)
 
 
 def next_item_probabilities(
@@ -98,6 +111,7 @@ def next_item_probabilities(
     taste: int,
     appetite: float,
     revisits: float,
+    follows: float = SIZES["follows"],
 ) -> NDArray[Any]:
     """Give the true chance of every album to come next, the user being known.
 
@@ -108,17 +122,19 @@ def next_item_probabilities(
         taste: genre in mind in this session.
         appetite: chance of the mood for the novel.
         revisits: share of albums out of the past.
+        follows: share of the others that follow the last one.
     """
+    going_on, followed, browsed, wandered = next_shares(follows)
     following, browsing = successors(shelves), shelves.browsing(taste, appetite)
     probability = browsing.copy()
     if len(session):
         last = session[-1]
-        probability = BROWSE * browsing + WANDER * shelves.weight / shelves.weight.sum()
-        np.add.at(probability, shelves.novel_next[last], FOLLOW * appetite * shelves.next_share)
+        probability = browsed * browsing + wandered * shelves.weight / shelves.weight.sum()
+        np.add.at(probability, shelves.novel_next[last], followed * appetite * shelves.next_share)
         np.add.at(
-            probability, shelves.popular_next[last], FOLLOW * (1 - appetite) * shelves.next_share
+            probability, shelves.popular_next[last], followed * (1 - appetite) * shelves.next_share
         )
-        probability[following[last]] += CONTINUE
+        probability[following[last]] += going_on
     again = np.bincount(past, minlength=len(probability)) / len(past) if len(past) else browsing
     probability = (1 - revisits) * probability + revisits * again
     for last in [*past, *session][-1:]:
@@ -160,7 +176,7 @@ def _walk(
     taste: NDArray[Any],
     appetite: NDArray[Any],
     length: NDArray[Any],
-    revisits: float,
+    bounds: NDArray[Any],
     random: np.random.Generator,
 ) -> NDArray[Any]:
     """Choose the albums of all sessions: the nth step of the nth session of all users at a time."""
@@ -174,7 +190,7 @@ def _walk(
             now = np.flatnonzero((number == nth) & (length > step))
             span = begin[first[now]], begin[now], begin[now] + step
             mind = taste[now], appetite[user[now]]
-            items[span[-1]] = _choose(shelves, following, items, span, mind, revisits, random)
+            items[span[-1]] = _choose(shelves, following, items, span, mind, bounds, random)
     return items
 
 
@@ -184,7 +200,7 @@ def _choose(
     items: NDArray[Any],
     span: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
     mind: tuple[NDArray[Any], NDArray[Any]],
-    revisits: float,
+    bounds: NDArray[Any],
     random: np.random.Generator,
 ) -> NDArray[Any]:
     """Choose the next album of some users.
@@ -195,7 +211,7 @@ def _choose(
         items: events of all users, filled as far as they have happened.
         span: where in `items` the user's events begin, the session's, and the one to be chosen is.
         mind: genre and appetite.
-        revisits: share of albums out of the past.
+        bounds: shares of the ways to choose, revisits aside, added up.
         random: source of chance.
     """
     own, begin, place = span
@@ -207,7 +223,6 @@ def _choose(
     past = items[own + (draw[4] * (begin - own)).astype(np.int64)]
     revisited = np.where(begin > own, past, browsed)
     choices = [following[last], followed, browsed, shelves.wander(draw[3]), revisited]
-    bounds = (1 - revisits) * np.cumsum([CONTINUE, FOLLOW, BROWSE, WANDER])
     choice = np.searchsorted(bounds, draw[5], side="right")
     opening = np.where(draw[5] < bounds[-1], 2, 4)
     chosen = np.choose(np.where(place > begin, choice, opening), choices)

@@ -30,6 +30,7 @@ SIZES = {
     "clusters": 30,
     "days": 60,
     "repeats": 0.05,
+    "aimed": 1,  # 0: every item is drawn from the whole shop by popularity, whatever came before
     "conversion": 0,  # what an item's own chance of a cart is multiplied by; 0: CART for all alike
 }
 # Share of next items that follow the last one, come from the taste, come from the whole shop; what
@@ -37,6 +38,7 @@ SIZES = {
 FOLLOW, BROWSE, WANDER = 0.7, 0.2, 0.1
 APPETITES = (0.05, 0.3, 0.8)  # chance of the mood for the novel, a third of the customers each
 DRIFT = 0.3  # chance that the taste moves to the next category between two sessions
+AIMLESS = np.array([0.0, 0.0, 1.0])
 START = {"yoochoose": 16_161, "retailrocket": 16_558, "lfm1b": 15_492}  # days since 1970
 CART, PURCHASE = 0.10, 0.5  # chance of a cart after a click, of a purchase after a cart
 
@@ -70,14 +72,18 @@ def visit(
     strength = float(sizes["conversion"])
     conversion = convert(shelves, users, strength, random) if strength else None
     length = _lengths(float(sizes["mean_length"]), len(user), random)
-    walked = _walk(
-        shelves, user, taste, appetite, length, float(sizes["repeats"]), conversion, random
-    )
+    bounds = (1 - float(sizes["repeats"])) * next_bounds(bool(sizes["aimed"]))
+    walked = _walk(shelves, user, taste, appetite, length, bounds, conversion, random)
     time = times(user, length, start_day, int(sizes["days"]), random)
     session = np.repeat(np.arange(len(user)), length)
     item = walked[np.arange(walked.shape[1]) < length[:, None]]
     bought = _buy(conversion.cart[item] if conversion else np.full(len(item), CART), random)
     return Log(user, taste, appetite, session, item, time, bought, conversion)
+
+
+def next_bounds(aimed: bool) -> NDArray[Any]:
+    """Add up the shares of the ways to choose the next item: it follows, is browsed for, is wandered to."""
+    return np.array([FOLLOW, FOLLOW + BROWSE, FOLLOW + BROWSE + WANDER]) if aimed else AIMLESS
 
 
 def next_item_probabilities(
@@ -128,7 +134,7 @@ def _walk(
     taste: NDArray[Any],
     appetite: NDArray[Any],
     length: NDArray[Any],
-    repeats: float,
+    bounds: NDArray[Any],
     conversion: Conversion | None,
     random: np.random.Generator,
 ) -> NDArray[Any]:
@@ -137,9 +143,9 @@ def _walk(
     for step in range(items.shape[1]):
         active = np.flatnonzero(length > step)
         known = items[active, :step], taste[active], appetite[user[active]]
-        chosen = _choose(shelves, *known, repeats, random)
+        chosen = _choose(shelves, *known, bounds, random)
         if conversion:
-            other = _choose(shelves, *known, repeats, random)
+            other = _choose(shelves, *known, bounds, random)
             chosen = conversion.prefer(user[active], chosen, other)
         items[active, step] = chosen
     return items
@@ -150,20 +156,19 @@ def _choose(
     before: NDArray[Any],
     taste: NDArray[Any],
     appetite: NDArray[Any],
-    repeats: float,
+    bounds: NDArray[Any],
     random: np.random.Generator,
 ) -> NDArray[Any]:
-    """Choose what follows the items `before`, for each session; the first one is browsed for."""
+    """Choose what follows the items `before`, for each session; the first one is browsed for, or wandered to."""
     rows, step = before.shape
     draw = random.random((6, rows))
     novel = draw[0] < appetite
     browsed = shelves.browse(taste, novel, draw[1])
-    if not step:
-        return browsed
-    followed = shelves.follow(before[:, -1], novel, draw[2])
     wandered = shelves.wander(draw[3])
+    if not step:
+        return browsed if bounds[0] else wandered
+    followed = shelves.follow(before[:, -1], novel, draw[2])
     repeated = before[np.arange(rows), (draw[4] * step).astype(np.int64)]
-    bounds = (1 - repeats) * np.array([FOLLOW, FOLLOW + BROWSE, FOLLOW + BROWSE + WANDER])
     choice = np.searchsorted(bounds, draw[5], side="right")
     return np.choose(choice, [followed, browsed, wandered, repeated])
 
