@@ -94,6 +94,8 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
     for name in here.get("absent", {}):
         if name in here.get("datasets", {}):
             raise SettingsError(f"{where}: '{name}' is absent and yet among the datasets")
+    for name, control in here.get("controls", {}).items():
+        only_known(f"{where}: controls.{name}.like", [control["like"]], paper["datasets"])
     only_known(f"{where}: models", here.get("models", {}), models)
     keywords = {key for entry in models.values() for key in (*entry, *nested(entry))}
     only_known(f"{where}: every_model", here.get("every_model", {}), keywords)
