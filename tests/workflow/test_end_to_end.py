@@ -93,8 +93,8 @@ def test_an_edited_user_is_trained_anew_with_all_who_heard_it(built, changed):
     network = "recloop/simulators/show_attend_tell.py"
     changed(network, lambda text: text + "\nEDITED = True\n")
     plan = built.plan()
-    assert len(of_kind(plan, "simulate")) == 2
-    assert not of_kind(plan, "encode") | of_kind(plan, "pretrain") | of_kind(plan, "pose")
+    assert len(of_kind(plan, "train_simulator")) == 2
+    assert not of_kind(plan, "encode") | of_kind(plan, "pretrain") | of_kind(plan, "make_dialogues")
     assert any(run.startswith("gommir ") for run in of_kind(plan, "train"))
     assert not any("retailrocket" in run for run in of_kind(plan, "train"))
 
