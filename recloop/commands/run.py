@@ -17,6 +17,7 @@ from recloop.storage.settings import SettingsError
 
 HELP = "train one model on one data set, print its metrics; a second time nothing is done again"
 FOLDER = ROOT / ".recloop" / "alone"
+RUNNING = FOLDER / "running"  # the process of the workflow, while it runs
 SHOWN = ("HR", "NDCG", "MRR", "CV_div", "CV_nov")
 
 
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     """
     sys.path.insert(0, os.getcwd())  # where a class of the user's own may lie
     from recloop.plan import Plan, alone
+    from recloop.plan.checks import check_plan
     from recloop.plan.studies import Run
 
     changes = dict(_pair(text) for text in options.changes)
@@ -74,21 +76,10 @@ def run(options: argparse.Namespace) -> int:
     folder, model = alone.write_study(
         FOLDER, options.model, options.dataset, changes, options.tier, options.study
     )
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) | {
-        "tier": options.tier,
-        "studies": [str(folder)],
-        "datasets": None,
-        "seeds": seeds,
-        "device": options.device,
-        "mirror": options.mirror,
-        "twin": None,
-    }
-    if options.mirror is None:
-        config["mirror"] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))[
-            "mirror"
-        ]
+    config = _config(options, folder, seeds)
     os.chdir(ROOT)
     plan = Plan(config)
+    check_plan(plan)
     runs = [Run(alone.NAME, options.dataset, model, seed) for seed in seeds]
     scores = [plan.scores(one).path for one in runs]
     weights = [plan.weights(plan.trained(one)).path for one in runs]
@@ -96,6 +87,21 @@ def run(options: argparse.Namespace) -> int:
         return code
     print(table(scores, weights))
     return 0
+
+
+def _config(options: argparse.Namespace, folder: Path, seeds: list[int]) -> dict:
+    """Give the user's config with this run's choices."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    mirror = options.mirror and str(Path(options.mirror).resolve())
+    return config | {
+        "tier": options.tier,
+        "studies": [str(folder)],
+        "datasets": None,
+        "seeds": seeds,
+        "device": options.device,
+        "mirror": mirror or config["mirror"],
+        "twin": None,
+    }
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -114,20 +120,33 @@ def _make(config: dict, targets: list[str], own_class: bool, cores: str) -> int:
     environment = dict(os.environ)
     if own_class:  # a warm process has its path fixed before this one's is known
         environment |= {"RECLOOP_WARM": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--configfile",
-        str(path),
-        "--cores",
-        cores,
-        "--quiet",
-        "all",
-    ]
-    return subprocess.run(
-        [*command, "--", *targets], env=environment, cwd=ROOT, check=False
-    ).returncode
+    command = [sys.executable, "-m", "snakemake", "--configfile", str(path), "--cores", cores]
+    _unlock(environment)
+    with subprocess.Popen(
+        [*command, "--quiet", "all", "--", *targets], env=environment, cwd=ROOT
+    ) as job:
+        write_text(RUNNING, str(job.pid))
+        status = job.wait()
+    RUNNING.unlink(missing_ok=True)
+    return status
+
+
+def _unlock(environment: dict[str, str]) -> None:
+    """Take away the lock of an earlier run that was killed; a run that is still there keeps it.
+
+    Raises:
+        SettingsError: it is still there.
+    """
+    if not RUNNING.exists():
+        return
+    pid = RUNNING.read_text(encoding="utf-8")
+    if Path(f"/proc/{pid}").exists() and "snakemake" in Path(f"/proc/{pid}/cmdline").read_text():
+        raise SettingsError(
+            f"another `recloop run` is at work (process {pid}). Wait for it, or stop it"
+        )
+    unlock = [sys.executable, "-m", "snakemake", "--unlock", "--cores", "1", "--quiet", "all"]
+    subprocess.run(unlock, env=environment, cwd=ROOT, check=False, capture_output=True)
+    RUNNING.unlink(missing_ok=True)
 
 
 def table(scores: list[str], weights: list[str]) -> str:

@@ -194,6 +194,7 @@ class Plan(Studies):
             used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
             used[dataset] |= {"title": recipe["manifest"]["title"]}
             used[dataset] |= self.described_data(study, dataset)
+            used[dataset] |= {"own": True} if "defaults" in recipe["manifest"] else {}
         return {
             "tier": self.config["tier"],
             "says": self.here(study).get("says", self.tier["says"]),

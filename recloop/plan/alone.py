@@ -42,7 +42,7 @@ def write_study(
     """
     base, paper, here = _base(model, dataset, tier, study)
     paper, entry = _with_class(paper, model, changes) if "." in model else (paper, model)
-    named = {} if "." in model else changes
+    named = _training(changes) if "." in model else changes
     run = ",".join([entry, *(f"{_bare(key)}={text}" for key, text in named.items())])
     name, source, played = _dataset(paper, here, dataset, base)
     kept = _needed(paper["models"], entry)
@@ -113,22 +113,21 @@ def _with_class(paper: dict, model: str, changes: Mapping[str, str]) -> tuple[di
             "on PYTHONPATH"
         )
     entry: dict = {"label": name, "class": model}
-    for key, text in changes.items():
-        part, _, bare = key.rpartition(".")
-        place = entry if part in ("", "model") else entry.setdefault(part, {})
-        place[bare] = yaml.safe_load(text)
+    for key in sorted(changes.keys() - _training(changes).keys()):
+        entry[_bare(key)] = yaml.safe_load(changes[key])
     key = name.lower()
     return paper | {"models": paper["models"] | {key: entry}}, key
 
 
+def _training(changes: Mapping[str, str]) -> dict[str, str]:
+    """Pick the changes of the training; with a class of the user's own, all others are keywords of its constructor."""
+    return {key: text for key, text in changes.items() if key.startswith("training.")}
+
+
 def _bare(key: str) -> str:
-    """Take the part off a setting's name: `training.epochs` to `epochs`."""
-    part, _, bare = key.rpartition(".")
-    if part and part not in PARTS:
-        raise SettingsError(
-            f"--set {key}: '{part}' is no part of a run's settings{nearest(part, PARTS)}"
-        )
-    return bare
+    """Take the part off a setting's name: `training.epochs` to `epochs`; that of a component stays."""
+    part, _, bare = key.partition(".")
+    return bare if bare and part in PARTS else key
 
 
 def _dataset(paper: dict, here: dict, dataset: str, base: Path) -> tuple[str, dict, dict]:
@@ -171,9 +170,18 @@ def _evaluation(evaluation: dict, models: Mapping[str, dict]) -> dict:
 
 def _tier(here: dict, models: Mapping[str, dict]) -> dict:
     """Keep what the tier says of these models and their training."""
-    kept = {key: here[key] for key in ("says", "every_model", "training") if key in here}
+    kept = {key: here[key] for key in ("says", "training") if key in here}
+    known = {key for entry in models.values() for key in _keywords(entry)}
+    every = {key: value for key, value in here.get("every_model", {}).items() if key in known}
+    kept |= {"every_model": every} if every else {}
     own = {name: changes for name, changes in here.get("models", {}).items() if name in models}
     return kept | ({"models": own} if own else {})
+
+
+def _keywords(entry: Mapping) -> set[str]:
+    """Name the keywords of a model and of its parts."""
+    parts = [part for part in entry.values() if isinstance(part, Mapping) and "class" in part]
+    return {*entry, *(key for part in parts for key in _keywords(part))}
 
 
 def _header_of(base: Path) -> str:

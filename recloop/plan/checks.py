@@ -12,6 +12,7 @@ from pathlib import Path
 from recloop.plan.signatures import elsewhere, modules, signature
 from recloop.plan.task import task_of
 from recloop.plan.values import stop_at_mappings
+from recloop.plan.vocabulary import OF_RUNS, check_kind, check_metric
 from recloop.storage.fingerprint import source_of
 from recloop.storage.settings import (
     SettingsError,
@@ -93,6 +94,8 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
     for name in here.get("absent", {}):
         if name in here.get("datasets", {}):
             raise SettingsError(f"{where}: '{name}' is absent and yet among the datasets")
+    for name, control in here.get("controls", {}).items():
+        only_known(f"{where}: controls.{name}.like", [control["like"]], paper["datasets"])
     only_known(f"{where}: models", here.get("models", {}), models)
     keywords = {key for entry in models.values() for key in (*entry, *nested(entry))}
     only_known(f"{where}: every_model", here.get("every_model", {}), keywords)
@@ -286,14 +289,19 @@ def check_exhibits(study: str, paper: Mapping) -> None:
     """Stop where a table, a figure or a claim names a data set, model, user or cut-off that is not there."""
     where = f"studies/{study}/exhibits.yaml"
     for name, entry in {**paper["tables"], **paper["figures"]}.items():
+        check_kind(entry, f"{where}: {name}")
         for part in [entry, *entry.get("panels", [])]:
             check_part(part, paper, f"{where}: {name}")
+            for metric in part.get("metrics", []) if entry["kind"] in OF_RUNS else ():
+                check_metric(metric, f"{where}: {name}")
         only_known(
             f"{where}: {name}: simulators", entry.get("simulators", []), paper.get("simulators", {})
         )
     for name, claim in dict(paper["claims"]).items():
         for part in claim.get("checks", []):
             check_part(part, paper, f"studies/{study}/claims.yaml: {name}")
+            for metric in [*part["metrics"], *part.get("against_metrics", [])]:
+                check_metric(metric, f"studies/{study}/claims.yaml: {name}")
 
 
 def check_part(part: Mapping, paper: Mapping, where: str) -> None:

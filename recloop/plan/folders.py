@@ -5,6 +5,7 @@ import operator
 from collections.abc import Iterable
 from pathlib import Path
 
+from recloop.plan import grid
 from recloop.storage import settings
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
@@ -37,13 +38,17 @@ def folder_of(name: str, known: dict[str, Path]) -> Path:
 
 
 def read_study(folder: Path) -> dict:
-    """Read the paper, its exhibits, its claims and what embedded worlds plant as one dictionary."""
+    """Read the paper, its exhibits, its claims and what embedded worlds plant as one dictionary.
+
+    What holds for several hosts is written out.
+    """
     paper = read_settings(folder / "paper.yaml", "paper")
     exhibits = read_settings(folder / "exhibits.yaml", "exhibits")
     claims = read_settings(folder / "claims.yaml", "claims")
     place = folder / "known.yaml"
     known = read_settings(place, "known") if place.exists() else {}
-    return paper | exhibits | {"claims": claims, "known": known}
+    found = paper | exhibits | {"claims": claims, "known": known}
+    return grid.spread(found, f"studies/{folder.name}")
 
 
 def in_order(studies: dict[str, dict]) -> dict[str, dict]:

@@ -35,7 +35,8 @@ def row(evidence: Evidence, name: str) -> list[str]:
     if not source:
         return [label, "–", f"not run: {evidence.why_dataset(name)}", *["–"] * 5]
     split, stand_in = evidence.split(name), evidence.stand_in(name)
-    what = f"**stand-in**: {stand_in}" if stand_in else "the paper's own data"
+    mine = "data of your own" if evidence.data(name).get("own") else "the paper's own data"
+    what = f"**stand-in**: {stand_in}" if stand_in else mine
     title = evidence.data(name).get("title")
     used = f"{source} ({title})" if title else source
     metrics = ("sequences", "items", "interactions")

@@ -1,7 +1,6 @@
-"""How figures look: one style for all, sized for one column of an ACM paper. Only figures load matplotlib.
+"""How figures look: one style for all, sized for one column of an ACM paper. Only figures load seaborn.
 
-The colours are those of seaborn's colour-blind palette, which follows Wong. Points of view: Color blindness. Nature
-Methods 2011.
+The palette is safe for the colour-blind; it follows Wong. Points of view: Color blindness. Nature Methods 2011.
 """
 
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ mpl.use("agg")
 
 import numpy as np
 import polars as pl
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,10 +22,7 @@ from recloop.report.plots import Panel, Plot
 WIDTH = 3.33  # inches, one column of acmart
 EMPTY = 0.4  # inches, a panel that was not run
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
-PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"]
-PALETTE += ["#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"]
-SOFT = ["#176d9c", "#c38820", "#158b6a", "#ba611b", "#c282b5"]  # for areas, less saturated
-SOFT += ["#bd926e", "#f2b8e0", "#949494", "#d5cd4a", "#68afd7"]
+PALETTE = sns.color_palette("colorblind")
 INK = "0.15"
 STYLE = {
     "axes.axisbelow": True,
@@ -105,7 +102,7 @@ def save(plot: Plot, output: Path) -> None:
     """Draw a plot and write it as .pdf, .svg, .png (300 dpi) and .csv beside `output`, a path without an ending."""
     output.parent.mkdir(parents=True, exist_ok=True)
     plot.data.write_csv(output.with_name(output.name + ".csv"))
-    with mpl.rc_context(STYLE):
+    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
         figure = plot.drawn() if plot.drawn else draw(plot)
         for ending, metadata in METADATA.items():
             figure.savefig(output.with_name(f"{output.name}.{ending}"), dpi=300, metadata=metadata)
@@ -152,23 +149,11 @@ def draw_panel(panel: Panel, data: pl.DataFrame, row: Row) -> None:
     return row.write(0.5, 0.08, shorten(text, 64, placeholder=" …"), **style)
 
 
-def summed_up(data: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Average the values over seeds: `mean` and, where there are several, `sd`, a row per place."""
-    value = pl.col("value")
-    found = data.drop_nulls("value").group_by(by, maintain_order=True)
-    return found.agg(mean=value.mean(), sd=value.std(ddof=1))
-
-
-def draw_line(ax: Axes, data: pl.DataFrame, color: str, marker: str, **style: object) -> None:
+def draw_line(ax: Axes, data: pl.DataFrame, color: tuple, marker: str, **style: object) -> None:
     """Draw means over `place` with a band of one standard deviation over seeds."""
-    found = summed_up(data, "place").sort("place")
-    place, mean = found["place"].to_numpy(), found["mean"].to_numpy()
-    given = {"markeredgecolor": "w", "markeredgewidth": 0.75, "solid_capstyle": "round"} | style
-    band = given.pop("band", 0.2)
-    ax.plot(place, mean, color=color, marker=marker, **given)
-    if found["sd"].count():
-        sd = found["sd"].fill_null(0.0).to_numpy()
-        ax.fill_between(place, mean - sd, mean + sd, color=color, alpha=band, linewidth=0)
+    band = {"alpha": style.pop("band", 0.2), "linewidth": 0}
+    given = {"color": color, "marker": marker, "errorbar": "sd", "err_kws": band} | style
+    sns.lineplot(data.select("place", "value").to_pandas(), x="place", y="value", ax=ax, **given)
 
 
 def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 10) -> None:

@@ -88,7 +88,7 @@ def parse(text: str, where: str) -> Any:
         SettingsError: names the line and what is wrong there.
     """
     try:
-        return yaml.load(text, StrictLoader)
+        return StrictLoader(text).get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark else ""

@@ -9,11 +9,16 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
 from recloop import __main__ as command
 from recloop.commands import add_data, listing
+from recloop.data.prepare import prepare
+from recloop.data.read import read
+from recloop.data.settings import PARTS
+from recloop.data.sources import SourceError, fetch, load_source
 from recloop.plan import Plan, alone, own_data
 from recloop.storage.settings import SettingsError
 
@@ -166,7 +171,7 @@ def test_own_data_are_in_the_tables_of_every_study_about_sequences(place, capsys
     runs = plan.study_runs(study)
     assert {run.dataset for run in runs} == {"shop"}
     for run in runs:
-        assert plan.scores(run).startswith(f"results/{study}/scores/shop/")
+        assert plan.scores(run).path.startswith(f"results/{study}/scores/shop/")
     assert not any(
         "shop" in plan.exhibits(study)[name]["datasets"] for name in plan.studies[study]["figures"]
     )
@@ -183,7 +188,7 @@ def test_the_papers_data_are_what_they_were_beside_own_data(place, capsys, monke
     before = Plan(config(studies=["modt4r"]))
     called("add-data shop.csv", capsys)
     monkeypatch.setattr("recloop.plan.studies.ROOT", ROOT)
-    keys = {before.scores(run) for run in before.study_runs("modt4r")}
+    keys = {before.scores(run).path for run in before.study_runs("modt4r")}
     papers = {
         paper
         for paper in own_data.laid_over(before.studies, before.tier["studies"], ["shop"])[0][
@@ -192,7 +197,7 @@ def test_the_papers_data_are_what_they_were_beside_own_data(place, capsys, monke
     }
     assert papers == {"rc15", "retailrocket", "lfm1b", "shop"}
     after = Plan(config(studies=["modt4r"]))
-    assert keys == {after.scores(run) for run in after.study_runs("modt4r")}
+    assert keys == {after.scores(run).path for run in after.study_runs("modt4r")}
 
 
 # -- one model alone ----------------------------------------------------------------------------------------------
@@ -225,7 +230,6 @@ def test_a_papers_data_set_is_played_as_in_its_tier(place):
         (("sasrec", "shopp"), {}, "did you mean 'shop'?"),
         (("sasrec", "shop"), {"study": "hdtt"}, "did you mean 'hdt'?"),
         (("sasrec", "shop"), {"tier": "smok"}, "did you mean 'smoke'?"),
-        (("sasrec", "shop"), {"changes": {"train.epochs": "1"}}, "did you mean 'training'?"),
         (("nopackage.models.MyRec", "shop"), {}, "cannot be imported"),
     ],
 )
@@ -233,3 +237,80 @@ def test_wrong_names_are_said_before_anything_runs(place, capsys, names, options
     called("add-data shop.csv", capsys)
     with pytest.raises(SettingsError, match=re.escape(part)):
         written(place, *names, **options)
+
+
+# -- from the manifest to a split ---------------------------------------------------------------------------------
+
+
+def prepared(place, name):
+    """Fetch, read and split a data set as the workflow does; give the record and the parts."""
+    source = load_source(place / "sources" / f"{name}.yaml")
+    fetch(source, place / "data" / "raw" / name)
+    read(source, place / "data" / "raw" / name, place / "tables")
+    defaults = source["defaults"]
+    record = prepare(
+        place / "tables", place / "split", defaults["prepare"], defaults["split"], 1, source
+    )
+    return record, {part: pl.read_parquet(place / "split" / f"{part}.parquet") for part in PARTS}
+
+
+def test_the_examples_become_splits(place, capsys):
+    called("add-data shop.csv", capsys)
+    record, parts = prepared(place, "shop")
+    assert {part: rows.height for part, rows in parts.items()} == {
+        "train": 240,
+        "valid": 30,
+        "test": 30,
+    }
+    assert record["quarantined"] == 0
+    called(
+        "add-data plays.tsv --columns user,item,time --kind play --sessions gap:60 --split time",
+        capsys,
+    )
+    _, parts = prepared(place, "plays")
+    assert all(rows.height for rows in parts.values())
+
+
+def test_a_given_split_is_kept(place, capsys):
+    lines = (place / "plays.tsv").read_text().splitlines(keepends=True)
+    for part, some in (
+        ("train", lines[:1600]),
+        ("valid", lines[1600:1800]),
+        ("test", lines[1800:]),
+    ):
+        (place / f"{part}.tsv").write_text("".join(some))
+    options = "--valid valid.tsv --test test.tsv --columns user,item,time --name parted"
+    assert called(f"add-data train.tsv {options}", capsys)[0] == 0
+    record, parts = prepared(place, "parted")
+    assert record["split"]["by"] == "given"
+    assert parts["train"]["item"].list.len().sum() == 1600
+    targets = parts["test"].select(
+        pl.col("item").list.len().cast(pl.Int32) - pl.col("first_target")
+    )
+    assert targets.to_series().sum() == 200
+
+
+def test_a_file_that_has_changed_is_not_taken_for_the_old_one(place, capsys):
+    called("add-data shop.csv", capsys)
+    with (place / "shop.csv").open("a") as file:
+        file.write("s1,v1,item01,view,2024-03-21T00:00:00Z\n")
+    with pytest.raises(SourceError, match="has changed: add it anew"):
+        prepared(place, "shop")
+    called("add-data shop.csv --yes", capsys)
+    assert prepared(place, "shop")[0]["counts"]["train"]["sessions"] == 241
+    (place / "shop.csv").unlink()
+    shutil.rmtree(place / "data")
+    with pytest.raises(SourceError, match="Put the file back"):
+        prepared(place, "shop")
+
+
+@pytest.mark.parametrize("study", ["modt4r", "ssrl", "hdt"])
+def test_models_can_be_planned_alone(place, capsys, study):
+    called("add-data shop.csv", capsys)
+    paper = yaml.safe_load((ROOT / "studies" / study / "paper.yaml").read_text())
+    for name in list(paper["models"])[::5]:  # every fifth for time
+        folder, run = written(place, name, "shop", tier="laptop", study=study)
+        plan = Plan(config(studies=[str(folder)], tier="laptop"))
+        assert plan.scores(plan.study_runs(alone.NAME)[0]).path.startswith(
+            "results/own/scores/shop/"
+        ), run

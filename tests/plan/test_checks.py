@@ -124,6 +124,11 @@ WRONG = [
     # -- exhibits and claims
     (EXHIBITS, "models: [sasrec,", "models: [sasrek,", "no model 'sasrek'; did you mean 'sasrec'?"),
     (EXHIBITS, "datasets: [rc15,", "datasets: [rc51,", "'rc51'; did you mean 'rc15'?"),
+    (EXHIBITS, '"HR@10"', '"HT@10"', "table_4_3: no metric 'HT'; allowed: HR, NDCG"),
+    (EXHIBITS, '"HR@10"', '"HR_purchse@10"', "'purchse'; did you mean 'purchase'?"),
+    (EXHIBITS, "kind: grid", "kind: gird", "'gird'; did you mean 'grid'?"),
+    (CLAIMS, "kind: ordering", "kind: order", "'order' is not allowed; did you mean 'ordering'?"),
+    (CLAIMS, "than: [", "then: [", "unknown key 'then'; did you mean 'than'?"),
     (EXHIBITS, '"HR@10"', '"HR@11"', "'HR@11': 11 is none of the cutoffs [5, 10, 20]"),
     (EXHIBITS, "alpha={0.0", "alfa={0.0", "overrides 'alfa', which it has not; did you mean"),
     (CLAIMS, "datasets: [", "datasets: [rc51, ", "'rc51'; did you mean 'rc15'?"),
@@ -198,3 +203,14 @@ def test_a_config_file_is_read_strictly_and_keeps_its_kinds(tmp_path):
     file.write_text("seeds: null\nseeds: [1]\n")
     with pytest.raises(settings.SettingsError, match="line 2: the key 'seeds' stands in line 1"):
         read_config({"seeds": [1]}, [str(file)])
+
+
+def test_names_read_off_the_source_are_those_of_the_code():
+    from recloop.evaluation import claims, filters, records
+    from recloop.plan import vocabulary
+
+    known = {name for name in records.METRICS if not name.startswith("NDCG@")}
+    assert set(vocabulary.metric_names()) == known
+    assert set(vocabulary.filter_names()) == set(filters.KNOWN)
+    schema = settings.load_schema("claims")["$defs"]["check"]["properties"]
+    assert schema["kind"]["enum"] == list(claims.KINDS)

@@ -27,8 +27,8 @@ KEPT = {
     "modt4r": {"popularity", "sasrec", "smorl", "modt4r"},
     "pmmir": {"gru_hist", "ege", "gru_ege", "pmmir_gru"},
     "gommir": {"dm", "dm_mbpi", "deers", "gommir"},
-    "ssrl": {"popularity", "gru4rec", "sasrec", "sasrec_snqn", "sasrec_prl"},
-    "hdt": {"popularity", "gru4rec", "gru4rec_hier", "gru4rec_hdt"},
+    "ssrl": {"popularity", "{host}", "sasrec", "sasrec_snqn", "sasrec_prl"},
+    "hdt": {"popularity", "{host}", "{host}_hier", "{host}_hdt", "gru4rec_hdt"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
@@ -143,6 +143,8 @@ def shortened(paper: dict, study: str) -> dict:
         if "simulators" in entry:
             entry["simulators"] = ["show_attend_tell", "attributes"]
         for part in [entry, *entry.get("panels", [])]:
+            if "{host}" in str(part.get("models")):
+                part["hosts"] = ["gru4rec"]
             for role in ("models", "simple"):
                 if role in part:
                     part[role] = few(part[role], KEPT[study])

@@ -92,14 +92,9 @@ def serve() -> None:
     """Load the packages, then fork a child for each caller until nobody has come for a while."""
     import jsonargparse  # noqa: F401
     import polars  # noqa: F401
-    import scipy.sparse
 
     if NAME == "report":  # needs no torch
-        import matplotlib.backends.backend_agg
-        import matplotlib.backends.backend_pdf
-        import matplotlib.backends.backend_svg
-        import matplotlib.figure  # noqa: F401
-        import scipy.special  # noqa: F401
+        import seaborn  # noqa: F401
     else:
         import safetensors.torch  # noqa: F401
         import torch._dynamo  # noqa: F401 the first optimiser of a process loads it, in three seconds

@@ -43,22 +43,14 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     from recloop.report import drawing
 
     (ax,) = row.axes(1, left=0.58 if panel.measure else 0.3, gap=0.0, below=0.2)
-    names = data["label"].unique(maintain_order=True).to_list()
-    cells = data.select("metric", "k").unique(maintain_order=True).rows()
-    places = drawing.offsets(len(names), 0.8)
-    for number, name in enumerate(names):
-        found = drawing.summed_up(data.filter(label=name), "metric", "k")
-        at = [cells.index(cell) + places[number] for cell in found.select("metric", "k").rows()]
-        style = {"color": drawing.SOFT[number % 10], "edgecolor": "w", "label": name}
-        ax.bar(at, found["mean"], 0.8 / len(names), **style)
-        ax.errorbar(
-            at, found["mean"], found["sd"].to_numpy(), fmt="none", ecolor="0.26", elinewidth=0.8
-        )
-    ax.set_xticks(range(len(cells)), [labels.formula(*cell) for cell in cells])
-    ax.set_xlim(-0.5, len(cells) - 0.5)
-    ax.set_ylabel(panel.measure)
+    names = data["label"].n_unique()
+    axis = [labels.formula(*cell) for cell in data.select("metric", "k").iter_rows()]
+    rows = data.with_columns(axis=pl.Series(axis, dtype=pl.String)).to_pandas()
+    style = {"palette": drawing.PALETTE[:names], "errorbar": "sd", "err_kws": {"linewidth": 0.8}}
+    drawing.sns.barplot(rows, x="axis", y="value", hue="label", ax=ax, **style)
+    ax.set(xlabel="", ylabel=panel.measure)
     ax.grid(visible=False, axis="x")
     low, high = min(ax.get_ylim()[0], 0), max(ax.get_ylim()[1], 0)
-    lines = -(-len(names) // 2)  # of the legend, which stands above the bars
+    lines = -(-names // 2)  # of the legend, which stands above the bars
     ax.set_ylim(low, high + 0.25 * lines * (high - low))
-    ax.legend(loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)
+    ax.legend(title="", loc="upper center", ncols=2, frameon=False, borderaxespad=0.1)

@@ -47,17 +47,16 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     axes = row.axes(len(panel.metrics), left=0.1 + LETTER * max(map(len, names)), gap=0.12)
     for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
         name, k = split(metric)
-        found = drawing.summed_up(data.filter(metric=name, k=k), "label")
-        dots = found.filter(pl.col("label") != panel.baseline) if panel.baseline else found
-        at = [names.index(label) for label in dots["label"]]
-        style = {"color": drawing.PALETTE[number], "marker": drawing.MARKERS[number % 4]}
-        ax.errorbar(
-            dots["mean"], at, xerr=dots["sd"].to_numpy(), linestyle="none", elinewidth=1, **style
-        )
-        for level in found.filter(label=panel.baseline)["mean"] if panel.baseline else ():
+        mine = data.filter(metric=name, k=k)
+        style = {"color": drawing.PALETTE[number], "markers": drawing.MARKERS[number % 4]}
+        style |= {"errorbar": "sd", "err_kws": {"linewidth": 1}, "markersize": 3.5}
+        style |= {"linestyle": "none", "order": names}
+        drawing.sns.pointplot(mine.to_pandas(), x="value", y="label", ax=ax, **style)
+        level = mine.filter(label=panel.baseline)["value"].mean() if panel.baseline else None
+        if level is not None:
             ax.axvline(level, color=drawing.PALETTE[3], linestyle="--", linewidth=1)
         tidy(ax, names, first=number == 0)
-        ax.set_xlabel(labels.formula(name, k))
+        ax.set(xlabel=labels.formula(name, k), ylabel="")
     if panel.baseline:
         style = {"color": drawing.PALETTE[3], "fontsize": 7, "ha": "right", "va": "top"}
         row.write(0.98, row.height - 0.05, f"– – {panel.baseline}", **style)
