@@ -1,6 +1,6 @@
 """Names with braces and the runs they stand for."""
 
-from recloop.plan.names import defaults, points, spread, swept, wanted
+from recloop.plan.names import RunName, defaults, points, spread, swept, wanted
 
 STUDY = {
     "datasets": {"one": {}, "two": {}},
@@ -42,6 +42,9 @@ def test_defaults_are_flat_and_of_the_data_set():
         "b": 0.2,
         "loss": True,
         "c": "x+y",
+        "backbone.dim": 64,
+        "dim": 64,
+        "inference.c": "x+y",
     }
     assert defaults(STUDY, "m", "two")["b"] == 0.0
 
@@ -67,3 +70,12 @@ def test_wanted_runs_of_an_exhibit():
     assert wanted(STUDY, entry) == [("one", "m,a=0"), ("one", "m"), ("one", "n"), ("two", "n")]
     claim = {"checks": [{"models": ["m"], "than": ["n"], "datasets": ["two"]}]}
     assert wanted(STUDY, claim) == [("two", "m"), ("two", "n")]
+
+
+def test_a_name_is_read_and_written():
+    name = RunName.parse("m,a=0.5,b={0,1},c=x=y")
+    assert (name.key, name.overrides) == ("m", (("a", "0.5"), ("b", "{0,1}"), ("c", "x=y")))
+    assert str(name) == "m,a=0.5,b={0,1},c=x=y"
+    assert name.sweep == ("b", ["0", "1"])
+    assert RunName.parse("m").sweep is None
+    assert str(name.keep(lambda key, _: key != "b")) == "m,a=0.5,c=x=y"

@@ -127,7 +127,8 @@ def _make(config: dict, targets: list[str], own_class: bool, cores: str) -> int:
     ) as job:
         write_text(RUNNING, str(job.pid))
         status = job.wait()
-    RUNNING.unlink(missing_ok=True)
+    if status >= 0:  # one that was killed leaves its lock to the next
+        RUNNING.unlink(missing_ok=True)
     return status
 
 

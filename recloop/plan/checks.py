@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from recloop.plan.names import RunName
 from recloop.plan.signatures import elsewhere, modules, signature
 from recloop.plan.task import task_of
 from recloop.plan.values import stop_at_mappings
@@ -310,7 +311,7 @@ def check_part(part: Mapping, paper: Mapping, where: str) -> None:
     for role in MODELS:
         names = part.get(role, [])
         for model in [names] if isinstance(names, str) else names:
-            key = model.split(",")[0]
+            key = RunName.parse(model).key
             if key not in paper["models"]:
                 raise SettingsError(f"{where}: no model '{key}'{nearest(key, paper['models'])}")
     for metric in [*part.get("metrics", []), *part.get("against_metrics", [])]:

@@ -6,23 +6,66 @@ plain model, which is trained once.
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from recloop.plan.values import pick
 from recloop.storage.settings import parse
 
 BRACES = re.compile(r"\{(.*?)\}")
+COMMAS = re.compile(r",(?![^{]*\})")  # outside braces
+
+
+@dataclass(frozen=True)
+class RunName:
+    """A model's name with what differs from the study: `modt4r,alpha=0.5,return_loss={0.0,1.0}`.
+
+    Attributes:
+        key: of the study's model.
+        overrides: keyword and value as text, in the order of the name; values in braces are a sweep.
+    """
+
+    key: str
+    overrides: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "RunName":
+        """Read a name as it stands in a study or in a column of results."""
+        key, *parts = COMMAS.split(text)
+        pairs = (part.partition("=") for part in parts)
+        return cls(key, tuple((name, value) for name, _, value in pairs))
+
+    def __str__(self) -> str:
+        return ",".join([self.key, *(f"{name}={value}" for name, value in self.overrides)])
+
+    def keep(self, wanted: Callable[[str, str], bool]) -> "RunName":
+        """Leave out the overrides that are not wanted."""
+        return RunName(self.key, tuple(pair for pair in self.overrides if wanted(*pair)))
+
+    @property
+    def sweep(self) -> tuple[str, list[str]] | None:
+        """The first keyword whose values stand in braces, with these; None where nothing is swept."""
+        found = ((name, BRACES.fullmatch(value)) for name, value in self.overrides)
+        return next(((name, braces[1].split(",")) for name, braces in found if braces), None)
 
 
 def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
     """List the runs of a sweep in its own order: `m,a={0,1}` is `m` and `m,a=1` where the study says a: 0."""
-    choices = [found.split(",") for found in BRACES.findall(model)]
-    holes = BRACES.sub("{}", model)
-    names = (
-        holes.format(*(value.strip() for value in values)) for values in itertools.product(*choices)
+    name = RunName.parse(model)
+    choices = [choices_of(value) for _, value in name.overrides]
+    keys = [key for key, _ in name.overrides]
+    runs = (
+        RunName(name.key, tuple(zip(keys, values, strict=True)))
+        for values in itertools.product(*choices)
     )
-    return list(dict.fromkeys(plain(name, defaults) for name in names))
+    return list(dict.fromkeys(plain(run, defaults) for run in runs))
+
+
+def choices_of(value: str) -> list[str]:
+    """List the values that one override stands for."""
+    braces = BRACES.fullmatch(value)
+    return [one.strip() for one in braces[1].split(",")] if braces else [value]
 
 
 def thinned(content: Any, study: Mapping, number: int | None) -> Any:
@@ -47,10 +90,10 @@ def thinned(content: Any, study: Mapping, number: int | None) -> Any:
 
 def thinned_sweep(model: str, study: Mapping, number: int) -> str:
     """Write a sweep with fewer values; anything but the name of a model with a sweep is given back."""
-    key, braces = swept(model), BRACES.search(model)
-    if not key or model.split(",")[0] not in study["models"]:
+    name = RunName.parse(model)
+    if not name.sweep or name.key not in study["models"]:
         return model
-    values = braces[1].split(",")
+    key, values = name.sweep
     if len(values) <= number or not all(map(is_number, values)):
         return model
     last = len(values) - 1
@@ -71,12 +114,9 @@ def is_number(text: str) -> bool:
     return isinstance(parse(text, text), int | float)
 
 
-def plain(model: str, defaults: Mapping[str, Any]) -> str:
+def plain(run: RunName, defaults: Mapping[str, Any]) -> str:
     """Leave out the overrides that say what the study says anyway."""
-    name, *overrides = model.split(",")
-    pairs = [override.partition("=")[::2] for override in overrides]
-    kept = [f"{key}={value}" for key, value in pairs if not says(defaults, key, value)]
-    return ",".join([name, *kept])
+    return str(run.keep(lambda key, value: not says(defaults, key, value)))
 
 
 def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
@@ -92,8 +132,8 @@ def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
 
 def swept(model: str) -> str | None:
     """Name the keyword whose values stand in braces; None where nothing is swept."""
-    found = re.search(r"([\w.]+)=\{", model)
-    return found and found[1]
+    sweep = RunName.parse(model).sweep
+    return sweep and sweep[0]
 
 
 def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
@@ -106,7 +146,7 @@ def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
 
 def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
     """Read the value of a keyword off a run's name, or off the study where the name does not say it."""
-    overrides = dict(override.partition("=")[::2] for override in model.split(",")[1:])
+    overrides = dict(RunName.parse(model).overrides)
     return parse(overrides[key], model) if key in overrides else defaults[key]
 
 
@@ -114,7 +154,7 @@ def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
     """Say which value every keyword of a model has on a data set; nested settings (`inference:`) are on one level."""
     found = {}
     parts = [study.get(part, {}) for part in ("training", "dialogue", "inference")]
-    for settings in [*parts, study["models"][model.split(",")[0]]]:
+    for settings in [*parts, study["models"][RunName.parse(model).key]]:
         found |= dict(flat(settings, dataset))
     return found
 

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from recloop.plan import components, folders, own_data
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
+from recloop.plan.names import RunName
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest, only_known, parse, read_settings
@@ -142,7 +143,7 @@ class Studies:
         for name, entry in (pair for part in parts for pair in paper[part].items()):
             parts = [entry, *entry.get("panels", []), *entry.get("checks", [])]
             for model in (model for part in parts for model in sweeps.named(part)):
-                if (key := model.split(",")[0]) not in known:
+                if (key := RunName.parse(model).key) not in known:
                     raise SettingsError(
                         f"studies/{study}/exhibits.yaml: {name}: no model '{key}'{nearest(key, known)}"
                     )
@@ -178,7 +179,8 @@ class Studies:
         """
         paper, here = self.studies[study], self.here(study)
         played = self.plays(study, dataset)
-        name, *overrides = model.split(",")
+        called = RunName.parse(model)
+        name = called.key
         if name not in paper["models"]:
             raise SettingsError(
                 f"studies/{study}/paper.yaml: no model '{name}'{nearest(name, paper['models'])}"
@@ -201,20 +203,21 @@ class Studies:
         }
         for values in parts.values():
             stop_at_missing(values, played, paper["datasets"], f"{study}, {name} on {dataset}")
-        trained_as = name
-        for override in [*self.twin(overrides), *overrides]:
-            part = self.apply(parts, override, study, model)
-            trained_as += f",{override}" if part != "inference" and override in overrides else ""
+        asked = {
+            key
+            for key, text in [*self.twin(called), *called.overrides]
+            if self.apply(parts, key, text, study, model) == "inference"
+        }
+        trained_as = str(called.keep(lambda key, _: key not in asked))
         return parts | {"trained_as": trained_as, "needs": self.needed(study, said)}
 
-    def twin(self, overrides: list[str]) -> list[str]:
+    def twin(self, called: RunName) -> list[tuple[str, str]]:
         """Name the protocol that the config asks for, unless a model's name does."""
-        named = any(override.startswith("twin=") for override in overrides)
-        return [f"twin={self.config['twin']}"] if self.config["twin"] and not named else []
+        named = "twin" in dict(called.overrides)
+        return [("twin", self.config["twin"])] if self.config["twin"] and not named else []
 
-    def apply(self, parts: dict[str, dict], override: str, study: str, model: str) -> str:
-        """Set one `key=value` of a model's name; a twin sets all of its keys that the model has."""
-        key, _, text = override.partition("=")
+    def apply(self, parts: dict[str, dict], key: str, text: str, study: str, model: str) -> str:
+        """Set one keyword of a model's name; a twin sets all of its keywords that the model has."""
         if key != "twin":
             return apply(parts, key, text, f"{study}: '{model}'")
         twins = self.studies[study].get("twins", {})
@@ -250,11 +253,10 @@ class Studies:
 
     def inherited(self, run: Run, needed: str) -> str:
         """Hand overrides on to a needed model: those of keys for which it has the same value as the plain run."""
-        name, *overrides = self.trained(run).model.split(",")
-        mine, other = (self.settings(run.study, run.dataset, one) for one in (name, needed))
-        kept = []
-        for override in overrides:
-            key = override.partition("=")[0]
+        name = RunName.parse(self.trained(run).model)
+        mine, other = (self.settings(run.study, run.dataset, one) for one in (name.key, needed))
+
+        def shared(key: str, text: str) -> bool:
             values = [
                 [
                     components.read(found[part], key)
@@ -263,9 +265,9 @@ class Studies:
                 ]
                 for found in (mine, other)
             ]
-            if key == "twin" or (values[0] and values[0] == values[1]):
-                kept.append(override)
-        return ",".join([needed, *kept])
+            return key == "twin" or bool(values[0] and values[0] == values[1])
+
+        return str(RunName(needed, name.keep(shared).overrides))
 
     def identity(self, run: Run) -> dict:
         """Say whose result it is: the columns that come with every number."""
@@ -340,7 +342,7 @@ class Studies:
     def said_of(self, study: str, name: str, runs: list[Run]) -> dict:
         """Pick from a study what one exhibit says: changes elsewhere in it make nothing anew."""
         paper = self.studies[study]
-        models = {run.model.split(",")[0] for run in runs}
+        models = {RunName.parse(run.model).key for run in runs}
         return {
             "exhibit": self.exhibits(study)[name],
             "models": {model: paper["models"][model] for model in sorted(models)},

@@ -13,7 +13,7 @@ import polars as pl
 
 from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
-from recloop.plan.names import defaults, points
+from recloop.plan.names import RunName, defaults, points
 
 CURVE = {
     **dict.fromkeys(["dataset", "model"], pl.String),
@@ -168,7 +168,7 @@ class Evidence:
 
     def why_model(self, dataset: str, model: str) -> str:
         """Explain why a model has no scores on a data set."""
-        for name in (f"{dataset}/{model}", model, model.split(",")[0]):
+        for name in (f"{dataset}/{model}", model, RunName.parse(model).key):
             if name in self.not_run:
                 return self.not_run[name]
         patterns = self.tier.get("left_out", {}).get(dataset, [])

@@ -7,18 +7,19 @@ import polars as pl
 
 from recloop.evaluation import records
 from recloop.evaluation.metric import TURN
+from recloop.plan.names import RunName
 from recloop.report.evidence import Evidence
 
-OVERRIDES = re.compile(r",(?![^{]*\})")  # commas outside braces
 WHOLE = ("sequences", "items", "interactions", "vocabulary")
 
 
 def model(study: Mapping, name: str) -> str:
     """Write a model's name: the label of the study, then the overrides."""
-    key, *overrides = OVERRIDES.split(name)
+    run = RunName.parse(name)
     known = study["models"] | study.get("simulators", {})
-    label = known.get(key, {}).get("label", key)
-    return ", ".join([label, *(override.replace("_", " ") for override in overrides)])
+    label = known.get(run.key, {}).get("label", run.key)
+    changes = (f"{key}={value}".replace("_", " ") for key, value in run.overrides)
+    return ", ".join([label, *changes])
 
 
 def dataset(study: Mapping, name: str) -> str:

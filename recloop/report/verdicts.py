@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from recloop.evaluation.claims import by_dataset, claim_verdict, conjunction, examine
+from recloop.plan.names import RunName
 from recloop.report import labels
 from recloop.report.evidence import Evidence
 from recloop.report.printing import number, pipes
@@ -163,7 +164,7 @@ def worst(study: Mapping, rows: pl.DataFrame) -> str:
 def named(study: Mapping, comparison: str) -> str:
     """Write the models of a comparison with their labels."""
     words = comparison.split(" ")
-    known = [word.split(",")[0] in study["models"] for word in words]
+    known = [RunName.parse(word).key in study["models"] for word in words]
     return " ".join(
         labels.model(study, word) if is_model else word
         for word, is_model in zip(words, known, strict=True)

@@ -1,14 +1,20 @@
 """What a result was made from, as short hashes: settings, and the code that a job imports."""
 
 import ast
+import atexit
+import contextlib
 import functools
 import hashlib
 import json
+import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 
+from recloop.storage.files import write_text
+
 ROOT = Path(__file__).parents[2]
+KNOWN = Path(".recloop/code.json")  # what code means, by its hash: parsing it takes seconds
 
 
 def digest(*parts: object) -> str:
@@ -31,9 +37,37 @@ def fingerprint(*modules: str) -> str:
         if module.partition(".")[0] not in packages or module in found:
             continue
         if path := source_of(module):
-            found[module] = path.read_text(encoding="utf-8")
-            waiting += imports(found[module])
-    return digest({module: meaning(code) for module, code in found.items()})
+            found[module], imported = understood(path.read_text(encoding="utf-8"))
+            waiting += imported
+    return digest(found)
+
+
+@functools.cache
+def understood(code: str) -> tuple[str, tuple[str, ...]]:
+    """Give what `meaning` and `imports` say of code, from a file where an earlier process has left it."""
+    key = hashlib.sha256(f"{sys.version}\n{code}".encode()).hexdigest()
+    if key not in known():
+        known()[key] = [meaning(code), imports(code)]
+    hashed, imported = known()[key]
+    return hashed, tuple(imported)
+
+
+@functools.cache
+def known() -> dict[str, list]:
+    """Read what earlier processes have understood, and keep it with what this one does when it ends."""
+    try:
+        found = json.loads(KNOWN.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    atexit.register(keep, found, len(found))
+    return found
+
+
+def keep(found: dict[str, list], before: int) -> None:
+    """Write down what has been understood; a folder that cannot be written to forgets it."""
+    if len(found) > before:
+        with contextlib.suppress(OSError):
+            write_text(KNOWN, json.dumps(found))
 
 
 def source_of(module: str) -> Path | None:
