@@ -5,15 +5,9 @@ a failed job has made: a killed batch goes on with the run that was not over.
 """
 
 import contextlib
-import ctypes
 import json
-import os
 import shutil
-import signal
 import sys
-import traceback
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -23,7 +17,6 @@ from recloop.storage.timing import timed
 from recloop.training.run import rank_test, train
 
 ASIDE = Path(".recloop/finished")
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def work(batch: Path, device: str = "cpu", threads: int = 1) -> None:
@@ -34,12 +27,10 @@ def work(batch: Path, device: str = "cpu", threads: int = 1) -> None:
         device: cpu or cuda.
         threads: processor threads to use.
     """
-    import torch._dynamo  # noqa: F401 the first optimiser of each process would load it, in three seconds
-
     tasks = json.loads(batch.read_text(encoding="utf-8"))
     for task in tasks:
         if not (ASIDE / task["key"] / "whole").exists():
-            apart(partial(make, task, device, threads))
+            make(task, device, threads)
     for task in tasks:
         publish(task)
     for task in tasks:
@@ -168,38 +159,3 @@ class Both:
         """Flush both."""
         for stream in self.streams:
             stream.flush()
-
-
-def apart(do: Callable[[], None]) -> None:
-    """Work in a copy of this process, where that costs nothing: its memory and its random state are its own.
-
-    Raises:
-        SystemExit: the copy has failed; it has said why.
-    """
-    if sys.platform != "linux":
-        return do()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if child := os.fork():
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if code:
-            raise SystemExit(f"its process died with signal {-code}" if code < 0 else code)
-        return None
-    finish(do)
-
-
-def finish(do: Callable[[], None]) -> None:
-    """Work and end the process, whatever happens; it ends with its parent too."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    code = 1
-    try:
-        do()
-        code = 0
-    except SystemExit as stop:
-        print(stop.code, file=sys.stderr)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
