@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def faults() -> tuple[type[Exception], ...]:
-    """Name what is wrong with the user's files; only what is loaded already can have been raised."""
+    """List the errors that faults in the user's files raise; only loaded modules can have raised one."""
     names = (
         ("recloop.data.log_roles", "LogError"),
         ("recloop.data.quarantine", "MalformedError"),

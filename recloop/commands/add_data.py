@@ -161,7 +161,7 @@ def _check_kind(kind: str | None, error: type[ValueError]) -> None:
 
 
 def report(found: Any, name: str) -> str:
-    """Say in a few lines what was understood."""
+    """Summarise in a few lines how the files were read."""
     from recloop.data.own import EXAMPLES, set_aside
 
     reading, defaults = found.manifest["reading"], found.manifest["defaults"]

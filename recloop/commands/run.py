@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace, folder: Path, seeds: list[int]) -> dict:
-    """Give the user's config with this run's choices."""
+    """Return the user's config with this run's choices."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     mirror = options.mirror and str(Path(options.mirror).resolve())
     return config | {
@@ -186,7 +186,7 @@ def _row(name: str, values: list[float | None]) -> str:
 
 
 def _places(scores: list[str], weights: list[str]) -> list[str]:
-    """Say where the files are, relative to the project."""
+    """Describe where the files are, relative to the project."""
     return [
         *(f"weights, learning curve and record: {place}/" for place in weights),
         *(f"lists of every test event, metrics: {Path(path).parent}/" for path in scores),

@@ -6,7 +6,7 @@ import polars as pl
 
 
 def read_attributes(catalogue: Path) -> list[dict[str, frozenset[str]]]:
-    """Give every item its values by attribute; the kind of product counts as an attribute where kinds differ.
+    """Return each item's values by attribute; the kind of product is an attribute where kinds differ.
 
     Args:
         catalogue: folder of `recloop.data.catalogues.build_catalogue`.

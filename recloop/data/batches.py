@@ -176,15 +176,15 @@ class Events:
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def canonical(self) -> Shaped[np.ndarray, " event"]:
-        """Give the rows in the order of session and position, whichever loop made the events."""
+        """Return the rows in the order of session and position, whichever loop made the events."""
         return np.lexsort((self.position, self.session))
 
     def repeated(self) -> Shaped[np.ndarray, " event"]:
-        """Say which targets occur earlier in their own session; earlier sessions of the user do not count."""
+        """Mark targets that occur earlier in their own session; earlier sessions of the user do not count."""
         return previous(self.items)[self.index] >= self.index - self.position
 
     def prefixes(self, part: slice) -> Int[Tensor, "batch time"]:
-        """Give the items before each event, the last `length` of them, padded on the right."""
+        """Return the items before each event, the last `length` of them, padded on the right."""
         index, seen = self.index[part], np.minimum(self.seen[part], self.length)
         grid = np.arange(seen.max(initial=1))[None, :]
         where = np.minimum((index - seen)[:, None] + grid, len(self.items) - 1)

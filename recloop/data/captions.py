@@ -27,7 +27,7 @@ ALIKE = 0.5  # ours: share of composed captions about an item of the same kind
 def caption(
     catalogue: Path, items: pl.DataFrame, settings: Mapping[str, Any] | None, seed: int
 ) -> pl.DataFrame:
-    """Give simulators what they learn from: pairs of items with a sentence on how the target differs.
+    """Make the simulators' training data: item pairs with a sentence on how the target differs.
 
     Where items are set aside for simulators, all captions are about those (PMMIR, S4.1: what simulators learn from
     has nothing in common with what recommenders learn from).
@@ -124,7 +124,7 @@ def _pairs(chosen: pl.DataFrame, number: int | None, random: np.random.Generator
 
 
 def share_out(number: int, shares: Iterable[float], random: np.random.Generator) -> NDArray[Any]:
-    """Give each of some things a part, in the given shares, at random."""
+    """Assign each of `number` things to a part at random, in the given shares."""
     _, *held_out = (round(share * number) for share in shares)
     parts = np.repeat(np.array(PARTS, dtype=object), [number - sum(held_out), *held_out])
     return random.permutation(parts)

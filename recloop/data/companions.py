@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Give every record with the number of the line on which it begins; empty lines are passed over."""
+    """Yield every record with the number of the line on which it begins; skip empty lines."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     line = 1
     try:

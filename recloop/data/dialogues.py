@@ -71,7 +71,7 @@ def make_dialogues(
 def part_items(
     catalogue: Path, settings: Mapping[str, Any], way: Mapping[str, Any], seed: int
 ) -> pl.DataFrame:
-    """Say of every catalogue item where it belongs.
+    """Assign every catalogue item to a part.
 
     Returns:
         item (Int32) and part: train, valid, test; "all" where users are parted; "simulator" for those set aside;
@@ -179,7 +179,7 @@ def _record(
     settings: Mapping[str, Any],
     way: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Say what was posed: the hash of the content, the settings, and how much there is of everything."""
+    """Describe the dialogues that were made: the hash of their content, the settings, and all counts."""
     past = way["by"] == "user"
     pools = {name: items["part"].is_in([name, "all"]).sum() for name in PARTS}
     asked = {name: dialogues.filter(pl.col("part") == name) for name in PARTS}
@@ -205,7 +205,7 @@ def _record(
 
 
 def _unseen(rows: pl.DataFrame, items: pl.DataFrame) -> float:
-    """Give the share of targets that training never shows; all of them where items are parted."""
+    """Compute the share of targets that training never shows; all of them where items are parted."""
     unseen = items.filter(pl.col("count") == 0)["item"]
     return float(rows["target"].is_in(unseen.implode()).mean() or 0)
 

@@ -62,7 +62,7 @@ def part(
 
 
 def lacks_text(entry: Any, *keys: str) -> str | None:
-    """Say which key of an entry holds no text."""
+    """Describe which key of an entry holds no text; None where all do."""
     if not isinstance(entry, dict):
         return "is no object"
     for key in keys:

@@ -35,7 +35,7 @@ def check(parts: Parts, by: str) -> dict[str, Any]:
 
 
 def report(parts: Parts) -> dict[str, Any]:
-    """Give the shares of held-out sessions seen in training and of unseen targets."""
+    """Compute the shares of held-out sessions seen in training and of unseen targets."""
     contents = {name: _contents(rows) for name, rows in parts.items()}
     return {
         **{

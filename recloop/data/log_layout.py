@@ -153,7 +153,7 @@ def _bytes_of(path: Path) -> Any:
 
 
 def _lines(path: Path, encoding: str) -> list[str]:
-    """Give some lines from the beginning, without empty ones."""
+    """Read some lines from the beginning, without empty ones."""
     try:
         with opened(path, encoding) as file:
             whole = (line.strip("\r\n").removeprefix("\ufeff") for line in file)
@@ -278,7 +278,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 
 def has_header(path: Path, rows: list[list[str]], width: int) -> bool:
-    """Say whether the first line holds names.
+    """Check whether the first line holds names.
 
     Raises:
         LogError: it may hold names as well as values.
@@ -297,7 +297,7 @@ def has_header(path: Path, rows: list[list[str]], width: int) -> bool:
 
 
 def is_named(fields: list[str]) -> bool:
-    """Say whether a line holds names of columns that are known, two at least or the only one."""
+    """Check whether a line holds known names of columns, two at least or the only one."""
     return sum(role_of(field) is not None for field in fields) >= 2
 
 

@@ -59,7 +59,7 @@ def normal(name: object) -> str:
 
 
 def role_of(name: str) -> str | None:
-    """Give the role that a column's name stands for."""
+    """Look up the role that a column's name stands for."""
     return next((role for role, names in NAMES.items() if normal(name) in names), None)
 
 
@@ -109,7 +109,7 @@ def shown(names: Sequence[str]) -> str:
 
 
 def _column(sample: pl.DataFrame, role: str, given: str | None, where: str) -> str | None:
-    """Give the column of a role: the user's, or the one with such a name and content."""
+    """Find the column of a role: the user's, or the one with such a name and content."""
     if given is not None:
         return _given(sample, role, given, where)
     names = [name for name in sample.columns if normal(name) in NAMES[role]]
@@ -140,12 +140,12 @@ def _given(sample: pl.DataFrame, role: str, given: str, where: str) -> str | Non
 
 
 def option(role: str) -> str:
-    """Name the option that says which column has a role."""
+    """Return the name of the option that sets the column of a role."""
     return {"part": "split-column"}.get(role, role)
 
 
 def _fits(values: pl.Series, role: str) -> bool:
-    """Say whether a column with the right name holds the right thing."""
+    """Check whether a column with the right name holds the right thing."""
     whole = values.drop_nulls().str.strip_chars()
     whole = whole.filter(~whole.is_in(NOTHING))
     if whole.is_empty():
@@ -177,7 +177,7 @@ def _check_times(sample: pl.DataFrame, names: list[str], fitting: list[str], whe
 
 
 def _same(sample: pl.DataFrame, first: str, second: str) -> bool:
-    """Say whether two columns name the same things, so that either will do."""
+    """Check whether two columns name the same things, so that either will do."""
     pairs = sample.select(first, second).n_unique()
     return pairs == sample[first].n_unique() == sample[second].n_unique()
 
@@ -208,7 +208,7 @@ def _no_dates_in_parts(sample: pl.DataFrame, found: Mapping[str, Any], where: st
 
 
 def _content(values: pl.Series) -> str | None:
-    """Say what a column without a name seems to be, apart from names of users and items."""
+    """Guess what a column without a name holds, apart from names of users and items."""
     ways = log_times.ways(values, named=False)
     if ways:
         return "time"
@@ -255,7 +255,7 @@ def _nearest(word: str, known: list[str]) -> str:
 def time_way(
     values: pl.Series, column: str, given: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    """Say how the times of a column are read.
+    """Determine how the times of a column are read.
 
     Args:
         values: text of events; of all events where those of a sample leave two ways open.
@@ -291,7 +291,7 @@ def time_way(
 def event_values(
     words: list[str], given: Mapping[str, str | None] | None, where: str
 ) -> dict[str, str | None]:
-    """Say which event each word of a column stands for; null for those to leave out.
+    """Map each word of a column to the event that it stands for; null for those to leave out.
 
     Raises:
         LogError: a word has no known meaning, or one that the project has no name for.
@@ -313,7 +313,7 @@ def event_values(
 
 
 def part_values(words: list[str], where: str) -> dict[str, str]:
-    """Say which part of a split each word of a column stands for.
+    """Map each word of a column to the part of a split that it stands for.
 
     Raises:
         LogError: a word is none, or training or test is missing.

@@ -57,7 +57,7 @@ def ways(values: pl.Series, named: bool) -> list[dict]:
 
 
 def is_clock(values: pl.Series) -> bool:
-    """Say whether text is a time of the day without its date."""
+    """Check whether text is a time of the day without its date."""
     values = values.drop_nulls().str.strip_chars()
     return (
         bool(len(values))
@@ -66,7 +66,7 @@ def is_clock(values: pl.Series) -> bool:
 
 
 def is_zoned(way: dict) -> bool:
-    """Say whether a way of writing leaves no doubt about the zone."""
+    """Check whether a way of writing leaves no doubt about the zone."""
     return "unit" in way or "z" in way["format"] or way["format"].endswith("UTC")
 
 

@@ -107,7 +107,7 @@ def name_of(path: Path) -> str:
 def _one_layout(
     files: Mapping[str, Path], layouts: Mapping[str, Layout], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Give the settings that all files share, with names for all columns, and a sample of their events."""
+    """Return the settings shared by all files, with names for all columns, and a sample of their events."""
     first, *others = layouts.values()
     for path, other in zip(list(files.values())[1:], others, strict=True):
         same = {"quoted", "columns"} if first.settings["format"] != "delimited" else {"quoted"}
@@ -132,7 +132,7 @@ def _one_layout(
 
 
 def _columns(layout: Layout, given: Mapping[str, Any], path: Path) -> list[str]:
-    """Name all columns: by the header, or as the user says."""
+    """Return the names of all columns: from the header, or from the user."""
     names, wanted = layout.sample.columns, given.get("columns")
     if "columns" in layout.settings:
         if wanted:
@@ -196,7 +196,7 @@ def _meanings(
     given: Mapping[str, Any],
     where: str,
 ) -> dict[str, Any]:
-    """Give the reader's arguments about columns, without those that are null."""
+    """Return the reader's arguments about columns, without those that are null."""
     found = {key: roles[key] for key in ("user", "session", "item", "order", "rating")}
     if roles["session"] and roles["user"] and _shared(rows, roles):
         found["sessions_per_user"] = True
@@ -220,7 +220,7 @@ def _meanings(
 def _time(
     rows: pl.LazyFrame, sample: pl.Series, name: str, given: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    """Say how times are read; where some events leave the day and the month open, all of them are looked at."""
+    """Determine how times are read; if the sample leaves day and month open, from all events."""
     try:
         return log_roles.time_way(sample, name, given, where)
     except LogError:
@@ -247,13 +247,13 @@ def _words(rows: pl.LazyFrame, name: str, where: str, option: str) -> list[str]:
 
 
 def _is_partial(rows: pl.LazyFrame, name: str) -> bool:
-    """Say whether some events have no rating, more than may be set aside."""
+    """Check whether more events lack a rating than may be set aside."""
     empty = log.name_of(name).is_null().mean()
     return rows.select(empty=empty).collect(engine="streaming")["empty"].item() > TOLERATED
 
 
 def _shared(rows: pl.LazyFrame, roles: Mapping[str, Any]) -> bool:
-    """Say whether users share names of sessions, as where each user's are numbered from 1 on."""
+    """Check whether users share names of sessions, as where each user's are numbered from 1 on."""
     user, session = log.name_of(roles["user"]), log.name_of(roles["session"])
     pairs = rows.select(user=user, session=session).drop_nulls().unique()
     found = pairs.select(pairs=pl.len(), sessions=pl.col("session").n_unique())
@@ -280,7 +280,7 @@ def _count(found: Reading, folder: Path) -> dict[str, Any]:
 def _ties(
     found: Reading, reading: Mapping[str, Any], given: Mapping[str, Any], where: str
 ) -> str | None:
-    """Say whether the lines order nothing, so that events of one moment have to be shuffled.
+    """Determine whether the lines order nothing, so that events of one moment have to be shuffled.
 
     Raises:
         LogError: there is neither a time nor an order.
@@ -298,7 +298,7 @@ def _ties(
 
 
 def _follows_time(found: Reading) -> bool:
-    """Say whether the lines of a user or session are in the order of time, all but a few."""
+    """Check whether the lines of a user or session are in the order of time, all but a few."""
     rows = found.interactions.select(whose=_whose(found), time="time", place="position").sort(
         "whose", "place"
     )
@@ -310,7 +310,7 @@ def _follows_time(found: Reading) -> bool:
 
 
 def _is_sorted(found: Reading) -> bool:
-    """Say whether the items of a user or session rise from line to line."""
+    """Check whether the items of a user or session rise from line to line."""
     rows = found.interactions.select(whose=_whose(found), item="item", place="position")
     number = pl.col("item").cast(pl.Float64, strict=False)
     step = (pl.coalesce(number, pl.lit(0)).diff() > 0) | (
@@ -345,7 +345,7 @@ def _check(found: Reading, names: Mapping[str, Any], tolerated: float, where: st
 
 
 def set_aside(malformed: pl.DataFrame, examples: int = 1) -> list[str]:
-    """Say for each reason how many lines are set aside, with examples."""
+    """Describe for each reason how many lines are set aside, with examples."""
     reasons = malformed.group_by("reason").len().sort("len", "reason", descending=[True, False])
     sentences = []
     for reason, number in reasons.iter_rows():
@@ -363,7 +363,7 @@ def set_aside(malformed: pl.DataFrame, examples: int = 1) -> list[str]:
 def _defaults(
     name: str, given: Mapping[str, Any], reading: Mapping[str, Any], events: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Say how the data set is prepared and split where no study says so: nothing is filtered."""
+    """Return how the data set is prepared and split where no study specifies it: nothing is filtered."""
     cut = given.get("sessions") or {"by": "given" if reading.get("session") else "user"}
     prepare = {
         "events": list(events),

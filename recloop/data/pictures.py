@@ -33,7 +33,7 @@ class PictureError(ValueError):
 
 
 def read_pictures(raw: Path) -> Iterator[tuple[str, bytes]]:
-    """Give the pictures of all archives in a folder, then those of its folder `images`.
+    """Yield the pictures of all archives in a folder, then those of its folder `images`.
 
     Names are those of the files without folders and endings. Nothing is unpacked to the disk; links, devices,
     folders and files too large to be a picture are passed over.
@@ -151,15 +151,15 @@ class Pictures:
         return self.items
 
     def encoded(self, items: Sequence[int]) -> list[bytes]:
-        """Give the bytes of some pictures, in the order asked for."""
+        """Return the bytes of some pictures, in the order asked for."""
         return [self._shard(int(item) // SHARD)[int(item) % SHARD] for item in items]
 
     def decoded(self, item: int) -> Image.Image:
-        """Give a picture as RGB."""
+        """Return a picture as RGB."""
         return decode(self.encoded([item])[0])
 
     def shards(self) -> Iterator[list[bytes]]:
-        """Give all pictures in order, a shard at a time."""
+        """Iterate over all pictures in order, a shard at a time."""
         return (self._read(number) for number in range(len(self.paths)))
 
     def _read(self, number: int) -> list[bytes]:

@@ -123,7 +123,7 @@ def _names(rows: pl.LazyFrame, column: str) -> list[str]:
 
 
 def _renumber(events: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, list[str]]:
-    """Give the items that are left the numbers 0, 1, ... without gaps."""
+    """Renumber the remaining items 0, 1, ... without gaps."""
     items = events["item"].to_numpy()
     left = np.flatnonzero(np.bincount(items))
     numbers = np.zeros(left[-1] + 1, dtype=np.int32)

@@ -36,13 +36,13 @@ class Checked:
 
 
 def manifest_of(path: Path) -> str:
-    """Name the manifest of a raw file in `data/raw/<source>` or, for a world, `data/raw/<source>-<key>`."""
+    """Return the manifest of a raw file in `data/raw/<source>` or, for a world, `data/raw/<source>-<key>`."""
     return f"sources/{re.sub(r'-[0-9a-f]{8}$', '', path.parent.name)}.yaml"
 
 
 @contextmanager
 def decompressing(path: Path) -> Iterator[None]:
-    """Name the file where a decompressor finds it damaged.
+    """Raise an error with the file's name where a decompressor finds it damaged.
 
     Raises:
         MalformedError: it is cut short, bytes in it have changed, or others stand behind its end.
@@ -59,7 +59,7 @@ def decompressing(path: Path) -> Iterator[None]:
 
 
 def missing(column: str) -> pl.Expr:
-    """Tell where a text column holds nothing."""
+    """Check where a text column is null or blank."""
     return pl.col(column).is_null() | (pl.col(column).str.strip_chars() == "")
 
 
@@ -99,7 +99,7 @@ def read_fields(
 
 
 def read_lines(path: Path) -> pl.LazyFrame:
-    """Give every line as `text` with its number, for formats whose lines differ in width."""
+    """Scan every line as `text` with its number, for formats whose lines differ in width."""
     _look_at_first_line(path, None)
     return _scan_lines(path)
 

@@ -90,7 +90,7 @@ def _reading_of(raw: Path) -> str:
 
 
 def summary(counts: Mapping[str, Any]) -> str:
-    """Say in a line what was read and what was set aside."""
+    """Summarise in a line what was read and what was set aside."""
     text = f"{counts['rows']:,} events, {counts['malformed']:,} malformed lines set aside"
     if counts["duplicates"]:
         text += f", {counts['duplicates']:,} events repeat another one exactly (kept)"

@@ -38,7 +38,7 @@ class Column:
 
 
 def dtypes(columns: Mapping[str, Column]) -> dict[str, Any]:
-    """Give the type of each column, as a data frame wants its schema."""
+    """Return the type of each column, as a data frame wants its schema."""
     return {name: column.dtype for name, column in columns.items()}
 
 

@@ -297,7 +297,7 @@ def _resolve_one(name: str, key: str, given: Mapping[str, Any], kind: Kind | Gro
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value is a finite number; true and false are none."""
+    """Check whether a value is a finite number; true and false are none."""
     whole_number = isinstance(value, int) and not isinstance(value, bool)
     return whole_number or (isinstance(value, float) and math.isfinite(value))
 

@@ -89,7 +89,7 @@ def fetch(source: Mapping[str, Any], output: Path, mirror: Path | None = None) -
 
 
 def is_whole(raw: Path, source: Mapping[str, Any], memory: Path | None = None) -> bool:
-    """Say whether the raw files in a folder are those of the manifest, as they were fetched.
+    """Check whether the raw files in a folder are those of the manifest, as they were fetched.
 
     Args:
         raw: folder of the raw files.
@@ -135,13 +135,13 @@ def check_whole(raw: Path, source: Mapping[str, Any]) -> None:
 
 
 def recorded(raw: Path) -> dict[str, Any]:
-    """Give what was fetched into a folder: name to bytes, sha256 and from; nothing before the first fetch."""
+    """Read what was fetched into a folder: name to bytes, sha256 and from; nothing before the first fetch."""
     path = raw / RECORD
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def reading_inputs(raw: Path, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Give all that decides how raw files are read, besides code: it belongs into the key of the tables.
+    """Return all that decides how raw files are read, besides code: it belongs into the key of the tables.
 
     Args:
         raw: folder of the raw files; a catalogue that somebody put beside published ones counts.
@@ -155,7 +155,7 @@ def reading_inputs(raw: Path, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_promised(source: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
-    """Say whether a record has the manifest's files, with its sizes and hashes where it has any."""
+    """Check whether a record has the manifest's files, with its sizes and hashes where it has any."""
     if "world" in source:
         return True  # the name of the folder holds the hash of all that made them
     files, pictures = source["files"], record.get(PICTURES)
@@ -166,7 +166,7 @@ def _is_promised(source: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
 
 
 def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    """Say in which way a file is not the expected one; nothing where it is."""
+    """Describe how a file differs from the expected one; empty where it does not."""
     for key in ("bytes", "sha256"):
         if expected[key] is not None and found[key] != expected[key]:
             kind = "truncated or another file" if key == "bytes" else "another file"
@@ -247,7 +247,7 @@ def _fetch_file(
 
 
 def _expected(file: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Give size and hash of the manifest; what it leaves open, those of the first fetch."""
+    """Return size and hash of the manifest; what it leaves open, those of the first fetch."""
     pinned = {} if before and _difference(before, file) else before
     return {
         key: file[key] if file[key] is not None else pinned.get(key) for key in ("bytes", "sha256")
@@ -409,7 +409,7 @@ def _copy_member(opened: Callable[[], Any], member: str, file: BinaryIO) -> None
 
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
-    """Give a name in the same folder that is gone afterwards, whatever happens."""
+    """Yield a temporary path in the same folder; it is removed afterwards, whatever happens."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
     try:

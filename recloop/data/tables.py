@@ -146,7 +146,7 @@ def check_columns(reading: Reading) -> None:
 
 
 def _named_by_user(reading: Reading) -> pl.LazyFrame:
-    """Name sessions by user and number where the source numbers them anew for each user."""
+    """Identify sessions by user and number where the source numbers them anew for each user."""
     if not reading.sessions_per_user:
         return reading.interactions
     columns = reading.interactions.collect_schema().names()
@@ -211,7 +211,7 @@ def _check_sessions(shared: list[tuple[str, int]], reading: Reading) -> None:
 
 
 def _times(rows: pl.LazyFrame) -> dict[str, Any] | None:
-    """Give the first and the last time and how many are implausible; None where times are unknown."""
+    """Find the first and the last time and how many are implausible; None where times are unknown."""
     time, tomorrow = pl.col("time"), datetime.now(UTC) + DAY
     plausible = time.is_between(*(int(day.timestamp() * 1000) for day in (EARLIEST, tomorrow)))
     found = rows.select(first=time.min(), last=time.max(), implausible=(~plausible).sum())

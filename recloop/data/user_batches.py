@@ -55,7 +55,7 @@ class UserBatches:
         return int(np.bincount(self.slot, self.counts).max())
 
     def turns(self, generator: torch.Generator) -> Iterator[UserBatch]:
-        """Give the updates of an epoch: each session once, those of a user in order, users of a slot as drawn."""
+        """Yield the updates of an epoch: each session once, a user's in order, users of a slot as drawn."""
         drawn = torch.randperm(len(self.slot), generator=generator).numpy()
         order = drawn[np.argsort(self.slot[drawn], kind="stable")]
         sessions = ranges(self.first[order], self.counts[order])

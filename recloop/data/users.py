@@ -69,17 +69,17 @@ class Users:
         return Users(self.items[where], self.events[where], _edges(short), first, self.ids[kept])
 
     def sessions(self) -> Sessions:
-        """Give each session as a row of its own."""
+        """Return each session as a row of its own."""
         start = np.ones(len(self.ids), np.int64)
         return Sessions(self.items, self.events, self.offsets, start, self.ids)
 
     def joined(self) -> Sessions:
-        """Give each user as a row: all sessions behind one another, every transition to be predicted."""
+        """Return each user as a row: all sessions concatenated, every transition to be predicted."""
         edges, last = self.offsets[self.first], self.ids[self.first[1:] - 1]
         return Sessions(self.items, self.events, edges, np.ones(len(self), np.int64), last)
 
     def judged(self) -> Sessions:
-        """Give each user as a row, of which only the last session is to be predicted."""
+        """Return each user as a row, of which only the last session is to be predicted."""
         edges, last = self.offsets[self.first], self.first[1:] - 1
         before = self.offsets[last] - edges[:-1]
         return Sessions(self.items, self.events, edges, before + 1, self.ids[last], before)
@@ -87,7 +87,7 @@ class Users:
     def grid(
         self, sessions: Shaped[np.ndarray, " batch"], padding: int
     ) -> Int[Tensor, "batch time"]:
-        """Give the items of some sessions, padded on the right to the longest of them."""
+        """Return the items of some sessions, padded on the right to the longest of them."""
         start, end = self.offsets[sessions, None], self.offsets[sessions + 1, None]
         where = start + np.arange((end - start).max(initial=1))
         items = self.items[np.minimum(where, len(self.items) - 1)]
@@ -123,19 +123,19 @@ class Past:
         return cls(np.append(found, np.iinfo(np.int64).max))
 
     def known(self, events: Events) -> Bool[np.ndarray, " event"]:
-        """Say whose target occurs in earlier sessions of its user."""
+        """Mark events whose target occurs in earlier sessions of its user."""
         return self.holds(events.row, events.target)
 
     def familiar(
         self, events: Events, top: Shaped[np.ndarray, "event k"]
     ) -> Bool[np.ndarray, "event k"]:
-        """Say which listed items occur in earlier sessions of the user."""
+        """Mark listed items that occur in earlier sessions of the user."""
         return self.holds(events.row[:, None], top)
 
     def holds(
         self, row: Shaped[np.ndarray, "..."], item: Shaped[np.ndarray, "..."]
     ) -> Bool[np.ndarray, "..."]:
-        """Say whether the earlier sessions of each row hold each item."""
+        """Check whether the earlier sessions of each row hold each item."""
         key = _key(row, item)
         return self.keys[np.searchsorted(self.keys, key)] == key
 
@@ -186,6 +186,6 @@ def _edges(sizes: np.ndarray) -> np.ndarray:
 
 
 def ranges(start: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Give start, start + 1, … for each row, as many as its size, behind one another."""
+    """List start, start + 1, … for each row, as many as its size, concatenated."""
     shift = start - _edges(sizes)[:-1]
     return np.repeat(shift, sizes) + np.arange(sizes.sum())

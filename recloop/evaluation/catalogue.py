@@ -57,7 +57,7 @@ def coverage(top: np.ndarray, among: np.ndarray) -> float:
 
 
 def session_codes(lists: pl.DataFrame) -> tuple[np.ndarray, int]:
-    """Give every event the number of its session, counted from 0 by session id; and how many there are."""
+    """Return each event's session number, from 0 by session id, and how many sessions there are."""
     sessions, codes = np.unique(lists["session"].to_numpy(), return_inverse=True)
     return codes, len(sessions)
 

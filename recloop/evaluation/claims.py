@@ -164,7 +164,7 @@ KINDS = {
 
 
 def run(points: Points, model: str, dataset: str) -> str:
-    """Name the one run that a model without a sweep stands for."""
+    """Return the one run that a model without a sweep stands for."""
     found = points(model, dataset)
     if len(found) != 1:
         raise ValueError(
@@ -250,7 +250,7 @@ def in_print(comparison: Comparison, printed: Mapping) -> bool | None:
 
 
 def with_verdicts(rows: list[dict]) -> list[dict]:
-    """Give every comparison its verdict, with Holm's correction over the claim."""
+    """Add a verdict to every comparison, with Holm's correction over the claim."""
     adjusted = holm(np.array([row.get("p_against", np.nan) for row in rows]))
     for row, p in zip(rows, adjusted, strict=True):
         row["p_against_holm"] = None if np.isnan(p) else float(p)

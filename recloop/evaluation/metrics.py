@@ -142,7 +142,7 @@ def require(metric: Metric, facts: Facts) -> None:
 
 
 def group(name: str) -> str:
-    """Name the group of users that a metric is about, `_cold` or `_warm`; empty for all users."""
+    """Return the suffix of a metric's user group, `_cold` or `_warm`; empty for all users."""
     metric, groups = records.find(name)
     return f"_{groups[0]}" if metric.unit == TURN and groups else ""
 

@@ -188,13 +188,13 @@ def record(name: str) -> Metric | None:
 
 
 def direction(name: str) -> int:
-    """Tell whether more is better, 1, or less, -1; more where there is no record."""
+    """Return 1 where a higher value is better, -1 where a lower one is; 1 where there is no record."""
     metric = record(name)
     return metric.direction if metric else 1
 
 
 def needs(name: str) -> tuple[str, ...]:
-    """Name the facts that a metric and its filters need."""
+    """List the facts that a metric and its filters need."""
     metric = record(name)
     if not metric:
         return ()

@@ -137,7 +137,7 @@ def read_scores(paths: Iterable[Path]) -> pl.DataFrame:
 
 
 def of_runs() -> pl.Expr:
-    """Tell scores of runs from the validity of simulated users, who may have learnt from another data set."""
+    """Select scores of runs, not the validity of simulated users, who may have learnt from other data."""
     return ~pl.col("path").str.contains("validity", literal=True)
 
 

@@ -55,7 +55,7 @@ def products(items: pl.DataFrame, attributes: pl.DataFrame) -> list[Product]:
 
 
 def describe(product: Product, random: Random, most: int = 3) -> Caption:
-    """Name some attributes of a product, with its kind or without."""
+    """Describe a product by some of its attributes, with its kind or without."""
     attributes = sorted(product.values.keys() - {"kind"})
     chosen = random.sample(attributes, min(len(attributes), random.randint(1, most)))
     utterances = [(attribute, random.choice(product.values[attribute])) for attribute in chosen]
@@ -97,7 +97,7 @@ def names(label: Label) -> tuple[str, ...]:
 
 
 def compare(product: Product, other: Product, lexicon: Lexicon, random: Random) -> Caption:
-    """Say how a product differs from another one; the labels are those that a reader finds in the sentence."""
+    """Describe how a product differs from another one; the labels are those that a reader finds in it."""
     text = compose(product.values, other.values, random)
     claims = lexicon.read(text)
     labels = claims & product.labels()

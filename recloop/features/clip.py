@@ -72,7 +72,7 @@ class CLIP(Encoder):
 
 
 def architecture(folder: Path) -> type[PreTrainedModel]:
-    """Say which class a saved model is of: CLIPModel, or our own with a ResNet."""
+    """Look up the class of a saved model: CLIPModel, or our own with a ResNet."""
     if "resnet" in json.loads((folder / "config.json").read_text()):
         from recloop.features.resnet_clip import ResNetCLIP
 

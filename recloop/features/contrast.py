@@ -148,7 +148,7 @@ class Contrast(nn.Module):
     def fits(
         self, rows: Int[Tensor, " batch"], drawn: Int[Tensor, " batch"]
     ) -> Bool[Tensor, "caption picture"]:
-        """Say which pictures of a batch have all that a caption names; its own picture always fits."""
+        """Mark the pictures of a batch that have all that a caption names; its own picture always fits."""
         named = self.named[rows, drawn].float()
         has = self.pretraining_data.has[self.pretraining_data.train[rows]].float()
         fits = (named @ has.T == named.sum(1, keepdim=True)) & self.exact[rows, drawn, None]
@@ -160,7 +160,7 @@ class Contrast(nn.Module):
             self.clip.logit_scale.clamp_(max=torch.tensor(LARGEST_SCALE).log().item())
 
     def scores(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch label"]:
-        """Say how well the name of each label fits each picture."""
+        """Score how well the name of each label fits each picture."""
         pictures = self.clip.get_image_features(pixels).pooler_output
         return normalize(pictures, dim=1) @ self.label_texts(pixels.device).T
 

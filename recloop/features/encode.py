@@ -70,7 +70,7 @@ def encode(
 
 
 def describe(network: Encoder, settings: dict, data: str, rows: int) -> dict:
-    """Say what the rows will be; two caches may be mixed only if all of this agrees."""
+    """Describe the rows to come; two caches may be mixed only if all of this agrees."""
     dtype = settings.get("dtype", "float16")
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")

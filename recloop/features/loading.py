@@ -40,7 +40,7 @@ class Loader:
         self.workers, self.pinned = workers, pinned
 
     def batches(self, parts: list[np.ndarray]) -> Iterator[UInt8[Tensor, "batch 3 height width"]]:
-        """Give the pixels of each part, a part being the items of one batch.
+        """Yield the pixels of each part, a part being the items of one batch.
 
         Raises:
             ValueError: a picture that cannot be read.

@@ -198,7 +198,7 @@ class Pretraining(Objective):
         self.model.limit()
 
     def state(self) -> dict[str, Tensor]:
-        """Name the generator of captions and variations, and the order of this epoch."""
+        """Return the random state of captions and variations, and the order of this epoch."""
         return {"random": self.random.get_state(), "order": self.order}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:

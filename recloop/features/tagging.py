@@ -58,7 +58,7 @@ class Tagging(nn.Module):
         """Nothing is kept in a range."""
 
     def scores(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch label"]:
-        """Say how well each label fits each picture."""
+        """Score how well each label fits each picture."""
         return self.head(self.grid(pixels).last_hidden_state.mean((2, 3)))
 
     def save(self, output: Path) -> None:

@@ -46,7 +46,7 @@ class Tokens:
     def __call__(
         self, texts: list[str]
     ) -> tuple[Int[Tensor, "batch token"], Int[Tensor, "batch token"]]:
-        """Give token numbers and the mask of those that are no padding."""
+        """Return token numbers and the mask of those that are no padding."""
         found = self.tokenizer.encode_batch(texts)
         ids, mask = [one.ids for one in found], [one.attention_mask for one in found]
         return torch.tensor(ids), torch.tensor(mask)

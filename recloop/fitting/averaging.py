@@ -44,5 +44,5 @@ class Average:
 
 
 def learning(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Name the parameters that learn."""
+    """List the parameters that learn, by name."""
     return ((name, value) for name, value in model.named_parameters() if value.requires_grad)

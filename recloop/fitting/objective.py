@@ -46,7 +46,7 @@ class Objective(Protocol):
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """Name what goes from one update to the next besides weights, optimisers and torch's random state."""
+        """Return what goes from one update to the next besides weights, optimisers and torch's random state."""
         return {}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:

@@ -235,7 +235,7 @@ class Trainer:
             raise self.named(error) from None
 
     def named(self, error: Diverged) -> Diverged:
-        """Say which model diverged, and when."""
+        """Add to an error which model diverged, and when."""
         when = f"update {self.progress.update} (epoch {self.epoch:.4g})"
         return Diverged(f"{self.context.name}, {when}: {error}")
 
@@ -244,7 +244,7 @@ class Trainer:
         return {name: tensor.detach().clone() for name, tensor in self.kept().items()}
 
     def kept(self) -> dict[str, Tensor]:
-        """Name the weights that a checkpoint holds: all, or without the parameters that are frozen."""
+        """Return the weights that a checkpoint holds: all, or without the parameters that are frozen."""
         tensors = self.model.state_dict()
         if self.schedule.keeps == "all":
             return tensors
@@ -253,7 +253,7 @@ class Trainer:
         return {name: tensor for name, tensor in tensors.items() if name not in frozen}
 
     def chosen(self) -> dict[str, Tensor]:
-        """Give the best weights, or the last ones where nothing is validated.
+        """Return the best weights, or the last ones where nothing is validated.
 
         Raises:
             ValueError: there was no validation.

@@ -77,7 +77,7 @@ def _maps(path: Path) -> dict[str, Any]:
 
 
 def _names(maps: dict[str, Any], numbers: dict[str, list[int]], path: Path) -> list[str]:
-    """Name the attributes: the two files number them differently.
+    """List the names of the attributes: the two files number them differently.
 
     The sequences come with attributes of five or more items only, numbered anew in the same
     order. That this is so shows in the counts, which must agree for every attribute.

@@ -47,7 +47,7 @@ def _checked(path: Path, columns: tuple[str, str], max_malformed: float) -> Chec
 
 
 def _fault_of_text(entry: Any) -> str | None:
-    """Say what an entry lacks; brand and description may be empty."""
+    """Describe what an entry lacks, None if nothing; brand and description may be empty."""
     if (fault := lacks_text(entry, "title")) is not None:
         return fault
     texts = all(isinstance(entry.get(key), str) for key in ("brand", "description"))

@@ -60,7 +60,7 @@ def picture_names(raw: Path) -> list[str]:
 
 
 def _parts(raw: Path, max_malformed: float) -> tuple[dict[str, str], pl.DataFrame]:
-    """Give the part of each picture; a name in both lists belongs to the test."""
+    """Look up the part of each picture; a name in both lists belongs to the test."""
     parts, aside = {}, []
     for where, file in PARTS.items():
         lines = read_text(raw / file).split("\n")

@@ -55,7 +55,7 @@ def _ratings(rows: pl.LazyFrame, offset: int) -> pl.LazyFrame:
 
 
 def _features(raw: Path) -> list[dict[str, object]]:
-    """Name the properties of every coat; the kind of jacket is its category."""
+    """Read the properties of every coat; the kind of jacket is its category."""
     names = read_text(raw / FEATURES[1]).split("\n")
     names = [name.strip() for name in names if name.strip()]
     lines = read_text(raw / FEATURES[0]).split("\n")

@@ -67,7 +67,7 @@ def picture_names(raw: Path, category: str) -> list[str]:
 
 
 def _parts(raw: Path, category: str, max_malformed: float) -> tuple[dict[str, str], pl.DataFrame]:
-    """Give the part of each picture; a name in both lists belongs to the test."""
+    """Look up the part of each picture; a name in both lists belongs to the test."""
     parts, aside = {}, []
     for released, where in PARTS.items():
         path = raw / f"split.{category}.{released}.filter.json"
@@ -116,7 +116,7 @@ def _fault_of_caption(entry: Any) -> str | None:
 def _tags(
     raw: Path, category: str, parts: dict[str, str], max_malformed: float
 ) -> tuple[dict[str, dict[str, list[str]]], pl.DataFrame]:
-    """Give the tags of the listed items that have any, under the names of their groups."""
+    """Read the tags of the listed items that have any, under the names of their groups."""
     found, aside = {}, []
     for released in PARTS:
         path = raw / f"asin2attr.{category}.{released}.json"

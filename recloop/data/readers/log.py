@@ -92,7 +92,7 @@ def scan(
     quoted: bool = False,
     encoding: str = "utf-8",
 ) -> pl.LazyFrame:
-    """Give every line as `line`, `text`, `width` and one column of text for each column of the file.
+    """Scan every line as `line`, `text`, `width` and one column of text for each column of the file.
 
     Args:
         path: the file, gzipped if it ends in .gz.
@@ -122,7 +122,7 @@ def scan(
 
 
 def column(name: str) -> str:
-    """Name a column of the file inside the frame, where `line`, `text` and `width` are taken."""
+    """Return a file column's name inside the frame, where `line`, `text` and `width` are taken."""
     return f"field {name}"
 
 
@@ -134,7 +134,7 @@ def split_line(line: str, delimiter: str) -> list[str]:
 
 
 def as_utf8(path: Path, encoding: str) -> Path:
-    """Give the file, or a copy in UTF-8 beside it where it has another encoding."""
+    """Return the file, or a copy in UTF-8 beside it where it has another encoding."""
     if codecs.lookup(encoding).name == "utf-8":
         return path
     if not path.exists():
@@ -165,7 +165,7 @@ def _check_header(path: Path, columns: Sequence[str], delimiter: str, encoding: 
 
 
 def named(fields: Sequence[str]) -> list[str]:
-    """Give the names of a header; a column without one is named by its place."""
+    """Return the names of a header; a column without one is named by its place."""
     return [field.strip() or f"column_{place}" for place, field in enumerate(fields, start=1)]
 
 
@@ -277,12 +277,12 @@ def understood(
 
 
 def field_of(name: str) -> pl.Expr:
-    """Give a column of the file without blanks around it."""
+    """Select a column of the file without blanks around it."""
     return pl.col(column(name)).str.strip_chars()
 
 
 def name_of(name: str) -> pl.Expr:
-    """Give a column of names, null where it holds none."""
+    """Select a column of names, null where it holds none."""
     text = field_of(name)
     return pl.when(~text.is_in(NOTHING)).then(text)
 
@@ -354,7 +354,7 @@ def _missing(known: set[str], roles: Mapping[str, Any]) -> dict[str, pl.Expr]:
 
 
 def start_of(year: int) -> int:
-    """Give the first millisecond of a year, UTC."""
+    """Return the first millisecond of a year, UTC."""
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 

@@ -47,7 +47,7 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
 
 
 def _items(ratings: pl.LazyFrame, path: Path) -> pl.DataFrame:
-    """Give the titles and genres of the rated movies; the first genre is the category."""
+    """Read the titles and genres of the rated movies; the first genre is the category."""
     seen = ratings.select(item="movieId").unique().collect()
     movies = read_companion(path, "movieId", required=("title", "genres"))
     movies = movies.rename({"movieId": "item"})

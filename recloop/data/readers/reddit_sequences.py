@@ -56,7 +56,7 @@ def _checked(path: Path, max_malformed: float) -> Checked:
 
 
 def _restored(pieces: pl.LazyFrame) -> pl.LazyFrame:
-    """Give one row per visit, what was taken out put back where its place is known."""
+    """Return one row per visit; visits that were taken out are put back where their place is known."""
     visits = unroll(pieces, "visits", "session", "user", "next_id").drop_nulls("item")
     again = pl.col("item") == pl.col("item").shift(1).over("session")
     place = pl.col("line") * 2  # between two visits there is room for one
@@ -67,7 +67,7 @@ def _restored(pieces: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _new_user(pieces: pl.DataFrame) -> pl.Expr:
-    """Tell where users begin: behind a piece that was shorter, or that has nothing in common."""
+    """Mark where users begin: after a window that was shorter, or that has nothing in common."""
     ended = pl.col("visits").list.len() * 2 + 1 < PIECE  # even with one taken out of every gap
     return ended.shift(1, fill_value=True) | ~pl.col("piece").is_in(_kin(pieces).implode())
 

@@ -52,7 +52,7 @@ def _events(rows: pl.LazyFrame, event: str, offset: int) -> pl.LazyFrame:
 
 
 def _items(clicks: pl.LazyFrame, buys: pl.LazyFrame) -> pl.DataFrame:
-    """Give each item its commonest category; "S" is an offer, "0" unknown, longer ones a brand."""
+    """Find each item's most frequent category; "S" is an offer, "0" unknown, longer ones a brand."""
     clicked = clicks.group_by("item", "category").len()
     bought = buys.select("item").unique().with_columns(category=pl.lit("0"), len=pl.lit(0))
     seen = pl.concat([clicked, bought], how="vertical_relaxed").collect(engine="streaming")

@@ -65,7 +65,7 @@ def generate(
 
 
 def shuffled(products: Sequence[Product], seed: int) -> list[Product]:
-    """Give every product another's place, by a generator of its own so that the pictures stay as they are."""
+    """Permute the products, by a generator of its own so that the pictures stay as they are."""
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(products))
     return [products[place] for place in order]
 

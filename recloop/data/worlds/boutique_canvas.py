@@ -67,7 +67,7 @@ class Canvas:
         self.pen.ellipse((x - size, y - size, x + size, y + size), fill=colour)
 
     def finished(self) -> Image.Image:
-        """Give the picture in its final size."""
+        """Return the picture in its final size."""
         return self.picture.reduce(OVER)
 
     def _placed(self, points: Points) -> list[Point]:
@@ -100,19 +100,19 @@ def shaded(colour: Colour, random: np.random.Generator) -> Colour:
 
 
 def brightness(colour: Colour) -> float:
-    """Say how bright a colour looks, 0 to 255 (the luma of ITU-R BT.601)."""
+    """Compute how bright a colour looks, 0 to 255 (the luma of ITU-R BT.601)."""
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
 def edge_of(colour: Colour) -> Colour:
-    """Give the colour of an outline, lighter than a very dark shape and darker than any other."""
+    """Return the colour of an outline, lighter than a very dark shape and darker than any other."""
     if brightness(colour) < 50:
         return tuple(min(255, channel + 46) for channel in colour)
     return tuple(int(channel * EDGE) for channel in colour)
 
 
 def contrast(colour: Colour) -> Colour:
-    """Give what can be seen on a colour: white on dark, dark blue on light."""
+    """Return a colour visible on another one: white on dark, dark blue on light."""
     return (250, 250, 246) if brightness(colour) < 150 else (32, 38, 78)
 
 

@@ -107,7 +107,7 @@ def _body(canvas: Canvas, cut: Cut, sleeve: str) -> None:
 
 
 def _sleeve(cut: Cut, sleeve: str) -> list[Point]:
-    """Give the left sleeve: from the shoulder down to the middle of the arm or to the hand."""
+    """Outline the left sleeve: from the shoulder down to the middle of the arm or to the hand."""
     low = cut.cuff if sleeve == "long" else cut.armpit + 1
     out = 13.0 if sleeve == "long" else 9.0
     wide = 6.5 if sleeve == "long" else 8.5

@@ -28,7 +28,7 @@ def draw_shoe(canvas: Canvas, seen: Mapping[str, str]) -> None:
 
 
 def under(x: Number, rise: Number) -> float:
-    """Give the height of the foot's underside: flat below the toes, then up to the heel."""
+    """Compute the height of the foot's underside: flat below the toes, then up to the heel."""
     way = min(1.0, max(0.0, (x - 36) / 40))
     return GROUND - 3 - (rise - 3) * way * way * (3 - 2 * way)
 

@@ -133,7 +133,7 @@ class Product:
     brand: str
 
     def title(self) -> str:
-        """Name the product and all that can be seen of it."""
+        """Compose a title of the product and all that can be seen of it."""
         told = [
             SPECIAL.get((name, value), PHRASES.get(name, "").format(value))
             for name, value in self.attributes.items()

@@ -36,7 +36,7 @@ class Conversion:
         return np.where(better & self.purposeful[user], other, one)
 
     def leaning(self, probability: NDArray[Any]) -> NDArray[Any]:
-        """Give the chance of every item for a purposeful customer: the better of two draws from `probability`."""
+        """Compute a purposeful customer's probability of every item: the better of two draws from `probability`."""
         levels, level = np.unique(self.cart, return_inverse=True)
         share = np.bincount(level, probability, len(levels))
         worse = np.cumsum(share) - share

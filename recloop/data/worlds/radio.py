@@ -113,7 +113,7 @@ def next_item_probabilities(
     revisits: float,
     follows: float = SIZES["follows"],
 ) -> NDArray[Any]:
-    """Give the true chance of every album to come next, the user being known.
+    """Compute the true probability of every album to come next, given the user.
 
     Args:
         shelves: the albums.
@@ -144,7 +144,7 @@ def next_item_probabilities(
 
 
 def successors(shelves: Shelves) -> NDArray[Any]:
-    """Give the next album of the same artist, after the last the first; of the genre where it is the only one."""
+    """Return the artist's next album, the first after the last; the genre's next where it is the only one."""
     alone = np.bincount(shelves.brand)[shelves.brand] == 1
     return np.where(alone, _round(shelves.cluster), _round(shelves.brand))
 

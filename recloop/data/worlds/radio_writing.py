@@ -73,17 +73,17 @@ def write_artists_and_albums(output: Path, shelves: Shelves) -> Path:
 
 
 def artist_name(shelves: Shelves, item: int) -> str:
-    """Name the artist of an album."""
+    """Return the name of an album's artist."""
     return f"{shelves.brand_name(item)} {int(shelves.brand[item]):03d}"
 
 
 def genre_name(shelves: Shelves, item: int) -> str:
-    """Name the genre of an album."""
+    """Return the name of an album's genre."""
     round_, genre = divmod(int(shelves.cluster[item]), len(GENRES))
     return GENRES[genre] + (f" {round_ + 1}" if round_ else "")
 
 
 def album_title(item: int) -> str:
-    """Name an album."""
+    """Return the title of an album."""
     noun = NOUNS[item // len(ADJECTIVES) % len(NOUNS)]
     return f"{ADJECTIVES[item % len(ADJECTIVES)]} {noun} {item:04d}".capitalize()

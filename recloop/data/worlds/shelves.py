@@ -56,7 +56,7 @@ class Shelves:
         return np.where(novel, self.anywhere(cluster, draw), self.popular(cluster, draw))
 
     def browsing(self, cluster: int, appetite: float) -> NDArray[Any]:
-        """Give the chance of every item to be chosen in a category."""
+        """Compute the probability of every item to be chosen in a category."""
         inside = self.cluster == cluster
         weight = self.weight * inside
         return appetite * inside / inside.sum() + (1 - appetite) * weight / weight.sum()
@@ -84,7 +84,7 @@ class Shelves:
         return self.order[self.first[cluster] + (draw * self.size[cluster]).astype(np.int64)]
 
     def ids(self, offset: int) -> NDArray[Any]:
-        """Give the numbers under which the items are sold."""
+        """Return the numbers under which the items are sold."""
         return offset + np.arange(len(self.cluster))
 
     def brand_name(self, item: int) -> str:
@@ -93,12 +93,12 @@ class Shelves:
         return (SYLLABLES[first % len(SYLLABLES)] + SYLLABLES[second]).capitalize()
 
     def category_name(self, item: int) -> str:
-        """Name the category of an item."""
+        """Return the name of an item's category."""
         round_, noun = divmod(int(self.cluster[item]), len(NOUNS))
         return NOUNS[noun] + (f" {round_ + 1}" if round_ else "")
 
     def title(self, item: int) -> str:
-        """Name an item by brand, adjective and category."""
+        """Compose an item's title from brand, adjective and category."""
         adjective = ADJECTIVES[item % len(ADJECTIVES)]
         return f"{self.brand_name(item)} {adjective} {self.category_name(item)} {item:04d}"
 

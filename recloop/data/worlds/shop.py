@@ -94,7 +94,7 @@ def next_item_probabilities(
     repeats: float,
     conversion: Conversion | None = None,
 ) -> NDArray[Any]:
-    """Give the true chance of every item to follow `history`, the user being known.
+    """Compute the true probability of every item to follow `history`, given the user.
 
     Args:
         shelves: what is sold.
@@ -116,7 +116,7 @@ def next_item_probabilities(
 
 
 def _users(users: int, sessions: int, random: np.random.Generator) -> NDArray[Any]:
-    """Give every user a session as long as there are enough, and share out the rest."""
+    """Assign each user a session as long as there are enough, and distribute the rest at random."""
     first = np.arange(min(users, sessions))
     return np.sort(np.concatenate([first, random.integers(0, users, sessions - len(first))]))
 

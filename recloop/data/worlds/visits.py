@@ -13,7 +13,7 @@ SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000  # milliseconds
 def tastes(
     user: NDArray[Any], clusters: int, drift: float, random: np.random.Generator
 ) -> NDArray[Any]:
-    """Give the category of each session; the taste moves to the next one with chance `drift`.
+    """Draw the category of each session; the taste moves to the next one with probability `drift`.
 
     Args:
         user: user of each session, in order.
@@ -34,7 +34,7 @@ def times(
     days: int,
     random: np.random.Generator,
 ) -> NDArray[Any]:
-    """Give times so that the sessions of a user neither overlap nor touch: two hours lie between.
+    """Draw times so that the sessions of a user neither overlap nor touch: two hours lie between.
 
     Args:
         user: user of each session, in order.
