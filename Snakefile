@@ -3,7 +3,6 @@
 The includes below are the table of contents, in the order the work happens.
 """
 
-
 import os
 import sys
 

@@ -6,6 +6,7 @@ recloop list
 """
 
 import argparse
+import os
 import sys
 
 from recloop.commands import add_data, listing, run
@@ -27,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
         one.set_defaults(do=command.run)
     options = parser.parse_args(arguments)
     try:
-        return options.do(options)
+        status = options.do(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `recloop list | head`; what is left unsaid goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SettingsError, *faults()) as fault:
         print(f"recloop: {fault}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """What is to be made under one config: settings to artifacts, runs with their scores, exhibits."""
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -122,11 +123,13 @@ class Plan(Studies):
         name = self.evaluation(run).get("item_vectors")
         return Run(run.study, run.dataset, name, self.seeds[0]) if name else None
 
-    def shared_data(self) -> dict[str, Artifact]:
-        """Collect all that studies share, by path: everything below data/."""
-        runs = [self.weights(self.trained(run)) for run in self.wanted_runs()]
-        asked = [self.lists(run) for run in self.wanted_runs()]
-        users = [self.validity(*user) for user in self.wanted_users()]
+    def shared_data(self, studies: Iterable[str] | None = None) -> dict[str, Artifact]:
+        """Collect what some studies, or all, are made from, by path: everything below data/."""
+        wanted = set(self.studies if studies is None else studies)
+        wanted_runs = [run for run in self.wanted_runs() if run.study in wanted]
+        runs = [self.weights(self.trained(run)) for run in wanted_runs]
+        asked = [self.lists(run) for run in wanted_runs]
+        users = [self.validity(*user) for user in self.wanted_users() if user[0] in wanted]
         found = with_all_inputs([*runs, *asked, *users])
         return {path: one for path, one in found.items() if path.startswith("data/")}
 

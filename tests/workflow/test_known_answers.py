@@ -10,7 +10,7 @@ from recloop.data.read import read
 from recloop.data.sources import fetch
 from recloop.evaluation.run import score
 from recloop.report.evidence import Evidence
-from recloop.report.verdicts import agrees, judge_known
+from recloop.report.known import is_right, judge_known
 from recloop.training.run import rank_test, train
 
 
@@ -72,12 +72,12 @@ def make_scores(plan, run, splits, vectors: Path, folder: Path) -> Path:
 
 
 def test_what_is_planted_is_found_and_nothing_else(judged):
-    assert set(judged["expected"]) == {"holds", "not"}
-    assert judged["agrees"].all(), judged.select("id", "expected", "found", "effect", "low", "high")
+    found = {name: is_right(part) for (name,), part in judged.group_by("id")}
+    assert found == {"rewards_matter": True, "rewards_are_noise": True}, judged
 
 
 @pytest.mark.parametrize(
-    ("expected", "found", "answer"),
+    ("expected", "verdict", "answer"),
     [
         ("holds", "holds", True),
         ("holds", "undecided", False),
@@ -89,5 +89,6 @@ def test_what_is_planted_is_found_and_nothing_else(judged):
         ("not", "holds in part", None),
     ],
 )
-def test_a_verdict_agrees_with_what_was_planted_or_not(expected, found, answer):
-    assert agrees(expected, found) is answer
+def test_a_verdict_agrees_with_what_was_planted_or_not(expected, verdict, answer):
+    part = pl.DataFrame({"expected": [expected], "claim_verdict": [verdict]})
+    assert is_right(part) is answer

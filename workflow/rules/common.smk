@@ -162,6 +162,17 @@ def priority(study):
     return len(PLAN.studies) - list(PLAN.studies).index(study)
 
 
+# Data are as urgent as the first study that needs them: else a later study would take the processors.
+URGENCY = {}
+for study in reversed(list(PLAN.studies)):
+    URGENCY |= dict.fromkeys(PLAN.shared_data([study]), priority(study) + 0.5)  # before its runs
+
+
+def urgency(find):
+    """Make a function from wildcards to the priority of the data that `find` declares."""
+    return lambda wildcards: URGENCY[find(wildcards).path]
+
+
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
 for study in PLAN.studies:
     for name in (*PLAN.exhibits(study), "claims", "page"):

@@ -17,6 +17,7 @@ rule fetch:
         update("data/raw/{source}/fetched.json"),  # holds what the first fetch found
     log:
         "data/raw/{source}.log",
+    priority: urgency(raw)
     params:
         arguments=lambda wildcards, output: arguments(
             raw(wildcards), output=folder(output), mirror=config["mirror"]
@@ -41,6 +42,7 @@ rule read:
         ),
     log:
         "data/tables/{source}/read.log",
+    priority: urgency(tables)
     params:
         arguments=lambda wildcards, output: arguments(tables(wildcards), output=folder(output)),
     message:
@@ -64,6 +66,7 @@ rule split:
         ),
     log:
         f"{SESSIONS}/split.log",
+    priority: urgency(sessions)
     params:
         arguments=lambda wildcards, output: arguments(sessions(wildcards), output=folder(output)),
     message:
@@ -89,6 +92,7 @@ rule build_catalogue:
         images=directory(f"{CATALOGUE}/images"),
     log:
         f"{CATALOGUE}/build_catalogue.log",
+    priority: urgency(catalogue)
     params:
         arguments=lambda wildcards, output: arguments(catalogue(wildcards), output=folder(output)),
     message:
@@ -107,6 +111,7 @@ rule make_dialogues:
         ),
     log:
         f"{DIALOGUES}/make_dialogues.log",
+    priority: urgency(dialogues)
     params:
         arguments=lambda wildcards, output: arguments(dialogues(wildcards), output=folder(output)),
     message:

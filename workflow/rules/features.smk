@@ -14,6 +14,7 @@ rule pretrain:
         f"{ENCODER}/encoder.json",
     log:
         f"{ENCODER}/pretrain.log",
+    priority: urgency(encoder)
     threads: THREADS
     resources:
         gpu=int(GPU),
@@ -33,6 +34,7 @@ rule encode:
         f"{FEATURES}/features.json",
     log:
         f"{FEATURES}/encode.log",
+    priority: urgency(features)
     threads: THREADS
     resources:
         gpu=int(GPU),

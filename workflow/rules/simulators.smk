@@ -16,6 +16,7 @@ rule train_simulator:
         ),
     log:
         f"{USER}/train_simulator.log",
+    priority: urgency(simulator)
     threads: THREADS
     resources:
         gpu=int(GPU),
@@ -35,6 +36,7 @@ rule evaluate_simulator:
         VALIDITY,
     log:
         "results/{study}/validity/{dataset}/{user}-{key}/evaluate_simulator.log",
+    priority: lambda wildcards: priority(wildcards.study)
     threads: THREADS
     resources:
         gpu=int(GPU),
