@@ -57,7 +57,7 @@ def wait_for(found, seconds: float = 60):
 
 def trainings(process: psutil.Process) -> list[psutil.Process]:
     children = process.children(recursive=True)
-    return [child for child in children if "workflow/scripts/train.py" in child.cmdline()[1:2]]
+    return [child for child in children if "workflow/scripts/train.py" in child.cmdline()]
 
 
 def test_goes_on(project):
@@ -73,6 +73,6 @@ def test_goes_on(project):
     assert not (project.root / weights).exists()
     project.settings = TINY
     project.snakemake(weights)
-    log = (project.root / weights).with_name("train.log").read_text()
-    assert "goes on after update" in log
+    logs = [log.read_text() for log in project.root.glob("results/modt4r/runs/**/train.log")]
+    assert any("goes on after update" in log for log in logs)  # it, or the judge before it
     assert not list(project.root.glob(".recloop/checkpoints/*/*.safetensors"))
