@@ -80,6 +80,7 @@ def test_wrong_config_stops(change, says):
     assert says in str(stopped.value)
 
 
+ENTRY = {"kind": "grid", "caption": "One", "source": "ours"}
 CASES = {
     "unknown key of a tier": ("tiers/full.yaml", {"seed": [1]}, "did you mean 'seeds'?"),
     "unknown key of a study": (
@@ -104,17 +105,17 @@ CASES = {
     ),
     "unknown override": (
         "studies/modt4r/exhibits.yaml",
-        {"figures": {"figure_1": {"models": ["modt4r,alhpa=0.5"]}}},
+        {"figures": {"figure_1": ENTRY | {"models": ["modt4r,alhpa=0.5"]}}},
         "overrides 'alhpa', which it has not; did you mean 'alpha'?",
     ),
     "override of the wrong kind": (
         "studies/modt4r/exhibits.yaml",
-        {"figures": {"figure_1": {"models": ["modt4r,alpha=high"]}}},
+        {"figures": {"figure_1": ENTRY | {"models": ["modt4r,alpha=high"]}}},
         "alpha=high does not go with the study's alpha: 1.0",
     ),
     "unknown model": (
         "studies/modt4r/exhibits.yaml",
-        {"tables": {"table_1": {"models": ["sasrek"]}}},
+        {"tables": {"table_1": ENTRY | {"models": ["sasrek"]}}},
         "did you mean 'sasrec'?",
     ),
 }
