@@ -32,7 +32,7 @@ class Difference:
     step: int  # more (1) or less (-1) of it; 0 where that makes no sense
 
     def sayable(self) -> bool:
-        """Say whether there is a value to name, as there or as gone."""
+        """Check whether there is a value to name, present or absent."""
         return bool(self.gained or self.deniable())
 
     def deniable(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ class Lexicon:
         return cls(values)
 
     def read(self, sentence: str) -> set[Claim]:
-        """Say what a sentence claims; a word that could mean two things claims nothing."""
+        """Extract the claims of a sentence; a word that could mean two things claims nothing."""
         text, found = plain(sentence), set()
         for match in self.pattern.finditer(text) if self.claims else ():
             claims = self.claims[match[0]]

@@ -53,7 +53,7 @@ def compose(
     missing: float = 0.15,
     shared: float = 0.05,
 ) -> str:
-    """Say in one sentence how the target differs from the reference.
+    """Compose one sentence on how the target differs from the reference.
 
     Args:
         target: values of the item looked for, by attribute.
@@ -137,7 +137,7 @@ def _affirmative(wording: Wording) -> Wording:
 
 
 def _vaguely(one: Difference, random: Random) -> Clause:
-    """Name the plain colour where that still tells the two apart; else only say that something differs."""
+    """Word a colour by its plain colour where that still separates the two; else only say it differs."""
     general = {phrases.plain_colour(one.attribute, plain(value)) for value in one.gained}
     general -= {phrases.plain_colour(one.attribute, plain(value)) for value in one.lost}
     if one.attribute == "colour" and general:

@@ -197,13 +197,13 @@ def wording(attribute: str, value: str) -> Wording:
 
 
 def plain_colour(attribute: str, value: str) -> str:
-    """Name the plain colour of a finer one; any other value is its own."""
+    """Map a finer colour to its plain one; any other value is its own."""
     return PLAIN.get(value, value) if attribute == "colour" else value
 
 
 @functools.cache
 def level(attribute: str, value: str) -> int | None:
-    """Say how much of an attribute a value means; None where more or less makes no sense."""
+    """Look up how much of an attribute a value means; None where more or less makes no sense."""
     core = without_head(attribute, value)
     steps = enumerate(ORDERS.get(attribute, ()))
     return next((step for step, words in steps if core in words), None)

@@ -65,7 +65,7 @@ class Vocabulary:
         return len(self.words) + 1
 
     def encode(self, captions: Sequence[str], length: int) -> Int[np.ndarray, "caption time"]:
-        """Give the numbers of the first `length` words of every caption; an `END` follows them."""
+        """Return the numbers of the first `length` words of every caption; an `END` follows them."""
         rows = np.full((len(captions), length + 1), END, np.int64)
         for row, caption in zip(rows, captions, strict=True):
             words = words_of(caption)[:length]

@@ -62,7 +62,7 @@ def locate(name: str) -> type:
 
 
 def module_of(name: str) -> str:
-    """Name the module of a class, below recloop.models if it is there.
+    """Return the module of a class, below recloop.models if it is there.
 
     Raises:
         SettingsError: no such module; says which one is nearest.

@@ -28,11 +28,11 @@ class Plan(Studies):
         return task_of(self.studies[study]["task"])
 
     def data(self, run: Run) -> dict[str, str]:
-        """Name every folder below data/ that a run works with."""
+        """List every folder below data/ that a run works with, by role."""
         return {role: one.path for role, one in self.task(run.study).data(self, run).items()}
 
     def split(self, study: str, dataset: str) -> Artifact:
-        """Give the split that all runs on a data set share."""
+        """Return the split that all runs on a data set share."""
         return self.task(study).split(self, study, dataset)
 
     @functools.cache  # noqa: B019 a plan lives as long as the process
@@ -57,13 +57,13 @@ class Plan(Studies):
         return tuple(found)
 
     def job_settings(self, run: Run) -> dict:
-        """Give the resolved settings of a run, with those of what it talks to."""
+        """Return the resolved settings of a run, with those of what it talks to."""
         settings = self.settings(run.study, run.dataset, run.model)
         environment = self.task(run.study).environment(self, run)
         return {part: settings[part] for part in PARTS} | environment
 
     def code(self, run: Run) -> tuple[str, ...]:
-        """Name the modules that train a run and ask it."""
+        """List the modules that train a run and ask it."""
         settings = self.settings(run.study, run.dataset, run.model)
         own = self.task(run.study).code(self, run)
         return ("recloop.training.run", *modules(settings), *own)
@@ -110,16 +110,16 @@ class Plan(Studies):
         )
 
     def place(self, kind: str, run: Run) -> str:
-        """Give the path of a run up to its key."""
+        """Return the path of a run up to its key."""
         folder = self.folder(run.study, run.dataset)
         return f"results/{run.study}/{kind}/{folder}/{run.model}/{run.seed}"
 
     def evaluation(self, run: Run) -> dict:
-        """Say how a run is judged."""
+        """Return the evaluation settings of a run."""
         return self.studies[run.study]["evaluation"]
 
     def judge(self, run: Run) -> Run | None:
-        """Give the run whose item table measures how alike listed items are, one for all models."""
+        """Return the run whose item table measures how alike listed items are, one for all models."""
         name = self.evaluation(run).get("item_vectors")
         return Run(run.study, run.dataset, name, self.seeds[0]) if name else None
 
@@ -143,6 +143,7 @@ class Plan(Studies):
 
     # -- exhibits -------------------------------------------------------------------------------------------------
 
+    @functools.cache  # noqa: B019
     def exhibit_sources(self, study: str, name: str) -> tuple[list[Run], list[Artifact]]:
         """List the runs that a table or figure (or, by another name, the whole study) draws on, and the scores.
 
@@ -178,7 +179,7 @@ class Plan(Studies):
         )
 
     def exhibit_code(self, study: str, name: str) -> str:
-        """Name the module that makes an exhibit: that of its kind, of the ledger with the claims, or of the page."""
+        """Return the module that makes an exhibit: that of its kind, of the claims' ledger, or of the page."""
         if name not in self.exhibits(study):
             return {"claims": "recloop.report.ledger", "page": "recloop.report.page"}[name]
         kind = self.exhibits(study)[name]["kind"]
@@ -190,7 +191,7 @@ class Plan(Studies):
 
     @functools.cache  # noqa: B019
     def described_tier(self, study: str) -> dict:
-        """Say what a reader must know about the tier: its name, seeds and which data stand in for which."""
+        """Describe the tier to a reader: its name, seeds and which data stand in for which."""
         used = {}
         for dataset in self.worlds(study):
             recipe = self.recipe(study, dataset)
@@ -211,7 +212,7 @@ class Plan(Studies):
         }
 
     def described_data(self, study: str, dataset: str) -> dict:
-        """Name the folders of a data set that a report looks into."""
+        """List the folders of a data set that a report reads, by role."""
         shown = self.task(study).pictures(self, study, dataset)
         found = {"split": self.split(study, dataset).path}
         return found | ({"pictures": shown.path} if shown else {})

@@ -131,7 +131,7 @@ def _bare(key: str) -> str:
 
 
 def _dataset(paper: dict, here: dict, dataset: str, base: Path) -> tuple[str, dict, dict]:
-    """Give a data set's name, what the study says of it, and what the tier does."""
+    """Return a data set's name, its settings in the study, and those in the tier."""
     if dataset in paper["datasets"]:
         played = here.get("datasets", {})
         if dataset not in played:
@@ -179,11 +179,11 @@ def _tier(here: dict, models: Mapping[str, dict]) -> dict:
 
 
 def _keywords(entry: Mapping) -> set[str]:
-    """Name the keywords of a model and of its parts."""
+    """List the keywords of a model and of its parts."""
     parts = [part for part in entry.values() if isinstance(part, Mapping) and "class" in part]
     return {*entry, *(key for part in parts for key in _keywords(part))}
 
 
 def _header_of(base: Path) -> str:
-    """Give the columns of printed numbers, of which there are none."""
+    """Return the columns of printed numbers, of which there are none."""
     return (base / "reported.csv").read_text(encoding="utf-8").splitlines()[0] + "\n"

@@ -104,6 +104,6 @@ def reading(files: Artifact) -> dict:
 
 
 def reader_of(manifest: dict) -> str:
-    """Name the module that reads a source: one of ours, or of a package of the user's own by its import path."""
+    """Return the module that reads a source: ours, or that of a user's package by its import path."""
     reader = manifest["reader"]
     return reader if "." in reader else f"recloop.data.readers.{reader}"

@@ -77,7 +77,7 @@ def batches(plan: Plan, exists=lambda file: Path(file).exists()) -> Iterator[Bat
 
 
 def order(task: Task) -> tuple:
-    """Say which tasks may share a batch."""
+    """Return the sort key of a task; tasks that share it may share a batch."""
     return task.there, task.level, task.step, task.run.dataset
 
 
@@ -186,7 +186,7 @@ def asked(plan: Plan, run: Run) -> dict:
 
 
 def arguments(artifact: Artifact) -> dict:
-    """Give the settings of an artifact with the folders of its data and the weights that it needs."""
+    """Return the settings of an artifact with its data folders and the weights that it needs."""
     data, needs = {}, {}
     for role, one in artifact.inputs.items():
         if role.startswith("need "):
@@ -197,5 +197,5 @@ def arguments(artifact: Artifact) -> dict:
 
 
 def vectors(scores: Artifact) -> dict:
-    """Name the weights whose item table measures how alike listed items are, where there are some."""
+    """Return the weights whose item table measures how alike listed items are, if there are any."""
     return {"vectors": scores.inputs["vectors"].record} if "vectors" in scores.inputs else {}

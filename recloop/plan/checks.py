@@ -110,13 +110,13 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
 
 
 def nested(entry: Mapping) -> set[str]:
-    """Name the keywords of the components of a model."""
+    """List the keywords of the components of a model."""
     parts = [part for part in entry.values() if isinstance(part, Mapping) and "class" in part]
     return {key for part in parts for key in (*part, *nested(part))}
 
 
 def loops_of(paper: Mapping) -> set[str]:
-    """Name the training loops of a study."""
+    """List the training loops of a study."""
     entries = [paper, *paper["models"].values()]
     return {entry["training"]["loop"] for entry in entries if "loop" in entry.get("training", {})}
 
@@ -217,7 +217,7 @@ def check_shared(settings: Mapping, schema: str, where: str) -> None:
 
 @functools.cache
 def fault_of(text: str, schema: str) -> str | None:
-    """Say what a schema does not allow about settings, written as JSON."""
+    """Describe what a schema does not allow about settings, written as JSON; None if nothing."""
     return first_fault(json.loads(text), schema)
 
 

@@ -43,7 +43,7 @@ def put(settings: dict, key: str, value: Any) -> None:
 
 
 def last(key: str) -> str:
-    """Name the keyword without its component."""
+    """Return the keyword without its component."""
     return key.rpartition(".")[2]
 
 
@@ -56,7 +56,7 @@ def keys(settings: dict) -> Iterator[str]:
 
 
 def modules(settings: dict) -> Iterator[str]:
-    """Name the modules of all classes in some settings.
+    """List the modules of all classes in some settings.
 
     Raises:
         SettingsError: there is no such module.

@@ -48,13 +48,13 @@ def choose(wanted: str, here: bool = True) -> tuple[str, str | None]:
 
 
 def looks_present() -> bool:
-    """Say whether there might be a GPU, without the seconds that PyTorch takes to load."""
+    """Check whether there might be a GPU, without the seconds that PyTorch takes to load."""
     return shutil.which("nvidia-smi") is not None or bool(glob.glob("/dev/nvidia[0-9]*"))
 
 
 @functools.cache
 def why_not() -> str | None:
-    """Say why PyTorch cannot use a GPU, asked in a process of its own; None where it can."""
+    """Find why PyTorch cannot use a GPU, in a process of its own; None where it can."""
     if not looks_present():
         return "there is none"
     asked = [sys.executable, "-c", QUESTION]

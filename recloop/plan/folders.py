@@ -90,7 +90,7 @@ def merged(tiers: list[dict]) -> dict:
 
 
 def tier_of_study(folder: Path, tiers: list[dict]) -> dict:
-    """Say what a tier changes for a study: the study's own tiers.yaml, then what the tier itself says of the study."""
+    """Merge a tier's changes to a study: the study's own tiers.yaml, then the tier's entry for the study."""
     own = read_settings(folder / "tiers.yaml", "tiers")
     only_known(settings.shown(folder / "tiers.yaml"), own, tier_names())
     layers = [

@@ -131,7 +131,7 @@ def says(defaults: Mapping[str, Any], key: str, value: str) -> bool:
 
 
 def swept(model: str) -> str | None:
-    """Name the keyword whose values stand in braces; None where nothing is swept."""
+    """Return the keyword whose values stand in braces; None where nothing is swept."""
     sweep = RunName.parse(model).sweep
     return sweep and sweep[0]
 
@@ -151,7 +151,7 @@ def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
 
 
 def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
-    """Say which value every keyword of a model has on a data set; nested settings (`inference:`) are on one level."""
+    """Look up each keyword's value for a model and data set; nested settings (`inference:`) are flattened."""
     found = {}
     parts = [study.get(part, {}) for part in ("training", "dialogue", "inference")]
     for settings in [*parts, study["models"][RunName.parse(model).key]]:

@@ -12,13 +12,13 @@ from recloop.storage.fingerprint import ROOT
 
 
 def sources() -> list[str]:
-    """Name the sources with `defaults`."""
+    """List the sources with `defaults`."""
     paths = sorted((ROOT / "sources").glob("*.yaml"))
     return [path.stem for path in paths if entry_of(path.stem)]
 
 
 def entry_of(name: str) -> dict | None:
-    """Give what a study says of a data set, for a source that brings it along."""
+    """Return a study's entry for a data set, from a source that brings it along; None for others."""
     path = ROOT / "sources" / f"{name}.yaml"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if "\ndefaults:" not in text:  # most sources have none, and YAML is slow to read

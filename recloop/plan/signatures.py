@@ -136,7 +136,7 @@ def of_chain(constructors: list[ast.FunctionDef]) -> Signature:
 
 
 def handed_on(node: ast.FunctionDef, higher: Signature) -> set[str]:
-    """Name the keywords that a constructor itself hands to the one above."""
+    """List the keywords that a constructor itself passes to the one above."""
     calls = (one for one in ast.walk(node) if isinstance(one, ast.Call))
     for call in calls:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__":
@@ -147,7 +147,7 @@ def handed_on(node: ast.FunctionDef, higher: Signature) -> set[str]:
 
 
 def is_constructor(node: ast.stmt) -> bool:
-    """Say whether a statement of a class defines its constructor."""
+    """Check whether a statement of a class defines its constructor."""
     return isinstance(node, ast.FunctionDef) and node.name == "__init__"
 
 

@@ -23,7 +23,7 @@ def stamp(path: Path, key: str, files: Iterable[Path]) -> None:
 
 
 def is_current(path: Path, key: str) -> bool:
-    """Say whether the stamp has this key and all its files are as they were made."""
+    """Check whether the stamp has this key and all its files are as they were made."""
     try:
         made = json.loads(path.read_text())
         return made["key"] == key and all(
@@ -34,7 +34,7 @@ def is_current(path: Path, key: str) -> bool:
 
 
 def seal(path: Path, key: str, place: Path) -> str:
-    """Give a file for an exhibit to depend on: ancient while its stamp is current, brand-new when it is not."""
+    """Return a file for an exhibit to depend on: old while its stamp is current, new when it is not."""
     place.parent.mkdir(parents=True, exist_ok=True)
     current = is_current(path, key)
     # Snakemake does not believe in a new time alone where the content is the same.

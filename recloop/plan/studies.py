@@ -85,7 +85,7 @@ class Studies:
     # -- what a study works on ------------------------------------------------------------------------------------
 
     def here(self, study: str) -> dict:
-        """Give what the tier says about a study: smaller budgets, other data."""
+        """Return the tier's settings for a study: smaller budgets, other data."""
         return self.tier["studies"].get(study, {})
 
     def concerned(self) -> dict[str, dict]:
@@ -95,26 +95,26 @@ class Studies:
         return kept if wanted and kept else self.studies
 
     def datasets(self, study: str) -> list[str]:
-        """Name the paper's data sets that this tier and this config have something for."""
+        """List the paper's data sets that this tier and this config have something for."""
         wanted = self.config["datasets"] or list(self.studies[study]["datasets"])
         return [name for name in wanted if name in self.here(study).get("datasets", {})]
 
     def controls(self, study: str) -> dict[str, dict]:
-        """Give the embedded worlds in which the tier plants or takes away what a study is about, by name."""
+        """Return, by name, the embedded worlds in which the tier plants or removes what a study is about."""
         here = self.datasets(study)
         found = self.here(study).get("controls", {})
         return {name: entry for name, entry in found.items() if entry["like"] in here}
 
     def worlds(self, study: str) -> list[str]:
-        """Name all data sets that runs work on: the paper's, then the controls."""
+        """List all data sets that runs work on: the paper's, then the controls."""
         return [*self.datasets(study), *self.controls(study)]
 
     def plays(self, study: str, dataset: str) -> str:
-        """Name the paper's data set whose settings hold: a control has those of the data set that it is like."""
+        """Return the paper's data set whose settings hold: a control has those of the one that it is like."""
         return self.controls(study).get(dataset, {}).get("like", dataset)
 
     def entry(self, study: str, dataset: str) -> dict:
-        """Give what the tier says of a data set; a control changes what is said of the data set that it is like."""
+        """Return the tier's settings of a data set; a control changes those of the data set that it is like."""
         entry = self.here(study)["datasets"][self.plays(study, dataset)]
         changes = dict(self.controls(study).get(dataset, {}))
         changes.pop("like", None)
@@ -150,7 +150,7 @@ class Studies:
 
     @functools.cache  # noqa: B019 a plan lives as long as the process
     def recipe(self, study: str, dataset: str) -> dict:
-        """Say which source plays a data set and how it is prepared and split."""
+        """Return which source plays a data set and how it is prepared and split."""
         paper = self.studies[study]["datasets"][self.plays(study, dataset)]
         here = self.entry(study, dataset)
         name, tier = here.get("source", paper["source"]), self.config["tier"]
@@ -163,7 +163,7 @@ class Studies:
         }
 
     def folder(self, study: str, dataset: str) -> str:
-        """Name a data set in paths: its own key, or `shop_clicks-for-rc15` where something stands in for it."""
+        """Return a data set's folder: its key, or `shop_clicks-for-rc15` where something stands in for it."""
         recipe = self.recipe(study, dataset)
         return f"{recipe['source']}-for-{dataset}" if recipe["stand_in"] else dataset
 
@@ -212,7 +212,7 @@ class Studies:
         return parts | {"trained_as": trained_as, "needs": self.needed(study, said)}
 
     def twin(self, called: RunName) -> list[tuple[str, str]]:
-        """Name the protocol that the config asks for, unless a model's name does."""
+        """Return the protocol that the config asks for, unless a model's name does."""
         named = "twin" in dict(called.overrides)
         return [("twin", self.config["twin"])] if self.config["twin"] and not named else []
 
@@ -229,12 +229,12 @@ class Studies:
         return "twin"
 
     def needed(self, study: str, entry: dict) -> dict[str, str]:
-        """Name the models whose weights a model works with, by role."""
+        """List the models whose weights a model works with, by role."""
         needs = dict(entry.get("needs", {}))
         return needs | ({"item_vectors": entry["item_vectors"]} if "item_vectors" in entry else {})
 
     def trained(self, run: Run) -> Run:
-        """Give the run whose weights a run uses."""
+        """Return the run whose weights a run uses."""
         return Run(
             run.study,
             run.dataset,
@@ -244,7 +244,7 @@ class Studies:
 
     @functools.cache  # noqa: B019
     def needs(self, run: Run) -> dict[str, Run]:
-        """Give the runs whose weights a run starts from, is made of or measures with, by role."""
+        """Return the runs whose weights a run starts from, is made of or measures with, by role."""
         needed = self.settings(run.study, run.dataset, run.model)["needs"]
         return {
             role: Run(run.study, run.dataset, self.inherited(run, name), run.seed)
@@ -270,7 +270,7 @@ class Studies:
         return str(RunName(needed, name.keep(shared).overrides))
 
     def identity(self, run: Run) -> dict:
-        """Say whose result it is: the columns that come with every number."""
+        """Identify a result: the columns that come with every number."""
         recipe = self.recipe(run.study, run.dataset)
         return {
             "study": run.study,
@@ -285,9 +285,10 @@ class Studies:
     # -- exhibits -------------------------------------------------------------------------------------------------
 
     def exhibits(self, study: str) -> dict[str, dict]:
-        """Give every table and figure of a study by name."""
+        """Return every table and figure of a study by name."""
         return self.studies[study]["tables"] | self.studies[study]["figures"]
 
+    @functools.cache  # noqa: B019
     def exhibit_runs(self, study: str, name: str) -> list[Run]:
         """List the runs that a table or figure draws on."""
         paper, here = self.studies[study], self.datasets(study)
@@ -302,7 +303,7 @@ class Studies:
         ]
 
     def left_out(self, study: str, dataset: str, model: str) -> str | None:
-        """Name the pattern by which the tier does without a run; None where it is run."""
+        """Find the pattern by which the tier leaves out a run; None where it is run."""
         patterns = self.here(study).get("left_out", {}).get(dataset, [])
         return next((one for one in patterns if fnmatchcase(model, one)), None)
 
@@ -316,6 +317,7 @@ class Studies:
             if dataset in here
         ]
 
+    @functools.cache  # noqa: B019
     def study_runs(self, study: str) -> list[Run]:
         """List all runs of a study, each once."""
         shown = [run for name in self.exhibits(study) for run in self.exhibit_runs(study, name)]
@@ -350,7 +352,7 @@ class Studies:
         }
 
     def component(self, study: str, kind: str, name: str) -> dict:
-        """Give the settings of an encoder (`features`) or a simulated user (`simulators`).
+        """Return the settings of an encoder (`features`) or a simulated user (`simulators`).
 
         A tier's entry with a `class` replaces the study's, one without changes some of its settings.
 
@@ -402,12 +404,12 @@ def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:
 
 
 def kind(value: object) -> str:
-    """Say what sort of value it is; whole numbers and others are one sort, true is none of them."""
+    """Return the sort of a value; whole numbers and others are one sort, true is none of them."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return "number" if number else type(value).__name__
 
 
 def modules(settings: dict) -> list[str]:
-    """Name the modules of a model, of all its components and of its loop."""
+    """List the modules of a model, of all its components and of its loop."""
     loop = loop_name(settings["training"])
     return [loop, *components.modules({"model": settings["model"] | settings.get("inference", {})})]

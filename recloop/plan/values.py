@@ -58,7 +58,7 @@ def stop_at_mappings(settings: Mapping, names: Iterable[str], where: str) -> Non
 
 
 def no_value(key: str, value: Mapping, names: Iterable[str], where: str) -> SettingsError:
-    """Say for whom a setting has values and for whom it has none."""
+    """Describe for whom a setting has values and for whom it has none."""
     given, wanted = ", ".join(map(str, value)) or "nobody", " or ".join(filter(None, names))
     return SettingsError(
         f"{where}: {key} has values for {given} and none for {wanted}; add one, or `default`"

@@ -29,7 +29,7 @@ def metric_names() -> tuple[str, ...]:
 
 
 def is_record(call: ast.Call) -> bool:
-    """Say whether a call makes the record of a metric."""
+    """Check whether a call makes the record of a metric."""
     return isinstance(call.func, ast.Name) and call.func.id == "Metric"
 
 

@@ -157,7 +157,7 @@ def draw_line(ax: Axes, data: pl.DataFrame, color: tuple, marker: str, **style: 
 
 
 def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 10) -> None:
-    """Name every place of the data on the horizontal axis where they are few."""
+    """Label every place of the data on the horizontal axis where they are few."""
     places = data["place"].unique().sort().to_list()
     if len(places) <= most:
         ax.set_xticks(places)

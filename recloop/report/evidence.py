@@ -125,7 +125,7 @@ class Evidence:
         return self.tier.get("datasets", {}).get(dataset) or {}
 
     def source(self, dataset: str) -> str | None:
-        """Name the raw data really used."""
+        """Return the raw data really used."""
         return self.data(dataset).get("source")
 
     def stand_in(self, dataset: str) -> str | None:
@@ -143,7 +143,7 @@ class Evidence:
         return points(model, defaults(self.study, model, dataset))
 
     def pictures(self, dataset: str) -> Path | None:
-        """Name the catalogue with the pictures of a data set; None where it has none."""
+        """Return the catalogue with the pictures of a data set; None where it has none."""
         place = self.data(dataset).get("pictures")
         return Path(place) if place else None
 

@@ -66,7 +66,7 @@ def line(evidence: Evidence, part: pl.DataFrame) -> list[str]:
 
 
 def world(evidence: Evidence, dataset: str) -> str:
-    """Name a world with the data set that it plays; a control by what it is."""
+    """Label a world with the data set that it plays; a control by what it is."""
     source = evidence.source(dataset)
     if not source:
         return dataset

@@ -81,7 +81,7 @@ def dashed(text: str) -> str:
 
 
 def origin(evidence: Evidence, name: str) -> str:
-    """Name the data on which the numbers of a data set were made: `shop_clicks, stand-in for RC15`."""
+    """Describe the data behind the numbers of a data set: `shop_clicks, stand-in for RC15`."""
     label, source = dataset(evidence.study, name), evidence.source(name)
     if not source:
         return f"{label}: not run"
@@ -93,7 +93,7 @@ def origin(evidence: Evidence, name: str) -> str:
 
 
 def panel_title(evidence: Evidence, name: str) -> str:
-    """Name the data of a panel in few words: `RC15 (stand-in: shop_clicks)`."""
+    """Describe the data of a panel in few words: `RC15 (stand-in: shop_clicks)`."""
     label, source = dataset(evidence.study, name), evidence.source(name)
     return f"{label} (stand-in: {source})" if source and evidence.stand_in(name) else label
 

@@ -80,7 +80,7 @@ def grid_html(grid: Grid) -> str:
 
 
 def column_kind(column: tuple[str, ...]) -> str:
-    """Name a column of numbers, which stand to the right, or one of verdicts, which have a colour."""
+    """Classify a column: numbers, set flush right; verdicts, set in colour; or text."""
     if all(re.fullmatch(r"[\d,.]+( \w+)?|–", text) for text in column):
         return "number"
     return "verdict" if all(text[:2] in ("✔ ", "✘ ", "○ ", "– ") for text in column) else "text"

@@ -18,7 +18,7 @@ def render(page: Page, output: Path) -> str:
 
 
 def anchor(title: str) -> str:
-    """Name the place of a heading as Markdown viewers do."""
+    """Return the anchor of a heading as Markdown viewers make it."""
     return title.lower().replace(" ", "-").replace("'", "")
 
 

@@ -75,7 +75,7 @@ def lines(cells: list[dict]) -> tuple[str, ...]:
 
 
 def heading(block: str, cells: pl.DataFrame) -> str:
-    """Name a block with the data really used."""
+    """Title a block with the data really used."""
     first = cells.row(0, named=True)
     if not first["source"]:
         return f"{block} (not run)"
@@ -125,7 +125,7 @@ def markdown(table: Table) -> str:
 
 
 def title(table: Table) -> str:
-    """Name a table: its number in the paper and its caption."""
+    """Return a table's title: its number in the paper and its caption."""
     return f"{labels.exhibit(table.name)}. {table.caption}"
 
 

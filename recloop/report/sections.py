@@ -139,7 +139,7 @@ def left_out(
 
 
 def refusal(study: Mapping, run: Mapping) -> str:
-    """Name a run that was refused, without its seed, and why."""
+    """Describe a run that was refused, without its seed, and why."""
     name = f"{labels.model(study, run['model'])} on {labels.dataset(study, run['dataset'])}"
     return f"{name}: {run['not_run']}"
 

@@ -60,7 +60,7 @@ def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) ->
 
 
 def compared_with(study: Mapping, entry: Mapping) -> str | None:
-    """Name what a table tests its models against: one model, or one per group of rows."""
+    """Describe what a table tests its models against: one model, or one per group of rows."""
     parts = [entry, *entry.get("panels", [])]
     known = dict.fromkeys(part["reference"] for part in parts if "reference" in part)
     return ", or ".join(labels.model(study, name) for name in known) or None

@@ -56,7 +56,7 @@ def judged(evidence: Evidence, name: str, claim: Mapping) -> list[dict]:
 
 
 def ground(evidence: Evidence, dataset: str) -> dict:
-    """Name the data on which a comparison was judged."""
+    """Return the data on which a comparison was judged."""
     return {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
 
 
@@ -148,7 +148,7 @@ def agreeing(rows: pl.DataFrame) -> str:
 
 
 def worst(study: Mapping, rows: pl.DataFrame) -> str:
-    """Name the comparison that speaks most against the claim, with its effect and interval."""
+    """Describe the comparison most against the claim, with its effect and interval."""
     ran = rows.filter(pl.col("not_run").is_null())
     if ran.is_empty():
         return "–"

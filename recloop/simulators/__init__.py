@@ -15,7 +15,7 @@ class Simulator(Protocol):
     def critique(
         self, target: Int[np.ndarray, " batch"], liked: Int[np.ndarray, " batch"]
     ) -> list[str]:
-        """Say one sentence for every pair of catalogue items; the same pair gets the same sentence, never an empty one.
+        """Return one sentence for each pair of catalogue items; never empty, and the same for the same pair.
 
         Args:
             target: the items looked for.

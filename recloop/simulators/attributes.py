@@ -18,7 +18,7 @@ from recloop.language.grammar import Attributes, compose
 
 
 class AttributeSimulator:
-    """Name up to `most` true differences between the item looked for and the liked one.
+    """Describe up to `most` true differences between the item looked for and the liked one.
 
     Args:
         attributes: of every catalogue item, in the order of their numbers.
@@ -46,7 +46,7 @@ class AttributeSimulator:
     def critique(
         self, target: Int[np.ndarray, " batch"], liked: Int[np.ndarray, " batch"]
     ) -> list[str]:
-        """Say what is true of each target and not of the liked item."""
+        """Describe what is true of each target and not of the liked item."""
         pairs = zip(target.tolist(), liked.tolist(), strict=True)
         return [self._sentence(*pair) for pair in pairs]
 

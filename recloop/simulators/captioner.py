@@ -106,7 +106,7 @@ class Captioner:
     def critique(
         self, target: Int[np.ndarray, " batch"], liked: Int[np.ndarray, " batch"]
     ) -> list[str]:
-        """Say how each target differs from what is liked; catalogue item ids."""
+        """Describe how each target differs from what is liked; catalogue item ids."""
         sentences: list[str] = []
         for start in range(0, len(target), self.chunk):
             part = slice(start, start + self.chunk)

@@ -152,7 +152,7 @@ def from_transformer(foreign: dict[str, Tensor], heads: int) -> tuple[dict, dict
 
 
 def features_of(weights: dict[str, Tensor]) -> int:
-    """Tell the dimension of a grid cell; both networks see two of them side by side."""
+    """Read the dimension of a grid cell off the weights; both networks see two of them side by side."""
     name = "project.0.weight" if "project.0.weight" in weights else "start.weight"
     return weights[name].shape[1] // 2
 

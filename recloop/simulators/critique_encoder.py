@@ -24,7 +24,7 @@ class Pairs:
         self.old, self.recent = (empty, empty), (empty, empty)
 
     def find(self, keys: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """Give the value of each key; -1 where there is none."""
+        """Look up the value of each key; -1 where there is none."""
         return torch.maximum(look_up(keys, *self.old), look_up(keys, *self.recent))
 
     def add(self, keys: Int[Tensor, " new"], values: Int[Tensor, " new"]) -> None:

@@ -42,7 +42,7 @@ def greedy(
     length: int,
     unknown: int,
 ) -> Int[Tensor, "batch time"]:
-    """Say the likeliest word again and again; never the unknown one, never nothing.
+    """Decode greedily, by the likeliest word each time; never the unknown one, never nothing.
 
     Args:
         network: in evaluation mode.

@@ -122,7 +122,7 @@ class Environment:
     def choose(
         self, shown: Int[Tensor, "batch k"], distance: Float[Tensor, "batch k"]
     ) -> tuple[Int[Tensor, " batch"], Int[Tensor, "batch rejected"]]:
-        """Tell the nearest item of each list from the others, which keep their order."""
+        """Split each list into its nearest item and the others, which keep their order."""
         nearest = distance.argmin(1, keepdim=True)
         others = torch.ones_like(shown, dtype=torch.bool).scatter_(1, nearest, False)
         return shown.gather(1, nearest)[:, 0], shown[others].view(len(shown), shown.shape[1] - 1)

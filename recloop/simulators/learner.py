@@ -73,7 +73,7 @@ class Pairs:
         return len(self.target)
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give target cells, reference cells and words of some captions."""
+        """Return target cells, reference cells and words of some captions."""
         target, reference = (self.cells[ids[rows]].float() for ids in (self.target, self.reference))
         return target, reference, self.words[rows]
 

@@ -42,7 +42,7 @@ class Nearest:
     def top(
         self, query: Float[Tensor, "batch dim"], shown: Int[Tensor, "batch seen"], k: int
     ) -> Int[Tensor, "batch k"]:
-        """Give the k nearest items that were not shown before, nearest first.
+        """Find the k nearest items that were not shown before, nearest first.
 
         Raises:
             ValueError: fewer than k items are left.
@@ -58,7 +58,7 @@ class Nearest:
         shown: Int[Tensor, "batch seen"],
         k: int,
     ) -> tuple[Int[Tensor, "batch k"], Int[Tensor, " batch"], Int[Tensor, " batch"]]:
-        """Give the k nearest items and the place of the target, among items that were not shown before.
+        """Find the k nearest items and the place of the target, among items that were not shown before.
 
         Args:
             query: what items are to be near to.

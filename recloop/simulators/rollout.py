@@ -100,7 +100,7 @@ class Transcript:
     solved: Bool[Tensor, "batch turn"]
 
     def gain(self, first: int, k: int) -> Shaped[np.ndarray, "batch turn"]:
-        """Give NDCG@k of every list from number `first` on; 1 once the target was found."""
+        """Compute NDCG@k of every list from number `first` on; 1 once the target was found."""
         tied = np.maximum(self.tied[:, first:].cpu().numpy(), 1)
         return expected_gain(self.better[:, first:].cpu().numpy(), tied, k, GAINS["NDCG"])
 

@@ -65,7 +65,7 @@ class ShowAttendTell(nn.Module):
     def begin(
         self, target: Float[Tensor, "batch cell dim"], reference: Float[Tensor, "batch cell dim"]
     ) -> State:
-        """Give cells, their keys, and the first hidden and memory state."""
+        """Return cells, their keys, and the first hidden and memory state."""
         cells = torch.cat([target, target - reference], -1)
         # released code: the pooled pictures are both states; pooling is linear, so differences may come first
         start = self.start(cells.mean(1))

@@ -33,7 +33,7 @@ class Utterances:
     def critique(
         self, target: Int[np.ndarray, " batch"], liked: Int[np.ndarray, " batch"]
     ) -> list[str]:
-        """Say one sentence for every pair of catalogue items."""
+        """Return one sentence for every pair of catalogue items."""
         keys = (liked.astype(np.int64) << 32) | target
         place = np.searchsorted(self.keys, keys).clip(max=max(0, len(self.keys) - 1))
         old = self.keys[place] == keys if len(self.keys) else np.zeros(len(keys), bool)

@@ -82,7 +82,7 @@ def validate(
 
 
 def held_out(dialogues: Path) -> pl.DataFrame:
-    """Give every held-out pair once, with all that was said about it in `captions`.
+    """List every held-out pair once, with all its reference sentences in `captions`.
 
     Raises:
         ValueError: there are no captions in part test.
@@ -156,7 +156,7 @@ def true_claims(target: Attributes, reference: Attributes) -> set[Claim]:
 
 
 def holds(claim: Claim, true: set[Claim]) -> bool:
-    """Say whether a claim is true; a value is rightly denied where the target does not have it."""
+    """Check whether a claim is true; a value is rightly denied where the target does not have it."""
     attribute, value = claim
     denied = value.removeprefix("not ")
     return claim in true or (denied != value and (attribute, denied) not in true)

@@ -31,7 +31,7 @@ class Attention(nn.Module):
     def keep(
         self, known: Float[Tensor, "batch place dim"]
     ) -> Float[Tensor, "2 batch head place part"]:
-        """Give keys and values of what can be looked at."""
+        """Compute keys and values of what can be attended to."""
         return torch.stack([self.split(self.key(known)), self.split(self.value(known))])
 
     def forward(
@@ -159,7 +159,7 @@ class VLTransformer(nn.Module):
     def begin(
         self, target: Float[Tensor, "batch cell dim"], reference: Float[Tensor, "batch cell dim"]
     ) -> State:
-        """Give keys and values of the cells for each decoder layer, and those of no words yet."""
+        """Compute keys and values of the cells for each decoder layer; those of words are empty at first."""
         x = self.project(torch.cat([target, reference], -1))
         for layer in self.encoder:
             x = layer(x)
@@ -189,7 +189,7 @@ class VLTransformer(nn.Module):
 
 
 def places(start: int, count: int, like: Tensor) -> Float[Tensor, "count dim"]:
-    """Give the sinusoids of some places in a sentence."""
+    """Compute the sinusoids of some places in a sentence."""
     dim = like.shape[-1]
     rates = torch.exp(torch.arange(0, dim, 2, device=like.device) * -(math.log(10_000.0) / dim))
     angles = torch.arange(start, start + count, device=like.device)[:, None] * rates

@@ -49,7 +49,7 @@ def join(parts: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def optimiser_state(optimisers: dict[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Name every tensor and number that optimisers carry from one update to the next."""
+    """Return every tensor and number that optimisers carry from one update to the next, by name."""
     return {
         f"{name}/{index}/{field}": torch.as_tensor(value)
         for name, optimiser in optimisers.items()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a draft to write beside a file; it takes the file's place when the block ends, and goes if that fails.
+    """Yield a draft to write beside a file; it replaces the file when the block ends, and goes if that fails.
 
     Two processes that write the same file each have a draft of their own: the last one stays.
     """
@@ -35,7 +35,7 @@ FULL, FORBIDDEN = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errn
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Name the folder that is written to where the disk is full or does not allow it.
+    """Raise an error with the folder's name where the disk is full or does not allow writing.
 
     Raises:
         PlaceError: says which folder, why, and what helps.
@@ -57,13 +57,13 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def error_number(fault: OSError) -> int | None:
-    """Give the number of a system's error, which some packages only write into the text."""
+    """Return the number of a system's error, which some packages only write into the text."""
     written = re.search(r"\(os error (\d+)\)", str(fault))
     return fault.errno or (int(written.group(1)) if written else None)
 
 
 def free_bytes(folder: Path) -> int:
-    """Say how much room there is where a folder is, or would be made."""
+    """Return the free bytes where a folder is, or would be made."""
     there = Path(folder).absolute()
     return shutil.disk_usage(next(p for p in (there, *there.parents) if p.exists())).free
 

@@ -44,7 +44,7 @@ def fingerprint(*modules: str) -> str:
 
 @functools.cache
 def understood(code: str) -> tuple[str, tuple[str, ...]]:
-    """Give what `meaning` and `imports` say of code, from a file where an earlier process has left it."""
+    """Return `meaning` and `imports` of code, from a file where an earlier process has left them."""
     key = hashlib.sha256(f"{sys.version}\n{code}".encode()).hexdigest()
     if key not in known():
         known()[key] = [meaning(code), imports(code)]

@@ -152,7 +152,7 @@ def check(content: object, schema: str, where: str) -> None:
 
 
 def first_fault(content: object, schema: str) -> str | None:
-    """Say what is wrong with the first value that a schema does not allow; None where all is right."""
+    """Describe the first value that a schema does not allow; None where all is right."""
     if (key := next(keys_that_are_no_words(content), None)) is not None:
         return f"the key {key!r} is no word to YAML; write it in quotes"
     error = next(validator(schema).iter_errors(content), None)
@@ -160,7 +160,7 @@ def first_fault(content: object, schema: str) -> str | None:
 
 
 def keys_that_are_no_words(content: object) -> Iterator[object]:
-    """Name keys that YAML does not take for text, such as 1 or `no`, wherever they stand."""
+    """List keys that YAML does not take for text, such as 1 or `no`, wherever they stand."""
     if isinstance(content, dict):
         yield from (key for key in content if not isinstance(key, str))
     if isinstance(content, dict | list):
@@ -169,7 +169,7 @@ def keys_that_are_no_words(content: object) -> Iterator[object]:
 
 
 def is_whole(_: object, value: object) -> bool:
-    """Say whether a value is written as a whole number; 1.0, a seed in no file name, is not."""
+    """Check whether a value is written as a whole number; 1.0, a seed in no file name, is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -194,7 +194,7 @@ def load_schema(name: str) -> dict:
 
 
 def explain(error: ValidationError) -> str:
-    """Say in a sentence what a schema error means, with a remedy where there is one."""
+    """Explain a schema error in a sentence, with a remedy where there is one."""
     place, value = ".".join(map(str, error.absolute_path)) or "top level", error.instance
     if error.validator == "additionalProperties" and isinstance(value, dict):
         known = error.schema.get("properties", {})
@@ -212,7 +212,7 @@ def explain(error: ValidationError) -> str:
 
 
 def in_words(error: ValidationError) -> str:
-    """Say what a value is and what it should be."""
+    """Describe what a value is and what it should be."""
     value, wanted = written(error.instance), error.validator_value
     known = {
         "minimum": lambda: f"is too small, expected {wanted} or more",
@@ -237,7 +237,7 @@ def in_words(error: ValidationError) -> str:
 
 
 def missing(error: ValidationError) -> str:
-    """Name the first required key that is not there."""
+    """Return the first required key that is not there."""
     return next(key for key in error.validator_value if key not in error.instance)
 
 
@@ -251,7 +251,7 @@ def written(value: object) -> str:
 
 
 def looks_like_number(text: str) -> bool:
-    """Say whether text is a number to a reader, though not to YAML: 1e-3."""
+    """Check whether text is a number to a reader, though not to YAML: 1e-3."""
     return bool(re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", text))
 
 

@@ -60,13 +60,13 @@ def pictures(plan: Plan, study: str, dataset: str) -> Artifact:
 
 
 def encoder_settings(plan: Plan, study: str, name: str) -> dict:
-    """Give an encoder's own settings, without the source that it learns from, which is the plan's."""
+    """Return an encoder's own settings, without the source that it learns from, which is the plan's."""
     settings = plan.component(study, "features", name)
     return {key: value for key, value in settings.items() if key != "learnt_from"}
 
 
 def learnt_from(plan: Plan, study: str, name: str) -> dict:
-    """Give the source, and its manifest, that an encoder of ours learns from; it is none of the study's."""
+    """Return the source, and its manifest, that an encoder of ours learns from; it is none of the study's."""
     source = plan.component(study, "features", name)["learnt_from"]
     return {
         "source": source["source"],
@@ -111,19 +111,19 @@ def encoded(plan: Plan, study: str, shown: Artifact, name: str) -> Artifact:
 
 
 def user_settings(plan: Plan, study: str, name: str) -> dict:
-    """Give a simulated user's own settings, without its printed name and what is the plan's."""
+    """Return a simulated user's own settings, without its printed name and what is the plan's."""
     settings = plan.component(study, "simulators", name)
     return {key: value for key, value in settings.items() if key not in PLANS}
 
 
 def user_code(settings: dict) -> tuple[str, ...]:
-    """Name the modules of a simulated user and of its network."""
+    """List the modules of a simulated user and of its network."""
     names = [settings["class"], *([settings["network"]] if "network" in settings else [])]
     return tuple(f"recloop.simulators.{name.rpartition('.')[0]}" for name in names)
 
 
 def taught_by(plan: Plan, study: str, dataset: str, name: str) -> dict:
-    """Give the recipe of the captions that a simulated user learns from: the data set's, or another source's."""
+    """Return the recipe of a simulated user's training captions: the data set's, or another source's."""
     other = plan.component(study, "simulators", name).get("learnt_from")
     if not other:
         return plan.recipe(study, dataset)
@@ -185,7 +185,7 @@ def validity(plan: Plan, study: str, dataset: str, name: str) -> Artifact:
 
 
 def judging_encoder(plan: Plan, study: str) -> str:
-    """Name the encoder of the frozen query that listens to a simulated user: the study's own."""
+    """Return the encoder by whose frozen query a simulated user is judged: the study's own."""
     return plan.studies[study]["dialogue"]["encoder"]
 
 
@@ -193,18 +193,18 @@ def judging_encoder(plan: Plan, study: str) -> str:
 
 
 def user_of(plan: Plan, run: Run) -> str:
-    """Name the simulated user of a run: the one it was trained with unless it is asked by another."""
+    """Return the simulated user of a run: the one it was trained with unless it is asked by another."""
     settings = plan.settings(run.study, run.dataset, run.model)
     return settings["inference"].get("heard") or settings["dialogue"]["user"]
 
 
 def encoder_of(plan: Plan, run: Run) -> str:
-    """Name the encoder of a run."""
+    """Return the name of a run's encoder."""
     return plan.settings(run.study, run.dataset, run.model)["dialogue"]["encoder"]
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
-    """Name the artifacts below data/ that a run works with."""
+    """List the artifacts below data/ that a run works with, by role."""
     place, name, user = (run.study, run.dataset), encoder_of(plan, run), user_of(plan, run)
     found = {
         "dialogues": split(plan, *place),
@@ -218,7 +218,7 @@ def data(plan: Plan, run: Run) -> dict[str, Artifact]:
 
 
 def environment(plan: Plan, run: Run) -> dict:
-    """Give the settings of what a model talks to: its encoder and its simulated user."""
+    """Return the settings of what a model talks to: its encoder and its simulated user."""
     return {
         "encoder": encoder_settings(plan, run.study, encoder_of(plan, run)),
         "user": user_settings(plan, run.study, user_of(plan, run)),
@@ -226,13 +226,13 @@ def environment(plan: Plan, run: Run) -> dict:
 
 
 def code(plan: Plan, run: Run) -> list[str]:
-    """Name the modules of the encoder and the simulated user."""
+    """List the modules of the encoder and the simulated user."""
     found = environment(plan, run)
     return [module_of("features", found["encoder"]), *user_code(found["user"])]
 
 
 def encoders_of(plan: Plan, study: str, dataset: str) -> set[str]:
-    """Name the encoders that some run or some simulated user needs on a data set."""
+    """List the encoders that some run or some simulated user needs on a data set."""
     users = [plan.component(study, "simulators", name) for name in users_of(plan, study, dataset)]
     runs = {encoder_of(plan, run) for run in plan.all_runs(study) if run.dataset == dataset}
     return {
@@ -243,25 +243,25 @@ def encoders_of(plan: Plan, study: str, dataset: str) -> set[str]:
 
 
 def users_of(plan: Plan, study: str, dataset: str) -> set[str]:
-    """Name the simulated users that some run talks to, or that are judged, on a data set."""
+    """List the simulated users that some run talks to, or that are judged, on a data set."""
     talked_to = {user_of(plan, run) for run in plan.all_runs(study) if run.dataset == dataset}
     return talked_to | {name for place, name in plan.study_users(study) if place == dataset}
 
 
 def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
-    """Name the encoders and simulated users of a data set."""
+    """List the encoders and simulated users of a data set."""
     users, own = users_of(plan, study, dataset), encoders_of(plan, study, dataset)
     return {"simulators": users, "features": own}
 
 
 def encoders(plan: Plan, study: str) -> dict[str, dict]:
-    """Say which encoders a study uses, and what those of our own learnt from."""
+    """Describe the encoders that a study uses, and what those of our own learnt from."""
     names = {name for dataset in plan.worlds(study) for name in encoders_of(plan, study, dataset)}
     return {name: described(plan, study, name) for name in sorted(names)}
 
 
 def described(plan: Plan, study: str, name: str) -> dict:
-    """Say what an encoder is and where it lies."""
+    """Describe what an encoder is and where it lies."""
     own = encoder(plan, study, name)
     title = learnt_from(plan, study, name)["manifest"]["title"] if own else None
     return {
@@ -272,5 +272,5 @@ def described(plan: Plan, study: str, name: str) -> dict:
 
 
 def module_of(room: str, settings: dict) -> str:
-    """Name the module of a component's class."""
+    """Return the module of a component's class."""
     return f"recloop.{room}.{settings['class'].rpartition('.')[0]}"

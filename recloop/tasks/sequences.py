@@ -46,22 +46,22 @@ def split(plan: Plan, study: str, dataset: str) -> Artifact:
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
-    """Name the artifacts below data/ that a run works with."""
+    """List the artifacts below data/ that a run works with, by role."""
     return {"sessions": split(plan, run.study, run.dataset)}
 
 
 def environment(plan: Plan, run: Run) -> dict:
-    """Say what a model talks to: nobody."""
+    """Return the settings of what a model talks to: there is nobody."""
     return {}
 
 
 def code(plan: Plan, run: Run) -> list[str]:
-    """Name the modules of the environment: none."""
+    """List the modules of the environment: none."""
     return []
 
 
 def pictures(plan: Plan, study: str, dataset: str) -> None:
-    """Name the artifact with pictures: there are none."""
+    """Return the artifact with pictures: there are none."""
 
 
 def encoders(plan: Plan, study: str) -> dict[str, dict]:
@@ -70,5 +70,5 @@ def encoders(plan: Plan, study: str) -> dict[str, dict]:
 
 
 def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
-    """Name the encoders and simulated users of a data set: there are none."""
+    """List the encoders and simulated users of a data set: there are none."""
     return {}

@@ -187,7 +187,7 @@ def keep(error: Exception) -> None:
 
 
 def sentence(error: Exception) -> str:
-    """Say in one line what went wrong."""
+    """Describe in one line what went wrong."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {str(error.strerror).lower()}"
@@ -206,7 +206,7 @@ def follow(line: socket.socket) -> None:
 
 
 def may_share() -> bool:
-    """Say whether a job may run outside the process that it was started in."""
+    """Check whether a job may run outside the process that it was started in."""
     forbidden = os.environ.get("RECLOOP_WARM") == "0" or "SLURM_JOB_ID" in os.environ
     return sys.platform == "linux" and not forbidden
 

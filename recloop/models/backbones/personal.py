@@ -107,7 +107,7 @@ PERSONAL = {
 
 
 def personal(plain: nn.Module) -> Personal:
-    """Give a backbone its personal form."""
+    """Wrap a backbone in its personal form."""
     if type(plain) not in PERSONAL:
         raise ValueError(
             f"{type(plain).__name__} has no personal form: take one of "

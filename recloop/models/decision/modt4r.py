@@ -171,7 +171,7 @@ def small(*shape: int) -> nn.Parameter:
 
 
 def check(objectives: str, state: str) -> set[str]:
-    """Name the tokens that go in, or say which words are allowed."""
+    """Return the tokens that go in; raise an error that lists the allowed words otherwise."""
     chosen = set(objectives.split("+"))
     if not chosen <= set(OBJECTIVES):
         raise ValueError(f"objectives={objectives!r}: join some of {', '.join(OBJECTIVES)} by '+'")

@@ -83,7 +83,7 @@ class Dialogue:
         return torch.stack([state.query for state in self.states[start:stop]], dim=1)
 
     def learning(self, stop_at_target: bool) -> Bool[Tensor, "batch state"]:
-        """Tell which states learn: all, or those before which the target had not been shown."""
+        """Mark the states that learn: all, or those before which the target had not been shown."""
         found = (self.shown[:, -1] == self.target[:, None]).any(-1)
         states = torch.cat([self.open, (self.open[:, -1] & ~found)[:, None]], dim=1)
         return states if stop_at_target else torch.ones_like(states)

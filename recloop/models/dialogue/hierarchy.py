@@ -119,5 +119,5 @@ class Transformers(nn.Module):
 def real(
     items: Float[Tensor, "batch past inputs"], length: Int[Tensor, " batch"]
 ) -> Bool[Tensor, "batch past"]:
-    """Tell items of a history from their padding."""
+    """Mask the padding of histories: true for items."""
     return torch.arange(items.shape[1], device=items.device) < length[:, None]

@@ -59,7 +59,7 @@ def similarity_reward(
 def returns(
     rewards: Float[Tensor, "batch turn"], discount: float, to_go: bool = False
 ) -> Float[Tensor, "batch turn"]:
-    """Give each turn its return.
+    """Compute the return of each turn.
 
     Printed is one return for all turns, R = sum_t discount^t r_t (GOMMIR Eq. 5, PMMIR Eq. 7). With `to_go` a turn
     counts only what follows it, sum_u>=t discount^(u-t) r_u, which is how both texts speak of "immediate rewards".

@@ -73,7 +73,7 @@ class SKNN(Remembering):
         self.remember(popularity=below_rounding(sessions.sum(0)))
 
     def weigh(self, session: Int[Tensor, "batch time"]) -> sparse.csr_array:
-        """Give each item of a session the weight 1."""
+        """Weight each item of a session by 1."""
         row, step = np.nonzero(last_places(session, self.items))
         chosen = session.cpu().numpy()[row, step]
         return sparse.csr_array((np.ones(len(row)), (row, chosen)), (len(session), self.items))

@@ -54,7 +54,7 @@ class VSKNN(SKNN):
         self.remember(rarity=np.log(sessions.shape[0] / sessions.sum(0).clip(1)))
 
     def weigh(self, session: Int[Tensor, "batch time"]) -> sparse.csr_array:
-        """Give each item of a session the weight of its last place."""
+        """Weight each item of a session by its last place."""
         place = last_places(session, self.items)
         row, step = np.nonzero(place)
         weight = (place[row, step] / place.max(1)[row]) ** self.power

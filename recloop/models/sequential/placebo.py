@@ -14,7 +14,7 @@ SCALE = 10.0  # ours: sessions of ten items give targets of the size of a reward
 
 
 def checked(kind: str) -> str:
-    """Give the name of a placebo back.
+    """Return the name of a placebo after a check.
 
     Raises:
         ValueError: there is no such placebo.
@@ -27,7 +27,7 @@ def checked(kind: str) -> str:
 def rewards(
     kind: str, rewards: Float[Tensor, "objective row action"]
 ) -> Float[Tensor, "objective row action"]:
-    """Give nothing for any action, or give each transition the rewards of another one, or leave them."""
+    """Return zeros, the rewards shuffled between transitions, or the rewards unchanged."""
     if kind == "zero_reward":
         return torch.zeros_like(rewards)
     if kind == "shuffled_reward":

@@ -110,7 +110,7 @@ class PRL(nn.Module):
         steps: Int[Tensor, " row"],
         wanted: Float[Tensor, " row"],
     ) -> Float[Tensor, "row dim"]:
-        """Tell the state which step it is and which return is wanted."""
+        """Condition the state on its step and on the wanted return."""
         return self.prompt(states, steps, wanted) if self.prompt else states
 
     def step(self, actions: Int[Tensor, "*row"]) -> Int[Tensor, "*row"]:

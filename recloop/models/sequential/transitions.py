@@ -94,5 +94,5 @@ class Step:
     def next(
         self, next_state_value: Float[Tensor, "objective row"]
     ) -> Float[Tensor, "objective row"]:
-        """Give each row the value of its next state, zero where it has none."""
+        """Return the value of each row's next state, zero where it has none."""
         return pad(next_state_value[:, 1:], (0, 1)) * self.follows

@@ -63,7 +63,7 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
 
 
 def tidy(ax, names: list[str], first: bool) -> None:
-    """Name the rows at the left of the first axes only, and keep numbers short."""
+    """Label the rows at the left of the first axes only, and keep numbers short."""
     ax.margins(x=0.1)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
