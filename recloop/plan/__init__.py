@@ -143,6 +143,7 @@ class Plan(Studies):
 
     # -- exhibits -------------------------------------------------------------------------------------------------
 
+    @functools.cache  # noqa: B019
     def exhibit_sources(self, study: str, name: str) -> tuple[list[Run], list[Artifact]]:
         """List the runs that a table or figure (or, by another name, the whole study) draws on, and the scores.
 

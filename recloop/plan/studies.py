@@ -288,6 +288,7 @@ class Studies:
         """Return every table and figure of a study by name."""
         return self.studies[study]["tables"] | self.studies[study]["figures"]
 
+    @functools.cache  # noqa: B019
     def exhibit_runs(self, study: str, name: str) -> list[Run]:
         """List the runs that a table or figure draws on."""
         paper, here = self.studies[study], self.datasets(study)
@@ -316,6 +317,7 @@ class Studies:
             if dataset in here
         ]
 
+    @functools.cache  # noqa: B019
     def study_runs(self, study: str) -> list[Run]:
         """List all runs of a study, each once."""
         shown = [run for name in self.exhibits(study) for run in self.exhibit_runs(study, name)]
