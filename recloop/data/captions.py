@@ -38,11 +38,13 @@ def caption(
     schema = {"target": pl.Int32, "reference": pl.Int32, "caption": pl.String, "part": pl.String}
     if not settings:
         return pl.DataFrame(schema=schema | {"by": pl.String})
-    told = _spoken_parts(items, seed)
+    described = _spoken_parts(items, seed)
     by = settings["by"]
     people = by == "people"
     rows = (
-        _people(catalogue, told, settings) if people else _grammar(catalogue, told, settings, seed)
+        _people(catalogue, described, settings)
+        if people
+        else _grammar(catalogue, described, settings, seed)
     )
     # A source without any captions is no mistake: another source's users can speak for it (PMMIR, S4.2).
     lacking = [name for name in PARTS if name not in rows["part"] and rows.height]
@@ -60,13 +62,13 @@ def _spoken_parts(items: pl.DataFrame, seed: int) -> pl.DataFrame:
     return items.filter(pl.col("part").is_in(PARTS))
 
 
-def _people(catalogue: Path, told: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFrame:
+def _people(catalogue: Path, described: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFrame:
     """Take what people wrote; a caption belongs to the part of its target.
 
     Its reference may be of an earlier part, or most pairs for validation would be lost; never of a later one.
     """
     order = {name: place for place, name in enumerate(PARTS)}
-    parts = told.with_columns(place=pl.col("part").replace_strict(order, return_dtype=pl.Int8))
+    parts = described.with_columns(place=pl.col("part").replace_strict(order, return_dtype=pl.Int8))
     rows = pl.read_parquet(catalogue / "captions.parquet").drop("part")
     rows = rows.join(parts, left_on="target", right_on="item", maintain_order="left")
     about = parts.select(reference="item", earlier="place")
@@ -79,15 +81,15 @@ def _people(catalogue: Path, told: pl.DataFrame, settings: Mapping[str, Any]) ->
 
 
 def _grammar(
-    catalogue: Path, told: pl.DataFrame, settings: Mapping[str, Any], seed: int
+    catalogue: Path, described: pl.DataFrame, settings: Mapping[str, Any], seed: int
 ) -> pl.DataFrame:
     """Compose captions; target and reference are of the same part."""
     attributes, words = read_attributes(catalogue), Random(seed)
     kinds = pl.read_parquet(catalogue / "items.parquet", columns=["item", "kind"])
-    told = told.join(kinds, on="item", maintain_order="left")
+    described = described.join(kinds, on="item", maintain_order="left")
     found = []
     for name in PARTS:
-        chosen = told.filter(pl.col("part") == name)
+        chosen = described.filter(pl.col("part") == name)
         stop_if(chosen.height < 2, f"captions of the part {name} need two items")
         pairs = _pairs(chosen, settings[name], stream(seed, f"pairs {name}"))
         utterances = [
@@ -135,7 +137,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, *purpose.encode()]))
 
 
-def stop_if(wrong: object, told: str) -> None:
+def stop_if(wrong: object, message: str) -> None:
     """Stop with a sentence where something is wrong."""
     if wrong:
-        raise SettingsError(f"dialogues: {told}. Nothing was written; change the settings.")
+        raise SettingsError(f"dialogues: {message}. Nothing was written; change the settings.")

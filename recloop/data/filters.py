@@ -113,7 +113,7 @@ def _do(
     left.append(_count(name, events))
     if not events.height:
         raise FilterError(
-            f"nothing is left after {_told(left)}. Lower the minima, or widen the period."
+            f"nothing is left after {_describe_steps(left)}. Lower the minima, or widen the period."
         )
     return events
 
@@ -131,7 +131,7 @@ def _count(step: str, events: pl.DataFrame) -> dict[str, Any]:
     return {"step": step, "sessions": sessions, "items": items, "interactions": events.height}
 
 
-def _told(left: list[dict[str, Any]]) -> str:
+def _describe_steps(left: list[dict[str, Any]]) -> str:
     return " -> ".join(f"{step['step']} ({step['interactions']} events)" for step in left)
 
 

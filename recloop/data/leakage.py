@@ -115,6 +115,6 @@ def _unseen(parts: Parts, part: str) -> float:
     return float((~targets.is_in(parts["train"]["item"].explode().unique().implode())).mean() or 0)
 
 
-def _stop_if(wrong: object, told: str) -> None:
+def _stop_if(wrong: object, message: str) -> None:
     if wrong:
-        raise LeakageError(f"leakage: {told}. This split must not be used; nothing was written.")
+        raise LeakageError(f"leakage: {message}. This split must not be used; nothing was written.")

@@ -173,5 +173,5 @@ def _recorded(output: Path) -> dict[str, str]:
 
 
 def _record(output: Path, gone: Mapping[str, str], wanted: int) -> None:
-    told = {"wanted": wanted, "gone": dict(sorted(gone.items()))}
-    (output / PICTURES).write_text(json.dumps(told, indent=1) + "\n")
+    record = {"wanted": wanted, "gone": dict(sorted(gone.items()))}
+    (output / PICTURES).write_text(json.dumps(record, indent=1) + "\n")

@@ -315,9 +315,9 @@ def _from_addresses(
             if local or isinstance(fault, DiskFullError):
                 raise
             faults.append(f"{link}: {fault}")
-    told = " ".join(faults) or "There is no address from which it can be downloaded."
+    reasons = " ".join(faults) or "There is no address from which it can be downloaded."
     raise SourceError(
-        f"{name}: not fetched. {told} Remedy: check the connection and try again, or name a mirror "
+        f"{name}: not fetched. {reasons} Remedy: check the connection and try again, or name a mirror "
         f"folder in config.yaml. By hand: {source['instructions']}"
     )
 

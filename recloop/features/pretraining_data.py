@@ -28,7 +28,7 @@ class PretrainingData:
         known: titles, kinds and attributes, in item order.
         labels: pairs of attribute and value that enough pictures have.
         has: which item has which label.
-        told: which labels the catalogue says something about; silence on an attribute is no denial.
+        annotated: which labels the catalogue says something about; silence on an attribute is no denial.
         train, held_out: items learnt from and items never seen.
         sentences: captions by people, for the tokenizer alone.
     """
@@ -37,7 +37,7 @@ class PretrainingData:
     known: list[Product]
     labels: list[Label]
     has: Bool[Tensor, "item label"]
-    told: Bool[Tensor, "item label"]
+    annotated: Bool[Tensor, "item label"]
     train: Int[Tensor, " train"]
     held_out: Int[Tensor, " held"]
     sentences: list[str]
@@ -56,9 +56,9 @@ class PretrainingData:
         held = round(len(known) * held_out)
         sentences = pl.read_parquet(catalogue / "captions.parquet", columns=["caption"])["caption"]
         pixels = decoded(catalogue, prepare, len(known), workers)
-        told = told_of(has, attributes_of(labels))
+        annotated = annotated_labels(has, attributes_of(labels))
         train, held = order[held:], order[:held]
-        return cls(pixels, known, labels, has, told, train, held, sentences.to_list())
+        return cls(pixels, known, labels, has, annotated, train, held, sentences.to_list())
 
 
 def attributes_of(labels: list[Label]) -> dict[str, list[int]]:
@@ -69,14 +69,14 @@ def attributes_of(labels: list[Label]) -> dict[str, list[int]]:
     return {attribute: places for attribute, places in found.items() if len(places) > 1}
 
 
-def told_of(
+def annotated_labels(
     has: Bool[Tensor, "item label"], attributes: dict[str, list[int]]
 ) -> Bool[Tensor, "item label"]:
     """Mark all labels of the attributes of which an item has some value."""
-    told = torch.zeros_like(has)
+    annotated = torch.zeros_like(has)
     for places in attributes.values():
-        told[:, places] = has[:, places].any(1, keepdim=True)
-    return told
+        annotated[:, places] = has[:, places].any(1, keepdim=True)
+    return annotated
 
 
 def decoded(

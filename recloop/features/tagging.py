@@ -51,7 +51,7 @@ class Tagging(nn.Module):
         rows: Int[Tensor, " batch"],
         random: torch.Generator,
     ) -> Float[Tensor, ""]:
-        """Average the cross-entropy of all labels that are told of the pictures."""
+        """Average the cross-entropy of all annotated labels of the pictures."""
         return tag_loss(self.scores(pixels), self.pretraining_data, rows)
 
     def limit(self) -> None:
@@ -73,7 +73,7 @@ def tag_loss(
 ) -> Float[Tensor, ""]:
     """Average the cross-entropy of all labels that the catalogue tells of the pictures."""
     items = pretraining_data.train[rows]
-    weight = pretraining_data.told[items].float().to(scores.device)
+    weight = pretraining_data.annotated[items].float().to(scores.device)
     truth = pretraining_data.has[items].float().to(scores.device)
     errors = binary_cross_entropy_with_logits(scores.float(), truth, weight, reduction="sum")
     return errors / weight.sum().clamp(min=1)

@@ -24,9 +24,9 @@ def judge(
     """
     found = {}
     for attribute, places in attributes.items():
-        told = has[:, places].any(1)
-        if told.sum() > 1:
-            found[attribute] = judge_one(scores[told][:, places], has[told][:, places])
+        annotated = has[:, places].any(1)
+        if annotated.sum() > 1:
+            found[attribute] = judge_one(scores[annotated][:, places], has[annotated][:, places])
     means = {
         key: sum(one[key] for one in found.values()) / len(found)
         for key in ("accuracy", "chance", "precision", "precision_chance")

@@ -12,7 +12,7 @@ from recloop.storage.fingerprint import ROOT
 
 
 class Plan(Studies):
-    """Every folder and file of a config. What kinds of data a run needs is said by its study's task.
+    """Every folder and file of a config. What kinds of data a run needs depends on its study's task.
 
     Args:
         config: content of config.yaml, perhaps with changes from the command line.
@@ -162,12 +162,12 @@ class Plan(Studies):
         runs, scores = self.exhibit_sources(study, name)
         one = name in self.exhibits(study)
         style = [ROOT / "recloop/report/page.css"] if name == "page" else []
-        said = self.said_of(study, name, runs) if one else self.studies[study]
+        settings = self.exhibit_settings(study, name, runs) if one else self.studies[study]
         return Artifact(
             "exhibits",
             f"results/{study}/{name}",
             {
-                "said": said,
+                "said": settings,
                 "tier": self.described_tier(study),
                 "files": [
                     file.read_text(encoding="utf-8") for file in (self.reported(study), *style)

@@ -29,10 +29,10 @@ class Artifact:
     Attributes:
         kind: which rule makes it.
         place: its path up to the key.
-        settings: what its job is told that decides what it becomes.
+        settings: inputs of its job that decide what it becomes.
         inputs: what it is made from, by role.
         code: modules that make it.
-        notes: what its job is told for the record, without a say in the result.
+        notes: inputs of its job for the record, without influence on the result.
         keyed: whether its path has its key, as all but published raw files and exhibits do.
         suffix: what comes behind the key.
     """

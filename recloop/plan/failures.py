@@ -46,14 +46,14 @@ class Failures(logging.Filter):
 
 
 def sentence(logs: Iterable[str]) -> str:
-    """Find the sentence that a job ended with, and say where its traceback is."""
+    """Find the sentence that a job ended with, with the log that holds its traceback."""
     for log in map(Path, logs):
         if not log.exists():
             continue
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        said = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
+        prefixed = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
         rest = [line for line in lines if line.strip()]
-        return f"{(said or rest or ['it ended without a word'])[-1]} (more in {log})"
+        return f"{(prefixed or rest or ['it ended without a word'])[-1]} (more in {log})"
     return "it ended without a word"
 
 

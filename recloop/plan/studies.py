@@ -192,14 +192,14 @@ class Studies:
             layers = [source.get(part, {}) for source in (paper, entry, here, own)]
             picked = for_training if part == "training" else for_dataset
             parts[part] = picked(functools.reduce(operator.or_, layers), played)
-        said = for_dataset(entry, played)
+        model_entry = for_dataset(entry, played)
         for key, value in for_dataset(here.get("every_model", {}), played).items():
-            if components.holder(said, key) is not None:
-                components.put(said, key, value)
+            if components.holder(model_entry, key) is not None:
+                components.put(model_entry, key, value)
         for key, value in for_dataset(own, played).items():
-            components.put(said, key, value)
+            components.put(model_entry, key, value)
         parts["model"] = {
-            key: value for key, value in said.items() if key not in (*NOT_KEYWORDS, *PARTS)
+            key: value for key, value in model_entry.items() if key not in (*NOT_KEYWORDS, *PARTS)
         }
         for values in parts.values():
             stop_at_missing(values, played, paper["datasets"], f"{study}, {name} on {dataset}")
@@ -209,7 +209,7 @@ class Studies:
             if self.apply(parts, key, text, study, model) == "inference"
         }
         trained_as = str(called.keep(lambda key, _: key not in asked))
-        return parts | {"trained_as": trained_as, "needs": self.needed(study, said)}
+        return parts | {"trained_as": trained_as, "needs": self.needed(study, model_entry)}
 
     def twin(self, called: RunName) -> list[tuple[str, str]]:
         """Return the protocol that the config asks for, unless a model's name does."""
@@ -341,7 +341,7 @@ class Studies:
             dict.fromkeys(pair for name in names for pair in self.exhibit_users(study, name))
         )
 
-    def said_of(self, study: str, name: str, runs: list[Run]) -> dict:
+    def exhibit_settings(self, study: str, name: str, runs: list[Run]) -> dict:
         """Pick from a study what one exhibit says: changes elsewhere in it make nothing anew."""
         paper = self.studies[study]
         models = {RunName.parse(run.model).key for run in runs}

@@ -32,7 +32,10 @@ def section(study: Mapping, runs: list[dict]) -> list[Part]:
         pl.col("seconds").mean(),
         pl.col("peak_memory_mb").max(),
     )
-    order = [list(study["datasets"]), list(study["models"])]
+    others = sorted(
+        {run["dataset"] for run in done} - set(study["datasets"])
+    )  # controls of known answers
+    order = [[*study["datasets"], *others], list(study["models"])]
     rows = sorted(
         grouped.iter_rows(named=True),
         key=lambda row: (order[0].index(row["dataset"]), order[1].index(row["model"])),

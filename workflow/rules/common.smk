@@ -96,7 +96,7 @@ def read_batches():
 
 
 def keep(name, content):
-    """Write down what a job is given, where a command line would be too long; say where."""
+    """Write down what a job is given, where a command line would be too long; return its path."""
     file, text = Path(f".recloop/jobs/{name}.json"), json.dumps(content)
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         write_text(file, text)
@@ -104,7 +104,7 @@ def keep(name, content):
 
 
 def data(pattern):
-    """Give a function from wildcards to the declaration of a folder below data/."""
+    """Return a function from wildcards to the declaration of a folder below data/."""
 
     def find(wildcards):
         place = pattern.format(**wildcards)
@@ -123,12 +123,12 @@ encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 
 
 def judged_user(wildcards):
-    """Give the declaration of the measures of a simulated user."""
+    """Return the declaration of the measures of a simulated user."""
     return JUDGED[VALIDITY.format(**wildcards)]
 
 
 def raw_seal(source):
-    """Give a file for `fetch` to depend on: ancient, and brand-new when a raw file is not what was fetched."""
+    """Return a file for `fetch` to depend on: old, and new when a raw file is not what was fetched."""
     raw = Path(f"data/raw/{source}")
     place = Path(f".recloop/keys/raw/{source}")
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -153,12 +153,12 @@ def arguments(artifact, **more):
 
 
 def folder(output):
-    """Name the folder that a job fills."""
+    """Return the folder that a job fills."""
     return Path(output[0]).parent
 
 
 def priority(study):
-    """Say how early the jobs of a study run: its page comes in its turn."""
+    """Return the priority of a study's jobs: studies run in order, each page in its turn."""
     return len(PLAN.studies) - list(PLAN.studies).index(study)
 
 
@@ -183,7 +183,7 @@ for study in PLAN.studies:
 
 
 def exhibit_input(study, name):
-    """Give the scores, splits and records that an exhibit draws on, and the seal that keeps it current."""
+    """Return the scores, splits and records behind an exhibit, and the seal that keeps it current."""
     exhibit, runs = PLAN.exhibit(study, name), PLAN.exhibit_sources(study, name)[0]
     stamp = Path(f"results/{study}/.made/{name}.json")
     return {
@@ -195,7 +195,7 @@ def exhibit_input(study, name):
 
 
 def exhibit_job(study, name, input, output):
-    """Write down for the job of an exhibit what it draws on and what it makes; say where."""
+    """Write down for the job of an exhibit what it draws on and what it makes; return its path."""
     page = name == "page"
     settings = {
         "study": PLAN.studies[study],
@@ -211,7 +211,7 @@ def exhibit_job(study, name, input, output):
 
 
 def exhibit_files(study):
-    """Give every file of every table and figure of a study."""
+    """List every file of every table and figure of a study."""
     paper = PLAN.studies[study]
     return [f"results/{study}/{name}{end}" for name in paper["tables"] for end in TABLE] + [
         f"results/{study}/{name}{end}" for name in paper["figures"] for end in FIGURE
@@ -219,5 +219,5 @@ def exhibit_files(study):
 
 
 def has_page(study):
-    """Say whether the page of a study is there and belongs to the present plan."""
+    """Check whether the page of a study is there and belongs to the present plan."""
     return is_current(Path(f"results/{study}/.made/page.json"), PLAN.exhibit(study, "page").key)

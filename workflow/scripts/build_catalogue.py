@@ -1,4 +1,4 @@
-"""Rule `collect`: raw files to a catalogue with pictures in shards."""
+"""Rule `build_catalogue`: raw files to a catalogue with pictures in shards."""
 
 from jsonargparse import auto_cli
 

@@ -1,4 +1,4 @@
-"""Rule `validate`: a simulated user to measures of how good it is."""
+"""Rule `evaluate_simulator`: a simulated user to measures of how good it is."""
 
 from jsonargparse import auto_cli
 

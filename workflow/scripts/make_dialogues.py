@@ -1,4 +1,4 @@
-"""Rule `pose`: a catalogue to targets, histories and captions."""
+"""Rule `make_dialogues`: a catalogue to targets, histories and captions."""
 
 from jsonargparse import auto_cli
 

@@ -10,7 +10,7 @@ from recloop.report.build import build_page
 
 
 def page(job: Path) -> None:
-    """Make the page of a study and say where it is.
+    """Make the page of a study and print its path.
 
     Args:
         job: JSON file with what it draws on and what it makes, see `make`.

@@ -1,4 +1,4 @@
-"""Rule `simulate`: captions, or weights that others published, to a simulated user."""
+"""Rule `train_simulator`: captions, or weights that others published, to a simulated user."""
 
 from pathlib import Path
 

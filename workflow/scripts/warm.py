@@ -40,7 +40,7 @@ LONGEST = 300  # characters of an error that nobody expected
 
 
 def call(command: list[str]) -> int:
-    """Hand a command to the server, wait for it and give its exit code."""
+    """Hand a command to the server, wait for it and return its exit code."""
     with connect() as line:
         request = json.dumps(
             {"command": command, "folder": os.getcwd(), "environment": dict(os.environ)}

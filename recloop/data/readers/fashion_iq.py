@@ -46,7 +46,7 @@ def read_catalogue(raw: Path, category: str, max_malformed: float = 0.01) -> Cat
         }
         for name, where in sorted(parts.items())
     ]
-    told = [
+    attributes = [
         {"name": name, "attribute": attribute, "value": value}
         for name in sorted(tags)
         for attribute, values in tags[name].items()
@@ -55,7 +55,7 @@ def read_catalogue(raw: Path, category: str, max_malformed: float = 0.01) -> Cat
     return Catalogue(
         items=pl.DataFrame(items, schema=ITEMS),
         pictures=read_pictures(raw),
-        attributes=pl.DataFrame(told, schema=ATTRIBUTES),
+        attributes=pl.DataFrame(attributes, schema=ATTRIBUTES),
         captions=captions,
         malformed=pl.concat([names_aside, captions_aside, tags_aside]),
     )
@@ -109,8 +109,8 @@ def _fault_of_caption(entry: Any) -> str | None:
     if fault is not None:
         return fault
     captions = entry.get("captions")
-    told = isinstance(captions, list) and all(isinstance(one, str) for one in captions)
-    return None if told and captions else "has no captions"
+    are_texts = isinstance(captions, list) and all(isinstance(one, str) for one in captions)
+    return None if are_texts and captions else "has no captions"
 
 
 def _tags(

@@ -35,11 +35,11 @@ def read_catalogue(raw: Path, kind: str, max_malformed: float = 0.01) -> Catalog
         read_json(raw / PURCHASES), raw / PURCHASES, _fault_of_user(set(names)), max_malformed
     )
     items = [{"name": name, "title": "", "kind": kind, "part": None} for name in names]
-    told = [{"name": name, "attribute": "kind", "value": kind.lower()} for name in names]
+    attributes = [{"name": name, "attribute": "kind", "value": kind.lower()} for name in names]
     return Catalogue(
         items=pl.DataFrame(items, schema=ITEMS),
         pictures=read_pictures(raw),
-        attributes=pl.DataFrame(told, schema=ATTRIBUTES),
+        attributes=pl.DataFrame(attributes, schema=ATTRIBUTES),
         sequences=_sequences(users),
         malformed=pl.concat([names_aside, users_aside]),
     )

@@ -100,8 +100,8 @@ def _from_columns(styles: pl.DataFrame, attributes: Mapping[str, str]) -> pl.Dat
         )
         for attribute, column in attributes.items()
     ]
-    told = pl.concat(columns) if columns else pl.DataFrame(schema=ATTRIBUTES)
-    return told.filter(pl.col("value").is_not_null() & ~pl.col("value").is_in(UNKNOWN))
+    values = pl.concat(columns) if columns else pl.DataFrame(schema=ATTRIBUTES)
+    return values.filter(pl.col("value").is_not_null() & ~pl.col("value").is_in(UNKNOWN))
 
 
 def _from_title(styles: pl.DataFrame, words: Words) -> pl.DataFrame:
@@ -110,10 +110,12 @@ def _from_title(styles: pl.DataFrame, words: Words) -> pl.DataFrame:
     for attribute, values in words.items():
         phrases = values if isinstance(values, Mapping) else {value: [value] for value in values}
         for value, ways in phrases.items():
-            told = pl.any_horizontal(
+            mentioned = pl.any_horizontal(
                 pl.col("text").str.contains(plain(way), literal=True) for way in ways
             )
             found.append(
-                titles.filter(told).select("name", attribute=pl.lit(attribute), value=pl.lit(value))
+                titles.filter(mentioned).select(
+                    "name", attribute=pl.lit(attribute), value=pl.lit(value)
+                )
             )
     return pl.concat(found)

@@ -110,6 +110,6 @@ def _write_pictures(path: Path, products: Sequence[Product], random: np.random.G
 
 
 def _write_truth(path: Path, products: Sequence[Product]) -> Path:
-    told = [{"id": str(FIRST_ID + n), **one.attributes} for n, one in enumerate(products)]
-    path.write_text(json.dumps({"items": told}, indent=1) + "\n")
+    items = [{"id": str(FIRST_ID + n), **one.attributes} for n, one in enumerate(products)]
+    path.write_text(json.dumps({"items": items}, indent=1) + "\n")
     return path

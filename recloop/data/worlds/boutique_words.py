@@ -134,13 +134,13 @@ class Product:
 
     def title(self) -> str:
         """Compose a title of the product and all that can be seen of it."""
-        told = [
+        phrases = [
             SPECIAL.get((name, value), PHRASES.get(name, "").format(value))
             for name, value in self.attributes.items()
             if name not in ("kind", "colour")
         ]
         noun = NOUNS.get(self.type, self.type.lower())
-        words = [self.brand, "women", self.attributes["colour"], *filter(None, told), noun]
+        words = [self.brand, "women", self.attributes["colour"], *filter(None, phrases), noun]
         return " ".join(words)
 
 

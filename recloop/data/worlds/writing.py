@@ -135,8 +135,11 @@ def write_truth(
 ) -> tuple[Path, Path]:
     """Write what no model is told: shelves, tastes and appetites, numbers first."""
     np.savez(output / "truth.npz", **arrays)
-    told = {"sizes": sizes, "arrays": {name: list(array.shape) for name, array in arrays.items()}}
-    (output / "truth.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+    summary = {
+        "sizes": sizes,
+        "arrays": {name: list(array.shape) for name, array in arrays.items()},
+    }
+    (output / "truth.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n")
     return output / "truth.json", output / "truth.npz"
 
 
