@@ -114,7 +114,7 @@ register(
         "CV_div",
         catalogue.coverage_of(catalogue.every_item),
         SYSTEM,
-        f"Share of the items that some list shows. All {ITEMS} are counted.",
+        f"Share of the items that some list shows; counted are all {ITEMS}.",
         needs=("counts",),
         resample=catalogue.resampled_coverage(catalogue.every_item),
     ),
