@@ -1,30 +1,21 @@
-"""The studies of dialogues: what they say fits together, and their exhibits made from made-up dialogues."""
+"""The studies of dialogues: what they say fits together, and their exhibits made from generated dialogues."""
 
-import json
-from io import BytesIO
 from pathlib import Path
-from zlib import crc32
 
-import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
 
 from recloop.models import build
 from recloop.plan import names as sweeps
 from recloop.plan.folders import read_study
 from recloop.report.build import build as build_all
-from recloop.report.build import build_page
 from recloop.report.evidence import Evidence
-from recloop.report.exhibits import maker
 from recloop.report.exhibits.example import choose
 from recloop.report.verdicts import in_print, judge_all
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("pmmir", "gommir")
 RAN = {"pmmir": "amazon_shoes", "gommir": "shoes"}
-DIALOGUES, ITEMS, SHOWN = 40, 60, 3
-SENTENCES = ("is navy instead of black", "has a lower heel and an open toe, without the strap")
 
 each_paper = pytest.mark.parametrize("name", NAMES)
 
@@ -38,26 +29,6 @@ def reported(name: str) -> Path:
 
 
 # -- what the studies say ---------------------------------------------------------------------------------------------
-
-
-@each_paper
-def test_every_exhibit_has_a_kind(name):
-    entries = study(name)["tables"] | study(name)["figures"]
-    assert all(callable(maker(entry, key)) for key, entry in entries.items())
-
-
-@each_paper
-def test_every_run_of_a_claim_is_a_run_of_an_exhibit(name):
-    paper = study(name)
-    exhibits = [*paper["tables"].values(), *paper["figures"].values()]
-    made = {pair for entry in exhibits for pair in sweeps.wanted(paper, entry)}
-    for claim in paper["claims"].values():
-        assert set(sweeps.wanted(paper, claim)) <= made
-
-
-@each_paper
-def test_every_printed_metric_has_a_margin(name):
-    assert set(pl.read_csv(reported(name))["metric"]) <= set(study(name)["margins"])
 
 
 @pytest.mark.parametrize(
@@ -127,145 +98,13 @@ def test_the_printed_numbers_say_about_the_claims_what_they_say(name):
     assert {answers[f"{name}-{one}"] for one in figures} == {"not checkable (figure or text only)"}
 
 
-# -- exhibits of made-up dialogues ------------------------------------------------------------------------------------
+# -- exhibits of generated dialogues ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def made(request, tmp_path_factory) -> tuple[str, Path]:
+def made(request, drawn) -> tuple[str, Path]:
     """Every exhibit, the claims and the page of a study of which one data set was run."""
-    name = request.param
-    root = tmp_path_factory.mktemp(name)
-    saved = save_everything(root, name)
-    output, paper = root / "results" / name, study(name)
-    given = {"study": paper, "tier": saved["tier"], "splits": saved["splits"], "output": output}
-    names = [*paper["tables"], *paper["figures"], "claims"]
-    build_all(exhibits=dict.fromkeys(names, saved["scores"]), reported=reported(name), **given)
-    build_page(scores=saved["scores"], **given)
-    return name, output
-
-
-def save_everything(root: Path, name: str) -> dict:
-    """Write one data set with pictures, all of its runs with one seed, and simulated users."""
-    paper, dataset = study(name), RAN[name]
-    entries = [*paper["tables"].values(), *paper["figures"].values(), *paper["claims"].values()]
-    pairs = dict.fromkeys(pair for entry in entries for pair in sweeps.wanted(paper, entry))
-    runs = [model for where, model in pairs if where == dataset]
-    split = write_data(root, name)
-    made = [write_run(root, name, model, 1) for model in runs]
-    users = [write_user(root, name, user) for user in paper["simulators"]]
-    here = {"source": "boutique", "stand_in": "drawn pictures", "split": str(split.parent)}
-    tier = {"tier": "laptop", "seeds": [1], "datasets": {dataset: here}}
-    tier["datasets"][dataset]["pictures"] = str(root / "catalogue")
-    return {"scores": [*made, *users], "splits": [split], "tier": tier}
-
-
-def write_data(root: Path, name: str) -> Path:
-    """Write pictures, dialogues and split.json."""
-    images, dialogues = root / "catalogue/images", root / "dialogues"
-    images.mkdir(parents=True)
-    dialogues.mkdir()
-    pictures = pl.DataFrame(
-        {"item": range(ITEMS), "image": [picture(item) for item in range(ITEMS)]}
-    )
-    pictures.cast({"item": pl.Int32}).write_parquet(images / "00000.parquet")
-    past = [[1, 2, 3] if name == "pmmir" else []] * DIALOGUES
-    rows = pl.DataFrame({"dialogue": range(DIALOGUES), "history": past})
-    rows.cast({"history": pl.List(pl.Int32)}).write_parquet(dialogues / "dialogues.parquet")
-    items = pl.DataFrame({"item": range(ITEMS), "count": [1] * ITEMS}).cast(pl.Int32)
-    items.write_parquet(dialogues / "items.parquet")
-    parts = {"train": 30, "valid": 5, "test": DIALOGUES}
-    split = {"hash": "feedc0de" * 8, "items": ITEMS, "sessions": parts, "pools": parts}
-    split |= {"captions": parts, "lengths": [3, 9], "counts": {}}
-    split["counts"] = {part: {"sessions": n, "interactions": 3 * n} for part, n in parts.items()}
-    (dialogues / "split.json").write_text(json.dumps(split))
-    return dialogues / "split.json"
-
-
-def picture(item: int) -> bytes:
-    """Draw a square in a colour of its own on white."""
-    image = Image.new("RGB", (60, 80), "white")
-    image.paste((item * 67 % 256, item * 131 % 256, item * 29 % 256), (12, 15, 48, 65))
-    buffer = BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def identity(name: str, model: str, seed: int) -> dict:
-    here = {"study": name, "dataset": RAN[name], "source": "boutique", "stand_in": True}
-    return here | {"tier": "laptop", "model": model, "seed": seed, "split": "feedc0de" * 8}
-
-
-def write_run(root: Path, name: str, model: str, seed: int) -> Path:
-    """Write lists and scores of one run: the paper's own model finds a target a third sooner."""
-    from recloop.evaluation.dialogue import evaluate
-
-    folder = root / "scores" / model / str(seed)
-    folder.mkdir(parents=True)
-    lists = make_lists(name, model, seed)
-    lists.write_parquet(folder / "lists.parquet")
-    scores = evaluate(lists, 10).with_columns(
-        **{key: pl.lit(value) for key, value in identity(name, model, seed).items()}
-    )
-    scores.cast({"seed": pl.Int64}).write_parquet(folder / "scores.parquet")
-    return folder / "scores.parquet"
-
-
-def make_lists(name: str, model: str, seed: int) -> pl.DataFrame:
-    """Make dialogues of 10 turns: lists of other items until the turn at which the target is shown."""
-    luck = np.random.default_rng(crc32(name.encode())).uniform(1, 20, DIALOGUES)
-    random = np.random.default_rng([seed, crc32(model.encode())])
-    own = model.split(",")[0] in ("pmmir_gru", "pmmir_transformer", "gommir")
-    quick = (0.55 if own else 0.9) + 0.2 * random.random()
-    found = np.ceil(luck * quick).astype(int)
-    rows = []
-    for dialogue in range(DIALOGUES):
-        target = int(dialogue % ITEMS)
-        for turn in range(0 if name == "gommir" else 1, 11):
-            others = [int(item) for item in random.permutation(ITEMS) if item != target][:SHOWN]
-            here = turn >= found[dialogue]
-            shown = [*others[: SHOWN - 1], target] if turn == found[dialogue] else others
-            over = turn > found[dialogue]
-            rows.append(
-                {
-                    "session": dialogue,
-                    "position": turn,
-                    "target": target,
-                    "better": 0 if here else int(random.integers(4, ITEMS)),
-                    "tied": 0 if over else 1,
-                    "top": shown,
-                    "liked": shown[-1],
-                    "critique": SENTENCES[turn % 2],
-                    "solved": bool(here),
-                    "user": dialogue,
-                    "group": "cold" if dialogue % 2 and name == "pmmir" else "warm",
-                }
-            )
-    frame = pl.DataFrame(rows).cast({"top": pl.Array(pl.Int32, SHOWN)})
-    return frame.cast(dict.fromkeys(["position", "target", "better", "tied", "liked"], pl.Int32))
-
-
-def write_user(root: Path, name: str, user: str) -> Path:
-    """Write the validity of a simulated user."""
-    folder = root / "validity" / user
-    folder.mkdir(parents=True)
-    metrics = [
-        metric.rpartition("@") for metric in study(name)["tables"]["table_simulators"]["metrics"]
-    ]
-    rows = [
-        identity(name, user, 1) | {"metric": metric, "k": int(k), "value": 0.1 + 0.05 * number}
-        for number, (metric, _, k) in enumerate(metrics)
-    ]
-    pl.DataFrame(rows).write_parquet(folder / "validity.parquet")
-    return folder / "validity.parquet"
-
-
-def test_every_file_is_there(made):
-    name, output = made
-    paper = study(name)
-    tables = [f"{key}.{end}" for key in paper["tables"] for end in ("md", "tex", "csv")]
-    figures = [f"{key}.{end}" for key in paper["figures"] for end in ("pdf", "svg", "png", "csv")]
-    others = ["claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]
-    assert sorted(path.name for path in output.iterdir()) == sorted([*tables, *figures, *others])
+    return request.param, drawn(request.param)
 
 
 def test_counts_come_from_the_split(made):

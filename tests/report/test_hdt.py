@@ -1,85 +1,27 @@
-"""The study of HDT: what it says fits together, and its exhibits from made-up results."""
+"""The study of HDT: what it says fits together, and its exhibits from generated results."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ITEMS, USERS, HASH = 60, 25, "abc"
-MADE = {"gru4rec": 0.2, "gru4rec_hier": 0.3, "gru4rec_hdt": 0.6}  # share of hits
+ITEMS, USERS = 60, 25  # generated/hdt.yaml
 
 
 @pytest.fixture(scope="module")
-def paper() -> dict:
+def paper(generated) -> dict:
     """The study."""
-    from recloop.plan.folders import read_study
-
-    return read_study(ROOT / "studies/hdt")
+    return generated("hdt").study
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory, paper):
+def evidence(generated):
     """Runs of three models, of the twin and of the figure on Reddit; nothing on Album."""
-    from recloop.plan import names as sweeps
     from recloop.report.evidence import Evidence
 
-    root = tmp_path_factory.mktemp("hdt")
-    swept = [one for _, one in sweeps.wanted(paper, paper["figures"]["figure_5_3"])]
-    names = [*MADE, "gru4rec_hdt,inter_return=current", *swept]
-    scores = [write_run(root, name, seed) for name in dict.fromkeys(names) for seed in (1, 2)]
-    split = write_split(root)
-    tier = {"tier": "laptop", "seeds": [1, 2], "absent": {"album": "no plays here"}}
-    tier |= {"datasets": {"reddit": {"source": "radio_stations", "stand_in": "an embedded radio"}}}
-    return Evidence.gather(paper, tier, scores, ROOT / "studies/hdt/reported.csv", [split])
-
-
-def write_split(root: Path) -> Path:
-    """Write three sessions of each user, one per part, with 3, 4 and 5 events."""
-    pl.DataFrame({"item": range(ITEMS), "count": [4] * ITEMS}).write_parquet(root / "items.parquet")
-    counts = {}
-    for part, events in (("train", 3), ("valid", 4), ("test", 5)):
-        users = pl.DataFrame({"user": [f"u{number}" for number in range(USERS)]})
-        users.write_parquet(root / f"{part}.parquet")
-        counts[part] = {"sessions": USERS, "items": ITEMS, "interactions": events * USERS}
-    (root / "split.json").write_text(json.dumps({"hash": HASH, "counts": counts}))
-    return root / "split.json"
-
-
-def write_run(root: Path, model: str, seed: int) -> Path:
-    """Write the lists of one run: four events per user, of whom all met the first ten items."""
-    from recloop.evaluation import evaluate
-
-    random = np.random.default_rng([seed, *model.encode()])
-    luck = np.random.default_rng(0).random(4 * USERS)
-    top = np.argsort(random.random((4 * USERS, ITEMS)), axis=1)[:, :20].astype(np.int32)
-    target = np.random.default_rng(1).integers(0, ITEMS, 4 * USERS)
-    hit = luck < MADE.get(model.partition(",")[0], 0.4)
-    lists = pl.DataFrame(
-        {
-            "session": np.repeat(np.arange(USERS), 4),
-            "position": np.tile(np.arange(1, 5), USERS),
-            "target": target,
-            "better": np.where(hit, random.integers(0, 9, len(hit)), 40),
-            "tied": np.ones(len(hit), dtype=int),
-            "top": pl.Series(top, dtype=pl.Array(pl.Int32, 20)),
-            "purchase": np.zeros(len(hit), dtype=bool),
-            "repeated": np.zeros(len(hit), dtype=bool),
-            "past": target < 10,
-            "familiar": pl.Series(top < 10, dtype=pl.Array(pl.Boolean, 20)),
-        }
-    )
-    folder = root / model / str(seed)
-    folder.mkdir(parents=True)
-    lists.write_parquet(folder / "lists.parquet")
-    scores = evaluate(lists, np.full(ITEMS, 4), None, [5, 10, 20], users=True)
-    identity = {"study": "hdt", "dataset": "reddit", "model": model, "seed": seed, "split": HASH}
-    identity |= {"source": "radio_stations", "stand_in": True, "tier": "laptop"}
-    named = scores.with_columns(**{name: pl.lit(one) for name, one in identity.items()})
-    named.write_parquet(folder / "scores.parquet")
-    return folder / "scores.parquet"
+    found = generated("hdt")
+    return Evidence.gather(study=found.study, reported=found.reported, **found.saved)
 
 
 def made(evidence, name: str):
@@ -88,15 +30,6 @@ def made(evidence, name: str):
 
     entry = (evidence.study["tables"] | evidence.study["figures"])[name]
     return maker(entry, name)(evidence, entry, name)
-
-
-def test_every_run_of_a_claim_is_a_run_of_an_exhibit(paper):
-    from recloop.plan import names as sweeps
-
-    exhibits = [*paper["tables"].values(), *paper["figures"].values()]
-    runs = {pair for entry in exhibits for pair in sweeps.wanted(paper, entry)}
-    for claim in paper["claims"].values():
-        assert set(sweeps.wanted(paper, claim)) <= runs
 
 
 def test_every_override_is_of_a_keyword_that_the_study_gives(paper):

@@ -50,6 +50,7 @@ def test_the_page_sets_what_is_planted_beside_what_is_found(tmp_path, paper, sav
 
 
 def test_a_study_without_known_answers_says_nothing_of_them(tmp_path, study, saved):
-    write(Evidence.gather(study | {"claims": {}}, saved["tier"], []), tmp_path / "claims")
-    build_page(study, saved["tier"], [], tmp_path)
+    unknown = study | {"claims": {}, "known": {}}
+    write(Evidence.gather(unknown, saved["tier"], []), tmp_path / "claims")
+    build_page(unknown, saved["tier"], [], tmp_path)
     assert "Known answers" not in (tmp_path / "README.md").read_text()

@@ -1,10 +1,8 @@
-"""Self-supervised RL for next items: the study fits together, and its exhibits are made from made-up results."""
+"""Self-supervised RL for next items: the study fits together, and its exhibits are made from generated results."""
 
-import json
 from pathlib import Path
 from zlib import crc32
 
-import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -23,10 +21,6 @@ ROOT = Path(__file__).parents[2]
 STUDY = read_study(ROOT / "studies/ssrl")
 REPORTED = ROOT / "studies/ssrl/reported.csv"
 EXHIBITS = STUDY["tables"] | STUDY["figures"]
-ITEMS, SESSIONS, TOP = 60, 40, 20
-RAN = {"rc15": 1.0, "retailrocket": 0.0}  # share of the sessions that end with a purchase
-FIGURES = ("figure_updates", "figure_discount", "figure_placebo", "figure_calibration")
-TABLES = ("table_data", "table_rc15", "table_retailrocket", "table_twins")
 
 
 # -- what the study says ----------------------------------------------------------------------------------------------
@@ -34,10 +28,6 @@ TABLES = ("table_data", "table_rc15", "table_retailrocket", "table_twins")
 
 def runs_of(entries) -> set[tuple[str, str]]:
     return {pair for entry in entries for pair in sweeps.wanted(STUDY, entry)}
-
-
-def test_every_run_of_a_claim_is_a_run_of_an_exhibit():
-    assert runs_of(STUDY["claims"].values()) <= runs_of(EXHIBITS.values())
 
 
 def test_every_method_stands_on_every_host():
@@ -97,115 +87,13 @@ def test_a_placebo_that_is_none_is_the_plain_model():
     assert found == ["sasrec_sqn", "sasrec_sqn,placebo=zero_reward"]
 
 
-# -- exhibits of made-up results --------------------------------------------------------------------------------------
+# -- exhibits of generated results ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> dict:
-    """Scores, curves and splits: all runs on one data set, a few on one without purchases, none on the third."""
-    root = tmp_path_factory.mktemp("ssrl")
-    splits = {dataset: write_split(root, dataset) for dataset in RAN}
-    pairs = sorted(runs_of(EXHIBITS[name] for name in (*FIGURES, *TABLES)))
-    few = ("sasrec", "sasrec_snqn")
-    wanted = [
-        pair
-        for pair in pairs
-        if pair[0] == "rc15" or (pair[0] in RAN and pair[1].split(",")[0] in few)
-    ]
-    folders = [write_run(root, splits, *pair) for pair in wanted]
-    here = {
-        name: {"source": "shop", "stand_in": "made up", "split": str(folder)}
-        for name, folder in splits.items()
-    }
-    return {
-        "scores": [folder / "scores.parquet" for folder in folders],
-        "runs": [folder / "run.json" for folder in folders],
-        "splits": [folder / "split.json" for folder in splits.values()],
-        "tier": {"tier": "laptop", "seeds": [1], "datasets": here},
-    }
-
-
-def random_of(*words: str) -> np.random.Generator:
-    return np.random.default_rng(crc32(" ".join(words).encode()))
-
-
-def write_split(root: Path, dataset: str) -> Path:
-    """Write split.json, items.parquet and a training part in which the last items are what is bought."""
-    folder = root / dataset
-    folder.mkdir()
-    items = pl.DataFrame({"item": np.arange(ITEMS, dtype=np.int32), "count": [10] * ITEMS})
-    items.write_parquet(folder / "items.parquet")
-    bought = [[int(RAN[dataset]) * int(item >= ITEMS // 2)] * 10 for item in range(ITEMS)]
-    rows = {"session": range(ITEMS), "item": [[item] * 10 for item in range(ITEMS)]}
-    train = pl.DataFrame(rows | {"event": bought, "first_target": [1] * ITEMS})
-    train.write_parquet(folder / "train.parquet")
-    part = {"sessions": SESSIONS, "items": ITEMS, "interactions": 5 * SESSIONS}
-    counts = dict.fromkeys(("train", "valid", "test"), part)
-    (folder / "split.json").write_text(json.dumps({"hash": dataset * 8, "counts": counts}))
-    return folder
-
-
-def write_run(root: Path, splits: dict[str, Path], dataset: str, model: str) -> Path:
-    """Write lists, scores, run.json and curve.csv of one run."""
-    from recloop.evaluation.run import score
-
-    folder = root / "runs" / dataset / model
-    folder.mkdir(parents=True)
-    make_lists(dataset, model).write_parquet(folder / "lists.parquet")
-    identity = {"study": "ssrl", "dataset": dataset, "source": "shop", "stand_in": True}
-    identity |= {"tier": "laptop", "model": model, "seed": 1}
-    evaluation = STUDY["evaluation"] | {"cutoffs": [5, 10, 20]}
-    vectors = root / "vectors.safetensors"
-    if not vectors.exists():
-        from safetensors.numpy import save_file
-
-        table = random_of("vectors").normal(size=(ITEMS + 1, 4)).astype(np.float32)
-        save_file({"backbone.embedding.weight": table}, vectors)
-    place = (folder / "lists.parquet", splits[dataset], identity, evaluation)
-    score(*place, folder / "scores.parquet", vectors)
-    (folder / "run.json").write_text(json.dumps(identity | {"not_run": None}))
-    updates = np.arange(10, 160, 10)
-    heights = 0.1 + 0.001 * updates * (crc32(model.encode()) % 7)
-    curve = {
-        "update": updates,
-        "epoch": updates / 10,
-        "loss": 1 / updates,
-        "seconds": updates * 1.0,
-    }
-    pl.DataFrame(curve | {"valid_ndcg10": heights}).write_csv(folder / "curve.csv")
-    return folder
-
-
-def make_lists(dataset: str, model: str) -> pl.DataFrame:
-    """Make lists: rewards help by a third; a live prompt lists bought items as often as it is asked to."""
-    events, random = 4 * SESSIONS, random_of(dataset, model)
-    luck, real = random_of(dataset).random(events), "_" in model and "placebo" not in model
-    better = np.where(luck < (0.6 if real else 0.4), 2, 40)
-    asked = float(model.partition("ask=")[2] or 2.0) if "dead" not in model else 2.0
-    prompted = model.startswith("sasrec_prl")
-    order = np.argsort(random_of("order").random((events, ITEMS)), axis=1)
-    if prompted:
-        wanted = np.arange(ITEMS) >= ITEMS // 2
-        keys = random_of("keys").random((events, ITEMS)) - 0.2 * asked * wanted
-        order = np.argsort(keys, axis=1)
-    last = np.arange(events) % 4 == 3
-    return pl.DataFrame(
-        {
-            "session": np.repeat(np.arange(SESSIONS), 4),
-            "position": np.tile(np.arange(1, 5), SESSIONS).astype(np.int32),
-            "target": random_of("targets").integers(0, ITEMS, events).astype(np.int32),
-            "better": (better + random.integers(0, 2, events)).astype(np.int32),
-            "tied": np.ones(events, dtype=np.int32),
-            "top": pl.Series(order[:, :TOP].tolist(), dtype=pl.Array(pl.Int32, TOP)),
-            "purchase": last & bool(RAN[dataset]),
-            "repeated": np.arange(events) % 3 == 0,
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def evidence(saved) -> Evidence:
-    return Evidence.gather(study=STUDY, reported=REPORTED, **saved)
+def evidence(generated) -> Evidence:
+    """All runs with SASRec on one data set, a few on one without purchases, none on the third."""
+    return Evidence.gather(study=STUDY, reported=REPORTED, **generated("ssrl").saved)
 
 
 def made(evidence: Evidence, name: str) -> Table | Plot:
