@@ -76,11 +76,11 @@ def shape(settings: object) -> str:
 def pytest_generate_tests(metafunc):
     """Run a test that asks for one of these over the models of that kind; main models are no ablations."""
     kinds = {
-        "any_model": lambda name, loop: loop in ("supervised", "counted"),
+        "any_model": lambda name, loop: loop in ("supervised", "nonparametric"),
         "dialogue_model": lambda name, loop: loop == "dialogue",
         "trained_model": lambda name, loop: loop == "supervised",
         "trained_main_model": lambda name, loop: loop == "supervised" and "," not in name,
-        "counted_model": lambda name, loop: loop == "counted",
+        "nonparametric_model": lambda name, loop: loop == "nonparametric",
         "user_model": lambda name, loop: loop == "users",
     }
     for kind in kinds.keys() & set(metafunc.fixturenames):

@@ -24,7 +24,7 @@ def fitted(make, ring):
 
     def fit(settings, seed=1):
         model = make(settings, seed).eval()
-        if settings["training"]["loop"] == "counted":
+        if settings["training"]["loop"] == "nonparametric":
             model.fit(ring.items, ring.offsets)
         return model
 
@@ -46,7 +46,7 @@ def scores(model, session):
 def test_scores_every_item(any_model, fitted, facts):
     found = scores(fitted(any_model), rows(facts, [1, 2, 3], [4], [5, 5, 5, 5, 5, 5]))
     assert found.shape == (3, facts["items"])
-    assert found.dtype == torch.float32 or any_model["training"]["loop"] == "counted"
+    assert found.dtype == torch.float32 or any_model["training"]["loop"] == "nonparametric"
     assert found.isfinite().all()
 
 
@@ -107,9 +107,9 @@ def test_same_seed_same_weights_and_another_seed_others(trained_main_model, make
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_counts_the_same_twice(counted_model, fitted, facts):
+def test_counts_the_same_twice(nonparametric_model, fitted, facts):
     session = rows(facts, [1, 2, 3], [4])
-    one, same = (scores(fitted(counted_model), session) for _ in range(2))
+    one, same = (scores(fitted(nonparametric_model), session) for _ in range(2))
     assert torch.equal(one, same)
 
 

@@ -37,9 +37,9 @@ def test_learns_the_ring(trained_main_model, make, ring, facts):
     assert right.mean() >= 0.95
 
 
-def test_counts_the_ring(counted_model, make, ring, facts):
+def test_counts_the_ring(nonparametric_model, make, ring, facts):
     """Who knows pairs but no direction finds an item next to the session, on either side of it."""
-    model = make(counted_model)
+    model = make(nonparametric_model)
     model.fit(ring.items, ring.offsets)
     events = Events.of(ring, facts["length"], facts["items"])
     session = events.prefixes(slice(None))
