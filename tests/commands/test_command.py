@@ -317,6 +317,6 @@ def test_models_can_be_planned_alone(place, capsys, study):
 
 
 def test_a_reader_who_has_seen_enough_is_no_fault():
-    line = f"{sys.executable} -m recloop list | head -n 1"
+    line = f"{shlex.quote(sys.executable)} -m recloop list | head -n 1"
     found = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True)
     assert (found.returncode, found.stdout, found.stderr) == (0, "studies\n", "")
