@@ -81,9 +81,8 @@ def test_defaults_are_filled_in():
     assert settings["sessions"] == {"by": "gap", "gap_minutes": 30.5, "events": None, "last": None}
     assert settings["repeat"] == "once"
     assert way == SPLIT
-    dialogues, _ = check_dialogues(
-        {"captions": {"by": "grammar", "rates": {"vague": 0.5}}}, BY_ITEM
-    )
+    captions = {"by": "grammar", "train": 3, "valid": 1, "test": 1, "rates": {"vague": 0.5}}
+    dialogues, _ = check_dialogues({"captions": captions}, BY_ITEM)
     assert dialogues["captions"]["rates"] == {"vague": 0.5}
     assert dialogues["histories"] is None
 
