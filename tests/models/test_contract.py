@@ -67,8 +67,8 @@ def test_refuses_a_keyword_it_does_not_have(any_model, make):
 def test_loss_reaches_every_weight(trained_model, make, windows):
     model = make(trained_model)
     # Returns that are all zero teach nothing about what a return is worth.
-    told_nothing = (
-        {"prompt.worth"} if trained_model["model"].get("placebo") == "zero_reward" else ()
+    taught_nothing = (
+        {"prompt.return_weight"} if trained_model["model"].get("placebo") == "zero_reward" else ()
     )
     reached = dict.fromkeys(dict(model.named_parameters()), 0.0)
     for _ in range(COINS):
@@ -77,7 +77,7 @@ def test_loss_reaches_every_weight(trained_model, make, windows):
         for name, weight in model.named_parameters():
             reached[name] += 0.0 if weight.grad is None else weight.grad.abs().sum().item()
     unreached = [name for name, gradient in reached.items() if not gradient > 0]
-    assert [name for name in unreached if name not in told_nothing] == []
+    assert [name for name in unreached if name not in taught_nothing] == []
 
 
 @pytest.fixture
