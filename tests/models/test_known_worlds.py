@@ -6,8 +6,11 @@ import torch
 
 from recloop.data.batches import Events, cut
 from recloop.evaluation.ranker import rank
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.models.nonparametric.popularity import Popularity
-from recloop.training.supervised import Schedule, Trainer
+from recloop.training.supervised import NextItems
 
 SCHEDULE = Schedule(
     learning_rate=0.02,
@@ -28,7 +31,8 @@ def test_learns_the_ring(trained_main_model, make, ring, facts):
     schedule = (
         replace(SCHEDULE, epochs=200) if values_alone or hasattr(model, "warm_up") else SCHEDULE
     )
-    Trainer(model, windows, events, schedule, seed=1, log=lambda line: None).fit()
+    context = TrainingContext(seed=1, log=lambda line: None)
+    Trainer(NextItems(model, windows, events, schedule, context), context).fit()
     right = rank(model, events, 1).top[:, 0] == events.target
     if trained_main_model["model"].get("state") in ("item", "position"):
         # Without UserTrans the first action hangs on returns, and Algorithm 2 asks there for R_div = 1, where the

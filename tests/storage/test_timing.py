@@ -9,7 +9,7 @@ from recloop.storage.timing import timed
 @pytest.fixture
 def noted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["/tmp/tmpx1.figure.py"])
+    monkeypatch.setattr("sys.argv", ["workflow/scripts/figure.py"])
     return lambda: [line.split("\t") for line in timing.LOG.read_text().splitlines()]
 
 
