@@ -167,7 +167,7 @@ class Plan(Studies):
             "exhibits",
             f"results/{study}/{name}",
             {
-                "said": settings,
+                "settings": settings,
                 "tier": self.described_tier(study),
                 "files": [
                     file.read_text(encoding="utf-8") for file in (self.reported(study), *style)

@@ -1,6 +1,7 @@
 """Logged sessions to weights: shuffled windows, and the next item of each of their steps."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +16,7 @@ from recloop.fitting.objective import Objective
 from recloop.fitting.progress import NDCG
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
-from recloop.fitting.tuning import MakeTrainer, fit_tuned
+from recloop.fitting.tuning import fit_tuned
 from recloop.training.sequences import prepare, rank
 
 __all__ = ["LoggedSessions", "NextItems", "fit_sessions", "prepare", "rank", "train"]
@@ -138,19 +139,30 @@ def train(
         training["validation_events"], seed=0
     )
 
+    objective = partial(NextItems, windows=windows, events=events)
+    return fit_sessions(make, objective, training, context)
+
+
+def fit_sessions(
+    make: Callable[[], nn.Module],
+    objective: Callable[..., LoggedSessions],
+    training: dict,
+    context: TrainingContext,
+) -> tuple[dict[str, Tensor], dict]:
+    """Tune and train over logged sessions; record how many targets a second takes.
+
+    Args:
+        make: makes a fresh model.
+        objective: takes `model`, `schedule` and `context`.
+        training, context: as for `train`.
+    """
+
     def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
         torch.manual_seed(moment.seed)
         schedule = Schedule.of(training, learning_rate=rate, epochs=epochs)
         model = make().to(moment.device)
-        return Trainer(NextItems(model, windows, events, schedule, moment), moment)
+        return Trainer(objective(model=model, schedule=schedule, context=moment), moment)
 
-    return fit_sessions(trainer, training, context)
-
-
-def fit_sessions(
-    make: MakeTrainer, training: dict, context: TrainingContext
-) -> tuple[dict[str, Tensor], dict]:
-    """Tune and train over logged sessions; record how many targets a second takes."""
-    weights, facts, trainer = fit_tuned(make, training, context, NDCG)
-    targets = trainer.epoch * trainer.objective.targets
-    return weights, facts | {"targets_per_second": targets / trainer.progress.seconds}
+    weights, facts, trained = fit_tuned(trainer, training, context, NDCG)
+    targets = trained.epoch * trained.objective.targets
+    return weights, facts | {"targets_per_second": targets / trained.progress.seconds}

@@ -6,6 +6,7 @@ goes from one update to the next without gradient, and into the checkpoint.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
-from recloop.fitting.trainer import Trainer
 from recloop.training.sequences import data_facts, judged_on, maker, write_lists
 from recloop.training.supervised import LoggedSessions, fit_sessions
 
@@ -230,14 +230,8 @@ def train(
     users = parts["train"].capped(training["length"])
     judged = Judged.of(parts["valid"], training["length"], items)
     judged = replace(judged, events=judged.events.sample(training["validation_events"], seed=0))
-
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs)
-        model = make().to(moment.device)
-        return Trainer(UserSessions(model, users, judged, schedule, moment), moment)
-
-    return fit_sessions(trainer, training, context)
+    objective = partial(UserSessions, users=users, judged=judged)
+    return fit_sessions(make, objective, training, context)
 
 
 def rank(
