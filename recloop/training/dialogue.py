@@ -7,7 +7,7 @@ al.'s model-based policy improvement (NeurIPS 2018); `none` keeps what other run
 
 import json
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -97,17 +97,28 @@ def open_critique_encoder(
     data: dict[str, Path], settings: dict, dim: int, device: str
 ) -> CritiqueEncoder:
     """Open the simulated user and the encoder of what it says."""
+    described = json.dumps([settings["encoder"], settings["user"]])
+    folders = tuple(sorted((role, path) for role, path in data.items()))
+    return opened_critique_encoder(described, folders, dim, device)
+
+
+@lru_cache(maxsize=4)
+def opened_critique_encoder(
+    described: str, folders: tuple[tuple[str, Path], ...], dim: int, device: str
+) -> CritiqueEncoder:
+    """Open a user once for all runs of a job: a pair of items gets the same sentence in each of them."""
     from recloop.features import open_encoder
 
+    (encoder, user), data = json.loads(described), dict(folders)
     folder = data["features"]
     texts = Sentences(
         folder.with_name(f"{folder.name}-sentences.parquet"),
-        lambda: open_encoder(settings["encoder"], data.get("encoder"), device),
+        lambda: open_encoder(encoder, data.get("encoder"), device),
         dim,
     )
     opened = partial(
         open_simulator,
-        settings["user"],
+        user,
         data.get("simulator"),
         data["dialogues"],
         data["catalogue"],
