@@ -89,4 +89,6 @@ if [ -n "${NO_UV:-}" ] || ! install_with_uv; then
 fi
 pip check >/dev/null || stop "the installed packages do not go together: $(pip check || true)"
 echo "$wanted" >"$VENV/.built-from"
+# The first import of PyTorch compiles it to byte code, in a quarter of a minute: that long Snakemake plans anyway.
+"$VENV/bin/python" -S workflow/scripts/warm.py /dev/null >/dev/null 2>&1 9>&- &
 echo "set-up: done; to use it outside make: source ${VENV#"$PWD"/}/bin/activate"

@@ -49,6 +49,9 @@ except SettingsError as error:
 if remark:
     print(remark, file=sys.stderr)
 
+if workflow.is_main_process:
+    os.environ["RECLOOP_RUN"] = str(os.getpid())  # warm processes stay until it is over
+
 GPU = DEVICE == "cuda"
 THREADS = PLAN.tier["threads"]
 WARM = f"{shlex.quote(sys.executable)} -S workflow/scripts/warm.py"

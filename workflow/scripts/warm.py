@@ -6,8 +6,8 @@ does what `python workflow/scripts/train.py --seed 1 …` does, without the two 
 hundred short jobs would pay; with --language before the script, without the six of transformers either, with --report
 without those of matplotlib. The first call starts a server (one of each flavour); each call makes it fork a
 child that takes over the caller's folder, environment and output and runs the script. The server has no code of recloop
-loaded, so a child always sees the files as they are now; it leaves when it has been idle for a while. A caller that is
-stopped stops its child. Where there is no fork to rely on (anything but Linux), in a Slurm job (which has limits of its
+loaded, so a child always sees the files as they are now; it leaves when the run of Snakemake that it serves is over and
+it has been idle for a while. A caller that is stopped stops its child. Where there is no fork to rely on (anything but Linux), in a Slurm job (which has limits of its
 own and takes its processes along), or with RECLOOP_WARM=0, the script runs the ordinary way.
 """
 
@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(".recloop")
@@ -35,6 +37,7 @@ NAME = FLAVOURS.get(FLAVOUR, "warm")
 SOCKET = str(FOLDER / f"{NAME}.sock")  # relative, because a socket's path has to be short
 IDLE_SECONDS = 20
 PATIENCE_SECONDS = 60
+RUN = "RECLOOP_RUN"  # the process of Snakemake whose jobs the server is for
 LOG = "RECLOOP_LOG"  # the job's log, which gets the tracebacks that the screen is spared
 LONGEST = 300  # characters of an error that nobody expected
 
@@ -90,10 +93,16 @@ def start() -> subprocess.Popen:
 
 def serve() -> None:
     """Load the packages, then fork a child for each caller until nobody has come for a while."""
+    import docstring_parser  # noqa: F401
     import jsonargparse  # noqa: F401
+    import jsonschema  # noqa: F401
     import polars  # noqa: F401
 
     if NAME == "report":  # needs no torch
+        import fontTools.subset  # noqa: F401
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_pdf
+        import matplotlib.backends.backend_svg  # noqa: F401
         import seaborn  # noqa: F401
     else:
         import safetensors.torch  # noqa: F401
@@ -113,8 +122,8 @@ def serve() -> None:
         door.listen(64)
         door.settimeout(1)
         children: set[int] = set()
-        last = time.monotonic()
-        while children or time.monotonic() - last < IDLE_SECONDS:
+        last, over = time.monotonic(), end_of_run()
+        while children or time.monotonic() - last < IDLE_SECONDS or not over():
             children -= {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
             try:
                 line = door.accept()[0]
@@ -124,6 +133,15 @@ def serve() -> None:
             children.add(fork(line, door))
             line.close()
         Path(SOCKET).unlink(missing_ok=True)
+
+
+def end_of_run() -> Callable[[], bool]:
+    """Give a function that tells whether the run that the server is for is over."""
+    try:
+        run = os.pidfd_open(int(os.environ[RUN]))
+    except (KeyError, ValueError, OSError):  # no run, or gone already
+        return lambda: True
+    return lambda: bool(select.select([run], [], [], 0)[0])
 
 
 def fork(line: socket.socket, door: socket.socket) -> int:
