@@ -4,11 +4,12 @@
 
 does what `python workflow/scripts/train.py --seed 1 …` does, without the two seconds of imports that each of some
 hundred short jobs would pay; with --language before the script, without the six of transformers either, with --report
-without those of matplotlib. The first call starts a server (one of each flavour); each call makes it fork a
-child that takes over the caller's folder, environment and output and runs the script. The server has no code of recloop
-loaded, so a child always sees the files as they are now; it leaves when the run of Snakemake that it serves is over and
-it has been idle for a while. A caller that is stopped stops its child. Where there is no fork to rely on (anything but Linux), in a Slurm job (which has limits of its
-own and takes its processes along), or with RECLOOP_WARM=0, the script runs the ordinary way.
+without those of matplotlib. The first call starts a server (one of each flavour); each call makes it fork a child that
+takes over the caller's folder, environment and output and runs the script. The server has no code of recloop loaded, so
+a child always sees the files as they are now; it leaves when the run of Snakemake that it serves is over and it has
+been idle for a while. A caller that is stopped stops its child. Where there is no fork to rely on (anything but Linux),
+in a Slurm job (which has limits of its own and takes its processes along), or with RECLOOP_WARM=0, the script runs the
+ordinary way.
 """
 
 import array
