@@ -124,7 +124,8 @@ def cut(sessions: Sessions, length: int, padding: int) -> Batch:
 class Events:
     """What is to be predicted: the item at `position` of each session, from at most `length` items before it.
 
-    A position is counted within the session; `row` says which row of the sessions an event is of.
+    A position is counted within the session; `row` says which row of the sessions an event is of. With `exclude_seen`
+    no item that stands before an event, at any distance, can be an answer.
     """
 
     session: Shaped[np.ndarray, " event"]
@@ -137,9 +138,12 @@ class Events:
     items: Shaped[np.ndarray, " all"]
     length: int
     padding: int
+    exclude_seen: bool = False
 
     @classmethod
-    def of(cls, sessions: Sessions, length: int, padding: int) -> "Events":
+    def of(
+        cls, sessions: Sessions, length: int, padding: int, exclude_seen: bool = False
+    ) -> "Events":
         """List every event from the first target of its session on."""
         sizes = np.diff(sessions.offsets)
         owner = np.repeat(np.arange(len(sessions)), sizes)
@@ -157,6 +161,7 @@ class Events:
             items=sessions.items,
             length=length,
             padding=padding,
+            exclude_seen=exclude_seen,
         )
 
     def __len__(self) -> int:
@@ -189,6 +194,15 @@ class Events:
         grid = np.arange(seen.max(initial=1))[None, :]
         where = np.minimum((index - seen)[:, None] + grid, len(self.items) - 1)
         return torch.from_numpy(np.where(grid < seen[:, None], self.items[where], self.padding))
+
+    def seen_items(self, part: slice) -> tuple[Int[Tensor, " pair"], Int[Tensor, " pair"]]:
+        """List which event has which item before it, as rows of the part and items; a target is never among its own."""
+        index, seen = self.index[part], self.seen[part]
+        rows = np.repeat(np.arange(len(index)), seen)
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(seen) - seen, seen)
+        items = self.items[np.repeat(index - seen, seen) + place]
+        other = items != np.repeat(self.target[part], seen)
+        return torch.from_numpy(rows[other]), torch.from_numpy(items[other])
 
 
 def previous(items: Shaped[np.ndarray, " event"]) -> Shaped[np.ndarray, " event"]:

@@ -59,6 +59,9 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         part = slice(first, first + rows)
         scores = ask(model, events, part, device)
         check_scores(scores, events, first)
+        if events.exclude_seen:
+            seen = (pairs.to(device) for pairs in events.seen_items(part))
+            scores[tuple(seen)] = torch.finfo(scores.dtype).min
         targets = torch.from_numpy(events.target[part]).to(device)
         room = torch.empty_like(scores) if room is None else room[: len(scores)]
         above, equal = place(scores, targets, room)

@@ -2,15 +2,18 @@
 
 Radford et al. Language Models are Unsupervised Multitask Learners. 2019 (`CausalBlocks`);
 Kang and McAuley. Self-Attentive Sequential Recommendation. ICDM 2018 (`SASRecBlock`);
-Vaswani et al. Attention Is All You Need. NeurIPS 2017 (`MutualAttention`).
+Vaswani et al. Attention Is All You Need. NeurIPS 2017 (`MutualAttention`); `LiGRBlock` and `BertBlock` name theirs.
 
 Sessions are padded on the right and state t sees positions 0..t only. All of these are real
 wherever t is, so that causality is the only mask these blocks need.
 """
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention, silu
+
+from recloop.models.dropout import Dropout, drop
 
 
 def attention(
@@ -23,12 +26,35 @@ def attention(
     causal: bool = False,
 ) -> Float[Tensor, "batch asker dim"]:
     """Let every asker gather from the positions that it sees (all, unless given), once per head."""
-    split = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
+    split = [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value)]
     mask = None if sees is None else sees[:, None]
-    gathered = scaled_dot_product_attention(
-        *split, attn_mask=mask, dropout_p=dropout, is_causal=causal
-    )
+    if dropout and query.device.type == "cpu":
+        gathered = dropped_attention(*split, dropout, mask, causal)
+    else:
+        gathered = scaled_dot_product_attention(
+            *split, attn_mask=mask, dropout_p=dropout, is_causal=causal
+        )
     return gathered.transpose(1, 2).flatten(2)  # batch asker dim
+
+
+def dropped_attention(
+    query: Float[Tensor, "batch head asker width"],
+    key: Float[Tensor, "batch head time width"],
+    value: Float[Tensor, "batch head time width"],
+    dropout: float,
+    sees: Bool[Tensor, "#batch 1 asker time"] | None = None,
+    causal: bool = False,
+) -> Float[Tensor, "batch head asker width"]:
+    """Let every asker gather, with some of its weights dropped, as PyTorch does with slower masks."""
+    if causal:
+        time = query.shape[-2]
+        sees = torch.ones(time, time, dtype=torch.bool, device=query.device).tril()
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    scores = scores if sees is None else scores.masked_fill_(~sees, -torch.inf)
+    weights = scores.softmax(-1)
+    if sees is not None and not causal:
+        weights = weights.nan_to_num(0.0)  # who sees nothing gathers nothing
+    return drop(weights, dropout) @ value
 
 
 def causal_attention(
@@ -62,7 +88,7 @@ class CausalBlock(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         """Mix each state with its past, then transform it by itself."""
@@ -120,9 +146,9 @@ class SASRecBlock(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.Linear(dim, dim),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(dim, dim),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(
@@ -157,7 +183,7 @@ class MutualAttention(nn.Module):
         self.query_key_value = nn.Linear(dim, 3 * dim)
         self.project = nn.Linear(dim, dim)
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """Mix the tokens of each row."""
@@ -171,3 +197,72 @@ def check_heads(dim: int, heads: int) -> None:
     """Refuse a width that the heads cannot share evenly."""
     if heads < 1 or dim % heads:
         raise ValueError(f"dim={dim} cannot be shared by heads={heads}: take a divisor of dim")
+
+
+class LiGRBlock(nn.Module):
+    """LiGR's block: both residual branches are gated by the state itself, the feed-forward layer is SwiGLU.
+
+    Borisyuk et al. From Features to Transformers: Redefining Ranking for Scalable Impact. 2025, arXiv 2502.03417; as
+    Tikhonovich et al. (eSASRec, RecSys 2025) use it: pre-norm attention with an output projection, no biases in the
+    feed-forward layer, four times as wide.
+
+    Args:
+        dim: width of a state.
+        heads: how many attention heads share that width.
+        dropout: share of attention weights, of the hidden layer and of both branches dropped in training.
+    """
+
+    def __init__(self, dim: int, heads: int = 1, dropout: float = 0.1):
+        super().__init__()
+        check_heads(dim, heads)
+        self.heads = heads
+        self.attention_norm, self.feed_forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.query_key_value, self.project = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.attention_gate, self.feed_forward_gate = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.open_and_value = nn.Linear(dim, 8 * dim, bias=False)
+        self.shrink = nn.Linear(4 * dim, dim, bias=False)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Mix each state with its past, then transform it by itself."""
+        rate = self.dropout.p if self.training else 0.0
+        parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
+        mixed = self.dropout(self.project(causal_attention(*parts, self.heads, rate)))
+        states = states + mixed * self.attention_gate(states).sigmoid()
+        opened, value = self.open_and_value(self.feed_forward_norm(states)).chunk(2, dim=-1)
+        changed = self.dropout(self.shrink(self.dropout(silu(opened) * value)))
+        return states + changed * self.feed_forward_gate(states).sigmoid()
+
+
+class BertBlock(nn.Module):
+    """BERT's block: post-norm, every position sees every real one, the feed-forward layer four times as wide.
+
+    Devlin et al. BERT. NAACL 2019.
+
+    Args:
+        dim: width of a token.
+        heads: how many attention heads share that width.
+        dropout: share of attention weights and of both branches dropped in training.
+    """
+
+    def __init__(self, dim: int, heads: int = 2, dropout: float = 0.1):
+        super().__init__()
+        check_heads(dim, heads)
+        self.heads = heads
+        self.query_key_value, self.project = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.attention_norm, self.feed_forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim)
+        )
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self, tokens: Float[Tensor, "batch time dim"], real: Bool[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch time dim"]:
+        """Mix the real tokens of each row, then transform each by itself."""
+        rate = self.dropout.p if self.training else 0.0
+        parts = self.query_key_value(tokens).chunk(3, dim=-1)
+        sees = real[:, None].expand(-1, real.shape[1], -1)
+        mixed = self.project(attention(*parts, self.heads, rate, sees))
+        tokens = self.attention_norm(tokens + self.dropout(mixed))
+        return self.feed_forward_norm(tokens + self.dropout(self.feed_forward(tokens)))

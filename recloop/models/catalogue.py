@@ -50,6 +50,16 @@ class Catalogue(nn.Linear):
         weight, bias = embedding(items, self.weight), embedding(items, self.bias[:, None])
         return (states * weight).sum(-1) + bias.squeeze(-1)
 
+    def among(
+        self, states: Float[Tensor, "row dim"], items: Int[Tensor, "row drawn"]
+    ) -> Float[Tensor, "row drawn"]:
+        """Score the given items of each state, in bounded memory beside the scores themselves.
+
+        Where many of a small catalogue are drawn, a product with all items and a pick among the scores costs less than
+        copying the rows of the drawn ones together.
+        """
+        return _Among.apply(states, self.weight, self.bias, items)
+
     def mean_square(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, ""]:
         """Mean square of the scores of all items, without making them: s'(W'W)s + 2 s'(W'b) + b'b over the items."""
         square, cross = self.weight.T @ self.weight, self.weight.T @ self.bias
@@ -103,6 +113,59 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx, slope):
         states, weight, bias = ctx.saved_tensors
         return states * slope, weight * slope, bias * slope, None, None, None
+
+
+class _Among(torch.autograd.Function):
+    """Scores of some items per state, and their gradients, by products with the whole table or with the drawn rows."""
+
+    DENSE = 16  # items per drawn one up to which a product with all of them is faster; benchmarks/sampled.py
+
+    @staticmethod
+    def forward(ctx, states, weight, bias, items):
+        ctx.save_for_backward(states, weight, bias, items)
+        found, room = states.new_empty(items.shape), None
+        for part, dense in _Among.parts(states, weight, items):
+            if dense:
+                room = states.new_empty(len(found[part]), len(weight)) if room is None else room
+                scores = torch.addmm(bias, states[part], weight.T, out=room[: len(found[part])])
+                torch.gather(scores, 1, items[part], out=found[part])
+            else:
+                rows = embedding(items[part], weight)
+                torch.bmm(rows, states[part, :, None], out=found[part].unsqueeze(2))
+                found[part] += bias[items[part]]
+        return found
+
+    @staticmethod
+    def backward(ctx, slopes):
+        states, weight, bias, items = ctx.saved_tensors
+        to_states, to_weight = torch.empty_like(states), torch.zeros_like(weight)
+        to_bias = torch.zeros_like(bias) if ctx.needs_input_grad[2] else None
+        room = None
+        for part, dense in _Among.parts(states, weight, items):
+            index, slope, state = items[part], slopes[part], states[part]
+            if dense:
+                room = slope.new_zeros(len(index), len(weight)) if room is None else room
+                errors = room[: len(index)].scatter_add_(1, index, slope)
+                torch.mm(errors, weight, out=to_states[part])
+                to_weight.addmm_(errors.T, state)
+                errors.scatter_(1, index, 0.0)  # cheaper than zeros anew
+            else:
+                rows = embedding(index, weight)
+                torch.bmm(slope[:, None], rows, out=to_states[part].unsqueeze(1))
+                each = (slope[:, :, None] * state[:, None]).flatten(0, 1)
+                to_weight.index_add_(0, index.flatten(), each)
+        if to_bias is not None:
+            to_bias.index_add_(0, items.flatten(), slopes.flatten())
+        return to_states, to_weight, to_bias, None
+
+    @staticmethod
+    def parts(states, weight, items):
+        """Cut the rows into chunks; say whether all items or the drawn ones are multiplied."""
+        drawn = items.shape[1]
+        dense = len(weight) <= _Among.DENSE * drawn
+        numbers = len(weight) if dense else drawn * states.shape[1]
+        step = max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // numbers)
+        return [(slice(first, first + step), dense) for first in range(0, len(states), step)]
 
 
 class _Gradients:

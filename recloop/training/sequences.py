@@ -53,7 +53,7 @@ def rank(
     facts, training = data_facts(data["sessions"], settings, needs), settings["training"]
     part = judged_on(settings)
     sessions = read_part(data["sessions"], part, concatenated(training))
-    events = Events.of(sessions, training["length"], facts["items"])
+    events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
     past = Past.of(joined(data["sessions"], part)) if training.get("users", False) else None
     if tensors is None:
         return write_lists(output, events, Ranks.none(top_k), past)
@@ -65,6 +65,11 @@ def rank(
 def concatenated(training: dict) -> bool:
     """Say whether a user's earlier sessions stand before each session; users may be known without that."""
     return training.get("users", False) and training.get("concatenated", True)
+
+
+def excludes_seen(training: dict) -> bool:
+    """Say whether items that a session has had before cannot be an answer."""
+    return training.get("exclude_seen", False)
 
 
 def judged_on(settings: dict) -> str:

@@ -17,7 +17,7 @@ from recloop.fitting.progress import NDCG
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
-from recloop.training.sequences import prepare, rank
+from recloop.training.sequences import excludes_seen, prepare, rank
 
 __all__ = ["LoggedSessions", "NextItems", "fit_sessions", "prepare", "rank", "train"]
 
@@ -135,9 +135,8 @@ def train(
         The best weights and the facts for the record.
     """
     windows = cut(parts["train"], training["length"], items)
-    events = Events.of(parts["valid"], training["length"], items).sample(
-        training["validation_events"], seed=0
-    )
+    events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
+    events = events.sample(training["validation_events"], seed=0)
 
     objective = partial(NextItems, windows=windows, events=events)
     return fit_sessions(make, objective, training, context)

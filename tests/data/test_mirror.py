@@ -23,6 +23,7 @@ COUNTS = {
     "jdata": (27_183 + 3_177, 3_880, 5_052 + 644, 12_971),
     "coat": (6_960 + 4_640, 290, 0, 300),
     "movielens_small": (100_004, 671, 0, 9_066),
+    "movielens_1m_sequences": (988_555, 6_040, 0, 3_416),
     "reddit_sequences": (242_311, 1_741, 18_281, 7_202),  # users are inferred
 }
 

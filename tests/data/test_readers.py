@@ -310,3 +310,49 @@ def test_movielens_reads_quoted_titles(tmp_path):
     assert _rows(events, "user", "item", "time", "rating") == [("1", "31", 1_260_759_144_000, 2.5)]
     assert reading.items.select("title", "category").rows() == [("Miserables, Les (1995)", "Drama")]
     assert _bad(reading) == [("ratings.csv", 3, "has a rating other than 0.5 to 5")]
+
+
+RELEASE = {
+    "train_input.txt": "1 2 3\n4 5\n2 6 1\n",
+    "val_input.txt": "4 5 6\n",
+    "val_output.txt": "2\n",
+    "test_output.txt": "9\n3\n8\n",
+}
+
+
+def test_movielens_sequences_keep_the_parts_of_the_release(tmp_path):
+    events, reading = _read("movielens_sequences", tmp_path / "raw", RELEASE)
+    second = events.filter(user="user-0002")
+    assert _rows(second, "item", "part", "position") == [
+        ("4", "train", 0),
+        ("5", "train", 1),
+        ("6", "train", 2),  # known before validation
+        ("2", "valid", 3),
+        ("3", "test", 4),
+    ]
+    others = events.filter(pl.col("user") != "user-0002")
+    assert _rows(others, "item") == [("1",), ("2",), ("3",), ("2",), ("6",), ("1",)]
+    assert others["part"].unique().to_list() == [
+        "train"
+    ]  # what came before their last item is not known
+    assert reading.items["item"].to_list() == ["1", "2", "3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("val_input.txt", "4 6 5\n", "go on for one item after just one line"),
+        ("val_output.txt", "2\n3\n", "1 good lines, val_output.txt 2"),
+        ("test_output.txt", "9\n3\n", "3 good lines, test_output.txt 2"),
+        ("train_input.txt", "1 2 3\n4 5\n4 5\n", "go on for one item after just one line"),
+    ],
+)
+def test_movielens_sequences_of_different_releases_are_refused(tmp_path, name, text, says):
+    with pytest.raises(MalformedError, match=says):
+        _read("movielens_sequences", tmp_path / "raw", RELEASE | {name: text})
+
+
+def test_movielens_sequences_set_a_line_aside_with_its_counterpart_missing(tmp_path):
+    files = RELEASE | {"train_input.txt": "1 2 x\n4 5\n2 6 1\n"}
+    with pytest.raises(MalformedError, match="not all go together"):
+        _read("movielens_sequences", tmp_path / "raw", files, max_malformed=0.5)

@@ -122,3 +122,18 @@ def test_a_model_may_read_the_true_position(sessions):
     )
     rank(model, events, 0)
     assert asked == [(3, [1, 2, 3, 4, 5, 6, 1])]
+
+
+def test_items_seen_before_an_event_cannot_be_answers_unless_they_are_its_target(sessions, coarse):
+    generator = np.random.default_rng(5)
+    rows = [generator.integers(0, ITEMS, 9).tolist() for _ in range(30)]
+    scores = coarse + torch.rand(ITEMS, ITEMS, generator=torch.Generator().manual_seed(2))
+    events = Events.of(sessions(*rows), 3, ITEMS, exclude_seen=True)  # fewer than are known
+    found = rank(Table(scores), events, 5)
+    for at, target in enumerate(events.target):
+        before = events.items[events.index[at] - events.seen[at] : events.index[at]]
+        row = scores[before[-1]].clone()
+        row[[item for item in before if item != target]] = -torch.inf
+        assert found.better[at] == (row > row[target]).sum()
+        assert set(found.top[at]) == set(row.topk(5).indices.tolist())
+        assert not set(found.top[at]) & (set(before) - {target})

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool1d, pad
 
 from recloop.models.backbones.embedding import Encoder
+from recloop.models.dropout import Dropout
 
 
 class Caser(Encoder):
@@ -44,7 +45,7 @@ class Caser(Encoder):
         self.dim = len(heights) * filters + vertical_filters * dim
         self.horizontal = nn.ModuleList(nn.Conv1d(dim, filters, height) for height in heights)
         self.vertical = nn.Linear(length, vertical_filters)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         for part in (*self.horizontal, self.vertical):
             nn.init.trunc_normal_(part.weight, std=0.1, a=-0.2, b=0.2)  # authors' code
             nn.init.constant_(part.bias, 0.1)

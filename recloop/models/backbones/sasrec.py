@@ -4,11 +4,13 @@ Kang and McAuley. Self-Attentive Sequential Recommendation. ICDM 2018.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recloop.models.backbones.embedding import Encoder
 from recloop.models.blocks import SASRecBlock
+from recloop.models.dropout import Dropout
+from recloop.models.sessions import by_length
 
 
 class SASRec(Encoder):
@@ -23,6 +25,8 @@ class SASRec(Encoder):
         dropout: share dropped in training, of the input and in each block.
     """
 
+    block = SASRecBlock
+
     def __init__(
         self,
         items: int,
@@ -33,12 +37,17 @@ class SASRec(Encoder):
         dropout: float = 0.1,
     ):
         super().__init__(items, dim, length)
+        self.padding = items
         # Counted from the start of the session, so that a prefix has the same state on its own.
         self.position = nn.Parameter(torch.empty(length, dim))
-        self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.Sequential(*(SASRecBlock(dim, heads, dropout) for _ in range(blocks)))
+        self.dropout = Dropout(dropout)
+        self.blocks = nn.Sequential(*(self.block(dim, heads, dropout) for _ in range(blocks)))
         self.norm = nn.LayerNorm(dim)
         nn.init.normal_(self.position, std=0.01)  # authors' code
+
+    def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
+        """Encode the session up to each of its steps."""
+        return by_length(super().forward, session, self.padding)
 
     def encode(self, embedded: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         """Turn embedded items into states."""

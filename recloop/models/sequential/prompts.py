@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from recloop.models.dropout import Dropout
+
 
 class Prompt(nn.Module):
     """Three slots, the state, an embedding of the step and the return times a vector, that become one.
@@ -23,7 +25,7 @@ class Prompt(nn.Module):
         super().__init__()
         self.step = nn.Embedding(steps, dim)
         self.return_weight = nn.Parameter(torch.empty(dim))
-        self.dropout, self.relu = nn.Dropout(dropout), relu
+        self.dropout, self.relu = Dropout(dropout), relu
         self.combine = {"attention": SlotAttention, "mean": SlotMean, "mlp": SlotMLP}[combine](dim)
         for weight in (self.step.weight, self.return_weight):
             nn.init.normal_(weight, std=0.01)  # released code
@@ -84,7 +86,7 @@ class DeadPrompt(nn.Module):
         super().__init__()
         self.query = nn.Linear(dim, dim)
         self.key_value = nn.Linear(width, 2 * dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, states: Float[Tensor, "batch time dim"], embedded: Float[Tensor, "batch time width"]

@@ -8,11 +8,13 @@ from torch import nn
 
 from recloop.models.backbones.caser import Caser
 from recloop.models.backbones.gru4rec import GRU4Rec
+from recloop.models.backbones.ligr import LiGR
+from recloop.models.backbones.mamba import Mamba
 from recloop.models.backbones.nextitnet import NextItNet
 from recloop.models.backbones.sasrec import SASRec
 
 ITEMS, DIM, LENGTH = 20, 6, 8
-BACKBONES = [GRU4Rec, Caser, NextItNet, SASRec]
+BACKBONES = [GRU4Rec, Caser, NextItNet, SASRec, LiGR, Mamba]
 sessions = st.lists(st.integers(0, ITEMS - 1), min_size=1, max_size=LENGTH)
 kinds = pytest.mark.parametrize("kind", BACKBONES)
 
@@ -22,7 +24,7 @@ def lively(kind, **sizes):
     torch.manual_seed(5)
     backbone = kind(ITEMS, **{"dim": DIM, "length": LENGTH, **sizes})
     nn.init.normal_(backbone.embedding.weight[:ITEMS].detach())
-    if kind is SASRec:
+    if issubclass(kind, SASRec):
         nn.init.normal_(backbone.position)
     return backbone.eval()
 

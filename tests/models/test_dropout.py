@@ -1,0 +1,75 @@
+"""Dropout: shares, scale, gradient, seeds; attention with it against PyTorch's."""
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from recloop.models import blocks
+from recloop.models.dropout import Dropout, draws, drop
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_the_share_is_dropped_and_the_mean_stays(rate):
+    torch.manual_seed(1)
+    found = drop(torch.ones(1000, 401), rate)
+    assert (found == 0).float().mean() == pytest.approx(rate, abs=0.003)
+    assert found.mean() == pytest.approx(1, abs=0.02)
+    assert found.unique().tolist() == pytest.approx([0.0, 1 / (1 - rate)], rel=1e-4)
+
+
+def test_the_gradient_passes_where_values_did():
+    values = torch.randn(50, 7, requires_grad=True)
+    found = drop(values, 0.3)
+    found.sum().backward()
+    torch.testing.assert_close(values.grad * values, found)
+
+
+def test_a_seed_and_a_kept_state_give_the_same_masks_and_two_calls_others():
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    first, second = drop(torch.ones(999), 0.5), drop(torch.ones(999), 0.5)
+    torch.set_rng_state(state)
+    assert torch.equal(drop(torch.ones(999), 0.5), first)
+    assert not torch.equal(first, second)
+
+
+def test_drawn_numbers_are_alike_and_independent():
+    torch.manual_seed(2)
+    found = draws(1_000_001).double()
+    assert found.min() == -32768
+    assert found.max() == 32767
+    assert abs(found.mean()) < 60
+    correlation = torch.corrcoef(torch.stack([found[:-1], found[1:]]))[0, 1]
+    assert abs(correlation) < 0.005
+
+
+def test_nothing_is_dropped_outside_of_training_or_at_rate_zero():
+    values = torch.randn(9)
+    assert torch.equal(Dropout(0.5).eval()(values), values)
+    assert drop(values, 0.0) is values
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_an_impossible_share_is_refused(rate):
+    with pytest.raises(ValueError, match="share from 0 to below 1"):
+        Dropout(rate)
+
+
+@pytest.mark.parametrize("mask", ["causal", "all", "some", "none seen"])
+def test_attention_is_pytorch_s_but_for_what_is_dropped(monkeypatch, mask):
+    monkeypatch.setattr(blocks, "drop", lambda values, rate: values)
+    torch.manual_seed(3)
+    query, key, value = (torch.randn(2, 3, 5, 4, requires_grad=True) for _ in range(3))
+    sees = torch.rand(2, 1, 5, 5) < 0.6 if mask in ("some", "none seen") else None
+    if mask == "some":
+        sees |= torch.eye(5, dtype=torch.bool)
+    if mask == "none seen":
+        sees[0, 0, 2] = False
+    causal = mask == "causal"
+    ours = blocks.dropped_attention(query, key, value, 0.5, sees, causal)
+    theirs = scaled_dot_product_attention(query, key, value, attn_mask=sees, is_causal=causal)
+    torch.testing.assert_close(ours, theirs)
+    slope = torch.randn_like(ours)
+    inputs = (query, key, value)
+    found = torch.autograd.grad((ours * slope).sum(), inputs)
+    torch.testing.assert_close(found, torch.autograd.grad((theirs * slope).sum(), inputs))
