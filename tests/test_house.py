@@ -20,7 +20,7 @@ CODE = [
 NUMBERED = {"datasets", "training", "evaluation", "backbones", "grid", "models", "margins"}
 NUMBER = re.compile(r"(?<![\w.\-\"'])-?\d+(\.\d+)?(?![\w.\-\"'])")
 SOURCE = re.compile(
-    r"\b(S\d|Eqs?\. ?\d|Table \d|Figure \d|Algorithm \d|RL code|authors' code|ours)\b"
+    r"\b(S\d|Eqs?\. ?\d|Table \d|Figure \d|Algorithm \d|RL code|authors' code|released code|paper of|ours)\b"
 )
 
 each_study = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
