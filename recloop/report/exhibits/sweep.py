@@ -1,7 +1,7 @@
 """`sweep`: metrics over the values of a swept keyword, a line per metric, a panel per data set.
 
-Keywords: `datasets`, `metrics`, `models` (one, with braces) and `axis`, the name of the keyword in print. `panels` may
-have all of these of their own; one whose models sweep nothing is drawn as bars.
+Keywords: `datasets`, `metrics`, `models` (one, with braces) and `axis`, the name of the keyword in print. `panels` have
+`models` of their own and may have the others; one whose models sweep nothing is drawn as bars.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ LONG = 11  # letters of a metric that need a smaller label
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     """Show metrics over a swept keyword."""
-    parts = [entry] * ("models" in entry) + entry.get("panels", [])
+    shared = {"metrics": entry["metrics"]} if "metrics" in entry else {}
+    parts = [entry] * ("models" in entry) + [shared | one for one in entry.get("panels", [])]
     letters = iter(ascii_lowercase)
     drawn = [
         (panel if swept(part["models"][0]) else bars.panel)(evidence, part, dataset, next(letters))
