@@ -20,12 +20,12 @@ RUN = ["dataset", "model", "seed"]
 
 
 class Quantity(NamedTuple):
-    """One number of one model: a metric at a cut-off on one of the paper's data sets."""
+    """One number of one model: a metric, at a cut-off if it has one, on one of the paper's data sets."""
 
     dataset: str
     model: str
     metric: str
-    k: int
+    k: int | None
 
 
 class Results:

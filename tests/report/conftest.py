@@ -1,6 +1,6 @@
 """Generated results of whole studies, and all that is drawn from them, made once for all tests.
 
-Nothing of recloop is imported at the top: shapes are checked only in what is imported after pytest has started.
+Nothing of recloop is imported at the top: types are checked only in what tests/conftest.py has hooked.
 """
 
 import functools
