@@ -1,5 +1,6 @@
 """YAML files of settings, read strictly and checked against their schemas; errors name the nearest valid value."""
 
+import copy
 import difflib
 import functools
 import math
@@ -103,15 +104,23 @@ def read_yaml(path: Path) -> Any:
     Raises:
         SettingsError: the file is missing (with the nearest there is), unreadable, or no strict YAML.
     """
+    return parse(text_of(path), shown(path))
+
+
+def text_of(path: Path) -> str:
+    """Read a text file.
+
+    Raises:
+        SettingsError: the file is missing (with the nearest there is) or unreadable.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(f"{shown(path)} does not exist{there_are(path)}") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{shown(path)}: byte {error.start} is not UTF-8") from None
     except OSError as error:
         raise SettingsError(f"{shown(path)}: {error.strerror.lower()}") from None
-    return parse(text, shown(path))
 
 
 def there_are(path: Path) -> str:
@@ -127,10 +136,16 @@ def read_settings(path: Path, schema: str) -> dict:
     Raises:
         SettingsError: says what was found, what was expected and the nearest valid name.
     """
-    content = read_yaml(path)
+    return copy.deepcopy(parse_settings(text_of(path), schema, shown(path)))
+
+
+@functools.lru_cache(maxsize=256)
+def parse_settings(text: str, schema: str, where: str) -> dict:
+    """Parse and check the text of settings; the same text is worked through once, which is most of making a plan."""
+    content = parse(text, where)
     if content is None:
-        raise SettingsError(f"{shown(path)} is empty")
-    check(content, schema, shown(path))
+        raise SettingsError(f"{where} is empty")
+    check(content, schema, where)
     return content
 
 
