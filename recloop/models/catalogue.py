@@ -9,6 +9,8 @@ from torch.nn.functional import embedding
 
 # Scores that one chunk may hold: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy.
 CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
+# Items per drawn one up to which a product with all of them is faster than copying rows: benchmarks/sampled.py.
+DENSE = 16
 
 
 class Catalogue(nn.Linear):
@@ -58,7 +60,9 @@ class Catalogue(nn.Linear):
         Where many of a small catalogue are drawn, a product with all items and a pick among the scores costs less than
         copying the rows of the drawn ones together.
         """
-        return _Among.apply(states, self.weight, self.bias, items)
+        all_of_them = self.out_features <= DENSE * items.shape[1]
+        among = _AmongAll if all_of_them else _AmongDrawn
+        return among.apply(states, self.weight, self.bias, items)
 
     def mean_square(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, ""]:
         """Mean square of the scores of all items, without making them: s'(W'W)s + 2 s'(W'b) + b'b over the items."""
@@ -90,12 +94,17 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, states, weight, bias, targets, weights, correct=None):
-        gradients = _Gradients(states, weight, bias) if any(ctx.needs_input_grad) else None
+        # The bias is one more column: adding it would be another pass over all scores, and so would be its gradient.
+        inputs, matrix = with_ones(states), torch.cat([weight, bias[:, None]], 1)
+        gradients = _Gradients(states, weight) if any(ctx.needs_input_grad) else None
         loss = states.new_zeros(())
         step = rows_per_chunk(states, weight)
+        room = states.new_empty(
+            min(step, len(states)), len(weight)
+        )  # used again: fresh memory costs more
         for first in range(0, len(states), step):
             part = slice(first, first + step)
-            scores = torch.addmm(bias, states[part], weight.T)
+            scores = torch.mm(inputs[part], matrix.T, out=room[: len(inputs[part])])
             chances = torch.softmax(scores, 1, out=scores)
             index, share = targets[part, None].long(), weights[part]
             chosen = chances.gather(1, index).squeeze(1)
@@ -104,83 +113,105 @@ class _CrossEntropy(torch.autograd.Function):
             loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
             if gradients:
                 chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
-                gradients.add(part, chances, share[:, None])
+                gradients.add(part, chances, inputs[part], share[:, None])
         if gradients:
-            ctx.save_for_backward(gradients.states, gradients.weight, gradients.bias)
+            ctx.save_for_backward(gradients.states, gradients.matrix)
         return loss
 
     @staticmethod
     def backward(ctx, slope):
-        states, weight, bias = ctx.saved_tensors
-        return states * slope, weight * slope, bias * slope, None, None, None
+        states, matrix = (gradient * slope for gradient in ctx.saved_tensors)
+        return states, matrix[:-1].T, matrix[-1], None, None, None
 
 
-class _Among(torch.autograd.Function):
-    """Scores of some items per state, and their gradients, by products with the whole table or with the drawn rows."""
+class _Gradients:
+    """Gradients of a loss over all items with respect to states, weight and bias, filled chunk by chunk.
 
-    DENSE = 16  # items per drawn one up to which a product with all of them is faster; benchmarks/sampled.py
+    Attributes:
+        states: shape (row, dim).
+        matrix: of the weight and, in its last row, of the bias: (dim + 1, item). The other way round, a product of a
+            short and wide matrix with a long one, takes twice as long.
+    """
+
+    def __init__(self, states, weight):
+        self.weight, self.states = weight, torch.empty_like(states)
+        self.matrix = weight.new_zeros(weight.shape[1] + 1, len(weight))
+
+    def add(self, part, errors, inputs, share=None):
+        """Add a chunk: errors of the scores, inputs with their column of ones, and weights of the rows."""
+        found = torch.mm(errors, self.weight, out=self.states[part])
+        if (
+            share is not None
+        ):  # rows are weighted on the narrow side of each product, not by a pass over all scores
+            found.mul_(share)
+            inputs = inputs * share
+        self.matrix.addmm_(inputs.T, errors)
+
+
+def with_ones(states: Float[Tensor, "row dim"]) -> Float[Tensor, "row dim+1"]:
+    """Append a column of ones, which the bias is multiplied with."""
+    return torch.cat([states, torch.ones_like(states[:, :1])], 1)
+
+
+class _AmongAll(torch.autograd.Function):
+    """Scores of some items per state picked among those of all, and their gradients."""
+
+    @staticmethod
+    def forward(ctx, states, weight, bias, items):
+        ctx.save_for_backward(states, weight, items)
+        inputs, matrix = with_ones(states), torch.cat([weight, bias[:, None]], 1)
+        found, step = states.new_empty(items.shape), rows_per_chunk(states, weight)
+        room = states.new_empty(min(step, len(states)), len(weight))
+        for first in range(0, len(states), step):
+            part = slice(first, first + step)
+            scores = torch.mm(inputs[part], matrix.T, out=room[: len(inputs[part])])
+            torch.gather(scores, 1, items[part], out=found[part])
+        return found
+
+    @staticmethod
+    def backward(ctx, slopes):
+        states, weight, items = ctx.saved_tensors
+        gradients, inputs = _Gradients(states, weight), with_ones(states)
+        step = rows_per_chunk(states, weight)
+        room = states.new_zeros(min(step, len(states)), len(weight))
+        for first in range(0, len(states), step):
+            part = slice(first, first + step)
+            errors = room[: len(inputs[part])].scatter_add_(1, items[part], slopes[part])
+            gradients.add(part, errors, inputs[part])
+            errors.scatter_(1, items[part], 0.0)  # cheaper than zeros everywhere
+        return gradients.states, gradients.matrix[:-1].T, gradients.matrix[-1], None
+
+
+class _AmongDrawn(torch.autograd.Function):
+    """Scores of some items per state by products with their rows, and their gradients."""
 
     @staticmethod
     def forward(ctx, states, weight, bias, items):
         ctx.save_for_backward(states, weight, bias, items)
-        found, room = states.new_empty(items.shape), None
-        for part, dense in _Among.parts(states, weight, items):
-            if dense:
-                room = states.new_empty(len(found[part]), len(weight)) if room is None else room
-                scores = torch.addmm(bias, states[part], weight.T, out=room[: len(found[part])])
-                torch.gather(scores, 1, items[part], out=found[part])
-            else:
-                rows = embedding(items[part], weight)
-                torch.bmm(rows, states[part, :, None], out=found[part].unsqueeze(2))
-                found[part] += bias[items[part]]
+        found = bias[items]
+        for part in _AmongDrawn.parts(states, items):
+            rows = embedding(items[part], weight)
+            found[part] += torch.bmm(rows, states[part, :, None]).squeeze(2)
         return found
 
     @staticmethod
     def backward(ctx, slopes):
         states, weight, bias, items = ctx.saved_tensors
         to_states, to_weight = torch.empty_like(states), torch.zeros_like(weight)
-        to_bias = torch.zeros_like(bias) if ctx.needs_input_grad[2] else None
-        room = None
-        for part, dense in _Among.parts(states, weight, items):
-            index, slope, state = items[part], slopes[part], states[part]
-            if dense:
-                room = slope.new_zeros(len(index), len(weight)) if room is None else room
-                errors = room[: len(index)].scatter_add_(1, index, slope)
-                torch.mm(errors, weight, out=to_states[part])
-                to_weight.addmm_(errors.T, state)
-                errors.scatter_(1, index, 0.0)  # cheaper than zeros anew
-            else:
-                rows = embedding(index, weight)
-                torch.bmm(slope[:, None], rows, out=to_states[part].unsqueeze(1))
-                each = (slope[:, :, None] * state[:, None]).flatten(0, 1)
-                to_weight.index_add_(0, index.flatten(), each)
-        if to_bias is not None:
-            to_bias.index_add_(0, items.flatten(), slopes.flatten())
+        for part in _AmongDrawn.parts(states, items):
+            rows, slope = embedding(items[part], weight), slopes[part]
+            torch.bmm(slope[:, None], rows, out=to_states[part].unsqueeze(1))
+            each = (slope[:, :, None] * states[part, None]).flatten(0, 1)
+            to_weight.index_add_(0, items[part].flatten(), each)
+        to_bias = torch.zeros_like(bias).index_add_(0, items.flatten(), slopes.flatten())
         return to_states, to_weight, to_bias, None
 
     @staticmethod
-    def parts(states, weight, items):
-        """Cut the rows into chunks; say whether all items or the drawn ones are multiplied."""
-        drawn = items.shape[1]
-        dense = len(weight) <= _Among.DENSE * drawn
-        numbers = len(weight) if dense else drawn * states.shape[1]
+    def parts(states, items):
+        """Cut the states into chunks whose drawn rows fit into memory."""
+        numbers = items.shape[1] * states.shape[1]
         step = max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // numbers)
-        return [(slice(first, first + step), dense) for first in range(0, len(states), step)]
-
-
-class _Gradients:
-    """Gradients of the loss with respect to states, weight and bias, filled chunk by chunk."""
-
-    def __init__(self, states, weight, bias):
-        self.inputs, self.matrix = states, weight
-        self.states = torch.empty_like(states)
-        self.weight, self.bias = torch.zeros_like(weight), torch.zeros_like(bias)
-
-    def add(self, part, errors, share):
-        # Rows are weighted on the narrow side of each product, not by another pass over all scores.
-        torch.mm(errors, self.matrix, out=self.states[part]).mul_(share)
-        self.weight.addmm_(errors.T, self.inputs[part] * share)
-        self.bias.addmv_(errors.T, share.squeeze(1))
+        return [slice(first, first + step) for first in range(0, len(states), step)]
 
 
 def rows_per_chunk(states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"]) -> int:

@@ -7,7 +7,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from recloop.data.batches import Batch
 from recloop.models import build
-from recloop.models.catalogue import Catalogue, _Among
+from recloop.models.catalogue import Catalogue
 
 ITEMS = 30
 BACKBONE = {"class": "backbones.gru4rec.GRU4Rec", "dim": 8}
@@ -138,7 +138,7 @@ def test_no_more_are_drawn_than_there_are_others():
 @pytest.mark.parametrize("dense", [0, 1000])
 @pytest.mark.parametrize("bias", [True, False])
 def test_scores_of_some_items_and_their_gradients(monkeypatch, dense, bias):
-    monkeypatch.setattr(_Among, "DENSE", dense)
+    monkeypatch.setattr("recloop.models.catalogue.DENSE", dense)
     monkeypatch.setattr("recloop.models.catalogue.CHUNK", {"cpu": 1 << 12})
     torch.manual_seed(0)
     table = Catalogue(8, 50).double()
