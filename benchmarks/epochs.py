@@ -4,11 +4,11 @@
     python benchmarks/epochs.py --models sasrec gru4rec --updates 40
     python benchmarks/epochs.py --device cuda --precision bfloat16
 
-An epoch has the 980,979 targets of MovieLens 1M in the release of gSASRec, in whole windows; items are random: time does
-not depend on which they are. Some updates are timed, the fastest counts, times the updates of an epoch. The limit of an
-update is the larger of two: its floating-point operations over the best rate that a product reaches here, into memory
-that is used again, and the bytes that weights, optimiser and scores move at least over the rate of a copy; both are
-measured in the same process just before.
+An epoch has the 980,979 targets of MovieLens 1M in the release of gSASRec, in whole windows; items are random, which
+they are does not matter to time. Some updates are timed, the fastest counts, times the updates of an epoch. The limit
+of an update is the larger of two: its floating-point operations over the best rate that a product reaches here, into
+memory that is used again, and the bytes that weights, optimiser and scores move at least over the rate of a copy;
+both are measured in the same process just before.
 """
 
 import argparse
