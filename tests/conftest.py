@@ -94,7 +94,7 @@ def shape(settings: object) -> str:
 def pytest_generate_tests(metafunc):
     """Run a test that asks for one of these over the models of that kind; main models are no ablations."""
     kinds = {
-        "any_model": lambda name, loop: loop in ("supervised", "nonparametric"),
+        "any_model": lambda name, loop: loop in ("supervised", "peers", "nonparametric"),
         "dialogue_model": lambda name, loop: loop == "dialogue",
         "trained_model": lambda name, loop: loop == "supervised",
         "trained_main_model": lambda name, loop: loop == "supervised" and "," not in name,
@@ -139,7 +139,8 @@ def facts() -> dict:
     """What a data set says about itself, in ring world."""
     vectors = torch.randn(ITEMS, 8, generator=torch.Generator().manual_seed(7))
     counts = torch.arange(1, ITEMS + 1)
-    return {"items": ITEMS, "length": LENGTH, "item_counts": counts, "item_vectors": vectors}
+    known = {"item_counts": counts, "item_vectors": vectors}
+    return {"items": ITEMS, "length": LENGTH, "sequences": 300} | known
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,7 @@ class Batch:
         start: how many items of the session come before the piece.
         clicks_after: actions of the session after the piece that are no purchases.
         purchases_after: actions of the session after the piece that are purchases.
+        owner: the session's number in the split.
     """
 
     session: Int[Tensor, "batch time"]
@@ -72,6 +73,7 @@ class Batch:
     start: Int[Tensor, " batch"]
     clicks_after: Int[Tensor, " batch"]
     purchases_after: Int[Tensor, " batch"]
+    owner: Int[Tensor, " batch"]
 
     @classmethod
     def whole(
@@ -81,7 +83,8 @@ class Batch:
         bought = torch.zeros_like(path) if purchase is None else purchase
         none = torch.zeros(len(path), dtype=torch.long)
         ended = torch.ones(len(path), dtype=torch.bool)
-        return cls(path[:, :-1], path[:, 1:], bought[:, 1:], ended, none, none, none)
+        owner = torch.arange(len(path))
+        return cls(path[:, :-1], path[:, 1:], bought[:, 1:], ended, none, none, none, owner)
 
     def __len__(self) -> int:
         return len(self.session)
@@ -117,6 +120,7 @@ def cut(sessions: Sessions, length: int, padding: int) -> Batch:
         start=torch.from_numpy(number * length),
         clicks_after=torch.from_numpy(close - end - purchases_after),
         purchases_after=torch.from_numpy(purchases_after),
+        owner=torch.from_numpy(sessions.ids[owner].astype(np.int64)),
     )
 
 

@@ -115,11 +115,13 @@ def ask(
 ) -> Float[Tensor, "event item"]:
     """Let the model score what it `reads`: `session`, the items before each event, unless it says otherwise.
 
-    `position` is how many items of the session stand before the target, those beyond the model's length included.
+    `position` is how many items of the session stand before the target, those beyond the model's length included;
+    `owner` is the session's number in the split.
     """
     inputs = {
         "session": lambda: events.prefixes(part),
         "position": lambda: torch.from_numpy(events.position[part]),
+        "owner": lambda: torch.from_numpy(events.session[part].astype(np.int64)),
     }
     return model.score(
         *(inputs[name]().to(device) for name in getattr(model, "reads", ("session",)))

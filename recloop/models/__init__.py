@@ -20,8 +20,8 @@ def build(settings: Mapping[str, Any], **facts: Any) -> Any:
 
     Args:
         settings: `class`, see `locate`, and the keywords of its constructor.
-        facts: what the data set says (`items`, `item_counts`, `item_vectors`, `length`) and what surrounds a component;
-            a constructor gets those that its signature names, where the settings do not say otherwise.
+        facts: what the data set says (`items`, `sequences`, `item_counts`, `item_vectors`, `length`) and what surrounds
+            a component; a constructor gets those that its signature names, where the settings do not say otherwise.
 
     Raises:
         SettingsError: no such class, or a word where a component belongs.

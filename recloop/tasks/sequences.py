@@ -9,7 +9,7 @@ from recloop.plan.studies import Run
 
 METRICS = "recloop.evaluation.metrics"
 LANGUAGE = False
-FACTS = {"items", "item_counts", "item_vectors", "length"}
+FACTS = {"items", "sequences", "item_counts", "item_vectors", "length"}
 ASKED_WITH_KEYWORDS = True
 check_recipe = check_settings
 

@@ -26,9 +26,10 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     """
     facts = data_facts(data["sessions"], settings, needs)
     users = concatenated(settings["training"])
+    roles = {"train": "train", "valid": settings["training"].get("chosen_on", "valid")}
     return {
         "make": maker(settings, facts),
-        "parts": {part: read_part(data["sessions"], part, users) for part in ("train", "valid")},
+        "parts": {role: read_part(data["sessions"], part, users) for role, part in roles.items()},
         "items": facts["items"],
     }
 
@@ -133,8 +134,10 @@ def maker(settings: dict, facts: dict) -> Callable[[], nn.Module]:
 def data_facts(sessions: Path, settings: dict, needs: dict[str, Path]) -> dict:
     """Collect what a model may need to know of the data."""
     counts = pl.read_parquet(sessions / "items.parquet", columns=["count"])["count"]
+    numbers = pl.scan_parquet([sessions / f"{part}.parquet" for part in ("train", "valid", "test")])
     facts = {
         "items": len(counts),
+        "sequences": numbers.select(pl.col("session").max()).collect().item() + 1,
         "item_counts": torch.from_numpy(counts.to_numpy().copy()),
         "length": settings["training"]["length"],
     }

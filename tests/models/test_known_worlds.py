@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from recloop.data.batches import Events, cut
@@ -38,6 +39,9 @@ def test_learns_the_ring(trained_main_model, make, ring, facts):
         # Without UserTrans the first action hangs on returns, and Algorithm 2 asks there for R_div = 1, where the
         # log always has 2; implicit states do not even hold x_1.
         right = right[events.position > 1]
+    if "owner" in getattr(model, "reads", ()):
+        # Who knows a user's items but not their order can tell only which one is left.
+        right = right[np.diff(events.session, append=-1) != 0]
     assert right.mean() >= 0.95
 
 

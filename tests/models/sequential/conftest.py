@@ -49,7 +49,9 @@ def steps():
         session, following = torch.tensor([session]), torch.tensor([following])
         purchase = torch.zeros_like(session) if purchase is None else torch.tensor([purchase])
         none = torch.zeros(1, dtype=torch.long)
-        return Batch(session, following, purchase, torch.tensor([ended]), none + start, none, none)
+        return Batch(
+            session, following, purchase, torch.tensor([ended]), none + start, none, none, none
+        )
 
     return steps
 

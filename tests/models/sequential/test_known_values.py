@@ -21,7 +21,7 @@ def endless(*paths):
     path = torch.tensor(paths)
     none = torch.zeros(len(path), dtype=torch.long)
     bought, going_on = (path[:, 1:] == 2).long(), torch.zeros(len(path), dtype=torch.bool)
-    return Batch(path[:, :-1], path[:, 1:], bought, going_on, none, none, none)
+    return Batch(path[:, :-1], path[:, 1:], bought, going_on, none, none, none, none)
 
 
 def learnt(model, batch, updates=130):
