@@ -45,11 +45,11 @@ def spread(study: dict, where: str) -> dict:
 
 
 def on_hosts(hosts: Mapping[str, dict], methods: Mapping[str, dict]) -> dict[str, dict]:
-    """Put every method on every host."""
+    """Put every method on every host: its backbone, and what else it says unless the method says otherwise."""
     return {
-        filled(name, host, hosts[host]): filled(method, host, hosts[host])
-        | {"backbone": hosts[host]["backbone"]}
-        for host in hosts
+        filled(name, host, words): {key: value for key, value in words.items() if key != "label"}
+        | filled(method, host, words)
+        for host, words in hosts.items()
         for name, method in methods.items()
     }
 
