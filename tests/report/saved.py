@@ -39,6 +39,11 @@ ROOT = Path(__file__).parents[2]
 FIRST = {"source": "generated", "stand_in": "generated results"}
 SENTENCES = ("is navy instead of black", "has a lower heel and an open toe, without the strap")
 COST = {"seconds": 12.5, "cpu_seconds": 20.0, "peak_memory_mb": 700.0, "parameters": 123456}
+PEERS = {
+    "tensors": ["rank.weight"],
+    "shares": {"one": [[0.5], [None]]},
+    "cosine": {"all": [0.1, 0.2]},
+}
 MACHINE = {"device": "cpu", "host": "2 cores", "torch": "2.13"}
 
 
@@ -153,7 +158,7 @@ class Generated:
         saved = (lists, split, identity, self.study["evaluation"], folder / "scores.parquet")
         score(*saved, self.kind.vectors, self.metrics)
         hash_ = json.loads((split / "split.json").read_text())["hash"]
-        run = identity | {"split": hash_, "not_run": None} | COST | MACHINE
+        run = identity | {"split": hash_, "not_run": None, "peers": PEERS} | COST | MACHINE
         (folder / "run.json").write_text(json.dumps(run))
         curve(model).write_csv(folder / "curve.csv")
         return folder
