@@ -10,7 +10,7 @@ from torch.nn.functional import embedding
 # Scores that one chunk may hold: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy.
 CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
 # Items per drawn one up to which a product with all of them is faster than copying rows: benchmarks/sampled.py.
-DENSE = 16
+DENSE = 64
 
 
 class Catalogue(nn.Linear):
