@@ -114,12 +114,16 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own
 def pytest_collection_modifyitems(items):
-    """Keep tests that share what is slow to make in one of several pytest processes, so that it is made once."""
-    for item in items:
-        room = item.path.relative_to(ROOT / "tests").parts[0]
+    """Keep tests that share what is slow to make in one of several pytest processes, so that it is made once.
+
+    Tests that run the workflow come first: a long one that starts last would leave the other processes idle.
+    """
+    rooms = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
+    for item, room in rooms.items():
         group = "built" if "built" in item.fixturenames else room
         if group in ("built", "report", "features"):
             item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: rooms[item] not in ("workflow", "tasks", "commands"))
 
 
 @pytest.fixture(scope="session", autouse=True)
