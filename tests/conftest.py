@@ -62,6 +62,7 @@ def shrink(settings: dict) -> dict:
     return small
 
 
+LOGGED = ("supervised", "intents")  # loops over windows of sessions
 IN_TRAINING = {"placebo", "target_dropout"}  # keywords that matter to a loss alone
 
 
@@ -94,10 +95,10 @@ def shape(settings: object) -> str:
 def pytest_generate_tests(metafunc):
     """Run a test that asks for one of these over the models of that kind; main models are no ablations."""
     kinds = {
-        "any_model": lambda name, loop: loop in ("supervised", "peers", "nonparametric"),
+        "any_model": lambda name, loop: loop in (*LOGGED, "peers", "nonparametric"),
         "dialogue_model": lambda name, loop: loop == "dialogue",
-        "trained_model": lambda name, loop: loop == "supervised",
-        "trained_main_model": lambda name, loop: loop == "supervised" and "," not in name,
+        "trained_model": lambda name, loop: loop in LOGGED,
+        "trained_main_model": lambda name, loop: loop in LOGGED and "," not in name,
         "nonparametric_model": lambda name, loop: loop == "nonparametric",
         "user_model": lambda name, loop: loop == "users",
     }

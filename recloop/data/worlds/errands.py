@@ -1,0 +1,162 @@
+"""A shop whose customers come with an errand: to explore, to go on, to buy, or to see something again.
+
+The truth: each visit has one intent. The hour, the weekday and how long the customer was away make
+one of the four likely (`wanted`); with the size `clarity` it is that one, otherwise any. The intent
+decides what is looked at next: something popular of another category (explore), what follows the
+last item (continue), a bestseller of the category in mind (buy), an item of the customer's own past
+(revisit); who comes to buy puts most of it into the cart. With the size `context` 0 the same intents
+are dealt to the visits at random, so that hour, weekday and absence say nothing about them. As in the
+shop, no exp or log is used, so that every machine writes the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recloop.data.worlds.shelves import Shelves, stock
+from recloop.data.worlds.visits import DAY, HOUR, tastes, times
+from recloop.data.worlds.writing import (
+    CARTED,
+    Log,
+    write_catalogue,
+    write_retailrocket,
+    write_truth,
+)
+
+SIZES = {
+    "items": 300,
+    "users": 300,
+    "sessions_per_user": 9,
+    "mean_length": 5,
+    "clusters": 12,
+    "days": 45,
+    "clarity": 0.9,  # chance that a visit has the intent that its context wants
+    "wander": 0.1,  # share of items that come from the whole shop, whatever the intent
+    "context": 1,  # 0: intents are dealt to the visits at random
+}
+INTENTS = ("explore", "continue", "buy", "revisit")
+EXPLORE, CONTINUE, BUY, REVISIT = range(4)
+WEEKDAY = np.array([CONTINUE, CONTINUE, EXPLORE, BUY])  # night, morning, afternoon, evening
+WEEKEND = np.array([EXPLORE, BUY, BUY, EXPLORE])
+LONG = 6 * DAY  # away as long as that: to see something again
+BESTSELLERS = 3  # of a category
+CART = np.array([0.03, 0.03, 0.6, 0.03])  # chance of a cart after a view, by intent
+SHORTEST = 3  # views of a visit
+START = 16_558  # days since 1970: 2015-05-03
+DRIFT = 0.3  # chance that the taste moves to the next category between two visits
+
+
+def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
+    """Write views and carts of all customers as RetailRocket does, the catalogue and the truth.
+
+    Args:
+        output: folder of the files.
+        writes: must be `retailrocket`.
+        seed: the same seed gives the same bytes.
+        sizes: see `SIZES`.
+    """
+    if unknown := sizes.keys() - SIZES.keys():
+        raise ValueError(f"errands has no size {sorted(unknown)}. Known: {', '.join(SIZES)}.")
+    if writes != "retailrocket":
+        raise ValueError(f"errands cannot write {writes!r}. Known: retailrocket.")
+    sizes = {**SIZES, **sizes}
+    random = np.random.Generator(np.random.PCG64(seed))
+    shelves = stock(int(sizes["items"]), int(sizes["clusters"]), random)
+    log, truth = visit(shelves, sizes, random)
+    output.mkdir(parents=True, exist_ok=True)
+    files = write_retailrocket(output, shelves, log, random)
+    arrays = vars(shelves) | truth
+    return [*files, write_catalogue(output, shelves), *write_truth(output, arrays, sizes)]
+
+
+def visit(
+    shelves: Shelves, sizes: Mapping[str, int | float], random: np.random.Generator
+) -> tuple[Log, dict[str, NDArray[Any]]]:
+    """Let every customer come, with an intent, and look around.
+
+    Returns:
+        The log. And the truth: `user`, `start` (milliseconds), `taste`, `wants` (what the context
+        asks for) and `intent` of each visit.
+    """
+    user = np.repeat(np.arange(int(sizes["users"])), int(sizes["sessions_per_user"]))
+    most = 2 * int(sizes["mean_length"]) - SHORTEST
+    length = random.integers(SHORTEST, most + 1, len(user))
+    taste = tastes(user, int(sizes["clusters"]), DRIFT, random)
+    time = times(user, length, START, int(sizes["days"]), random)
+    first = np.cumsum(length) - length
+    start, end = time[first], time[first + length - 1]
+    wants = wanted(start, absence(user, start, end))
+    if not sizes["context"]:
+        wants = random.permutation(wants)
+    clear = random.random(len(user)) < sizes["clarity"]
+    intent = np.where(clear, wants, random.integers(0, len(INTENTS), len(user)))
+    item = _walk(shelves, user, taste, intent, length, float(sizes["wander"]), random)
+    session = np.repeat(np.arange(len(user)), length)
+    carted = random.random(len(item)) < CART[intent[session]]
+    log = Log(user, taste, np.zeros(user[-1] + 1), session, item, time, carted * CARTED)
+    truth = {"user": user, "start": start, "taste": taste, "wants": wants, "intent": intent}
+    return log, truth
+
+
+def absence(user: NDArray[Any], start: NDArray[Any], end: NDArray[Any]) -> NDArray[Any]:
+    """Compute the milliseconds since the last visit of the same customer ended; 0 for a first visit."""
+    since = start - np.concatenate([start[:1], end[:-1]])
+    known = np.concatenate([[False], user[1:] == user[:-1]])
+    return np.where(known, since, 0)
+
+
+def wanted(start: NDArray[Any], away: NDArray[Any]) -> NDArray[Any]:
+    """Look up the intent that a context asks for."""
+    quarter = start % DAY // (6 * HOUR)
+    weekend = (start // DAY + 3) % 7 >= 5  # 1970 began on a Thursday
+    return np.where(away > LONG, REVISIT, np.where(weekend, WEEKEND[quarter], WEEKDAY[quarter]))
+
+
+def _walk(
+    shelves: Shelves,
+    user: NDArray[Any],
+    taste: NDArray[Any],
+    intent: NDArray[Any],
+    length: NDArray[Any],
+    wander: float,
+    random: np.random.Generator,
+) -> NDArray[Any]:
+    """Choose the items of all visits: the nth view of the nth visit of all customers at a time."""
+    items = np.zeros(length.sum(), dtype=np.int64)
+    begin = np.cumsum(length) - length
+    own = begin[np.searchsorted(user, user)]  # where the customer's first visit begins
+    number = np.arange(len(user)) - np.searchsorted(user, user)
+    for nth in range(number.max() + 1):
+        for step in range(length[number == nth].max()):
+            now = np.flatnonzero((number == nth) & (length > step))
+            place = begin[now] + step
+            draw = random.random((6, len(now)))
+            last = items[place - 1]  # of nobody before the first view: not used then
+            past = items[own[now] + (draw[0] * (place - own[now])).astype(np.int64)]
+            mind = taste[now]
+            other = (shelves.cluster[last] + 1 + _whole(draw[1], len(shelves.size) - 1)) % len(
+                shelves.size
+            )
+            nobody = np.zeros(len(now), dtype=bool)
+            choices = [
+                shelves.browse(other, nobody, draw[2]),
+                shelves.follow(last, nobody, draw[2]),
+                shelves.order[shelves.first[mind] + _whole(draw[2], BESTSELLERS)],
+                past,
+                shelves.wander(draw[3]),
+                shelves.browse(mind, nobody, draw[4]),
+            ]
+            way = np.where(draw[5] < wander, 4, intent[now])
+            opening = np.where((way == REVISIT) & (place > own[now]), REVISIT, 5)
+            items[place] = np.choose(way if step else opening, choices)
+    return items
+
+
+def _whole(draw: NDArray[Any], number: int) -> NDArray[Any]:
+    """Turn chances into whole numbers below `number`."""
+    return (draw * number).astype(np.int64)
