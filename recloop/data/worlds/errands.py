@@ -2,8 +2,8 @@
 
 The truth: each visit has one intent. The hour, the weekday and how long the customer was away make
 one of the four likely (`wanted`); with the size `clarity` it is that one, otherwise any. The intent
-decides what is looked at next: something popular of another category (explore), what follows the
-last item (continue), a bestseller of the category in mind (buy), an item of the customer's own past
+decides what is looked at next: a new arrival of the next category (explore), an obscure item that
+follows the last one (continue), a bestseller of its category (buy), an item of the customer's own past
 (revisit); who comes to buy puts most of it into the cart. With the size `context` 0 the same intents
 are dealt to the visits at random, so that hour, weekday and absence say nothing about them. As in the
 shop, no exp or log is used, so that every machine writes the same bytes.
@@ -33,7 +33,7 @@ SIZES = {
     "users": 300,
     "sessions_per_user": 9,
     "mean_length": 5,
-    "clusters": 12,
+    "clusters": 15,
     "days": 45,
     "clarity": 0.9,  # chance that a visit has the intent that its context wants
     "wander": 0.1,  # share of items that come from the whole shop, whatever the intent
@@ -44,7 +44,7 @@ EXPLORE, CONTINUE, BUY, REVISIT = range(4)
 WEEKDAY = np.array([CONTINUE, CONTINUE, EXPLORE, BUY])  # night, morning, afternoon, evening
 WEEKEND = np.array([EXPLORE, BUY, BUY, EXPLORE])
 LONG = 6 * DAY  # away as long as that: to see something again
-BESTSELLERS = 3  # of a category
+BESTSELLERS, ARRIVALS = 3, 2  # of a category: its first items, and those behind them
 CART = np.array([0.03, 0.03, 0.6, 0.03])  # chance of a cart after a view, by intent
 SHORTEST = 3  # views of a visit
 START = 16_558  # days since 1970: 2015-05-03
@@ -135,23 +135,22 @@ def _walk(
         for step in range(length[number == nth].max()):
             now = np.flatnonzero((number == nth) & (length > step))
             place = begin[now] + step
-            draw = random.random((6, len(now)))
+            draw = random.random((5, len(now)))
             last = items[place - 1]  # of nobody before the first view: not used then
             past = items[own[now] + (draw[0] * (place - own[now])).astype(np.int64)]
             mind = taste[now]
-            other = (shelves.cluster[last] + 1 + _whole(draw[1], len(shelves.size) - 1)) % len(
-                shelves.size
-            )
+            own_category = shelves.cluster[last]
+            other = (own_category + 1) % len(shelves.size)
             nobody = np.zeros(len(now), dtype=bool)
             choices = [
-                shelves.browse(other, nobody, draw[2]),
-                shelves.follow(last, nobody, draw[2]),
-                shelves.order[shelves.first[mind] + _whole(draw[2], BESTSELLERS)],
+                shelves.order[shelves.first[other] + BESTSELLERS + _whole(draw[2], ARRIVALS)],
+                shelves.follow(last, ~nobody, draw[2]),
+                shelves.order[shelves.first[own_category] + _whole(draw[2], BESTSELLERS)],
                 past,
                 shelves.wander(draw[3]),
-                shelves.browse(mind, nobody, draw[4]),
+                shelves.browse(mind, ~nobody, draw[4]),
             ]
-            way = np.where(draw[5] < wander, 4, intent[now])
+            way = np.where(draw[1] < wander, 4, intent[now])
             opening = np.where((way == REVISIT) & (place > own[now]), REVISIT, 5)
             items[place] = np.choose(way if step else opening, choices)
     return items

@@ -18,6 +18,7 @@ from recloop.data.moments import CONTEXT, position_feature
 from recloop.models.sessions import lengths
 
 COUPLINGS = ("concatenate", "gate")
+NEAR_ZERO = 1e-2  # ours: deviation of weights that start near zero
 More = Callable[[Tensor], Tensor]  # states to what they carry beside them
 
 
@@ -43,7 +44,7 @@ class Conditioned(nn.Module):
     Args:
         backbone: makes the encoder.
         width: of what is given.
-        coupling: `concatenate` makes [s; z], `gate` makes s * 2 sigmoid(W z), which begins as s.
+        coupling: `concatenate` makes [s; z], `gate` makes s * 2 sigmoid(W z), which begins near s.
         given: where it is looked up.
     """
 
@@ -53,7 +54,7 @@ class Conditioned(nn.Module):
         self.gate = nn.Linear(width, self.backbone.dim) if coupling == "gate" else None
         self.dim = self.backbone.dim + (0 if self.gate else width)
         if self.gate:
-            nn.init.zeros_(self.gate.weight)
+            nn.init.normal_(self.gate.weight, std=NEAR_ZERO)
             nn.init.zeros_(self.gate.bias)
 
     def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time state"]:

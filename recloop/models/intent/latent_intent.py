@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recloop.data.batches import Batch
 from recloop.data.moments import BEHAVIOUR, CONTEXT
 from recloop.models.intent.conditioned import Informed, More, asked_in, beside, context_of
+from recloop.models.intent.latents import Progress
 from recloop.models.intent.vae import IntentVAE
 from recloop.models.sessions import last
 
@@ -34,7 +35,7 @@ class LatentIntent(Informed):
         beta: weight of the KL divergence after its warm-up.
         beta_start: weight at the start.
         anneal: updates from one to the other; 0 for none.
-        free_bits: nats of each part of the KL divergence, averaged over a batch, that cost nothing.
+        free_bits: nats of each part of the KL divergence, averaged over a batch, that cost the posterior nothing.
         served_by: what scores are computed with: the mean of the prior (`prior_mean`), the expected policy over
             intents of the prior (`samples`), or the mean of the posterior, which reads what the user is about to do
             (`posterior`: no model, an upper bound).
@@ -105,12 +106,18 @@ class LatentIntent(Informed):
         behaviour: Tensor,
         prior: Tensor,
         posterior: Tensor,
-        progress: Tensor | float,
+        progress: Progress,
     ) -> Float[Tensor, ""]:
-        """Compute the negative ELBO, its KL part by beta and free of its free bits."""
+        """Compute the negative ELBO, its KL part times beta.
+
+        A part below its free bits costs the posterior nothing; the prior follows it all the same.
+        """
         told, parts = self.vae.terms(known, behaviour, prior, posterior, progress)
-        beta = self.beta_start + (self.beta - self.beta_start) * progress
-        return beta * parts.mean(0).clamp_min(self.free_bits).sum() - told.mean()
+        beta, parts = self.beta_start + (self.beta - self.beta_start) * progress, parts.mean(0)
+        if self.free_bits:
+            followed = self.vae.latent.kl(posterior.detach(), prior).mean(0)
+            parts = torch.where(parts < self.free_bits, followed, parts)
+        return beta * parts.sum() - told.mean()
 
     def drawn(
         self, prior: Float[Tensor, "row numbers"], posterior: Float[Tensor, "row numbers"]

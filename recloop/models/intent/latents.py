@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gumbel_softmax, one_hot
 
 Score = Callable[[Tensor], Tensor]  # an intent per row to a number per row
+Progress = float | Tensor  # of the warm-up, 0 to 1
 TINY = 1e-20  # keeps the logarithm of a vanished chance finite
 
 
@@ -40,7 +41,7 @@ class Gaussian(nn.Module):
         return self.spread(u)[0]
 
     def sample(
-        self, u: Float[Tensor, "*row numbers"], progress: float = 1.0
+        self, u: Float[Tensor, "*row numbers"], progress: Progress = 1.0
     ) -> Float[Tensor, "*row size"]:
         """Draw an intent, differentiable in `u`; `progress` is for families that are relaxed."""
         mean, log_variance = self.spread(u)
@@ -59,7 +60,7 @@ class Gaussian(nn.Module):
         return 0.5 * (log_p - log_q + (log_q - log_p).exp() + square * (-log_p).exp() - 1)
 
     def expect(
-        self, q: Float[Tensor, "row numbers"], score: Score, progress: float
+        self, q: Float[Tensor, "row numbers"], score: Score, progress: Progress
     ) -> Float[Tensor, " row"]:
         """Estimate the expected score under q by one draw."""
         return score(self.sample(q, progress))
@@ -107,7 +108,7 @@ class Categorical(nn.Module):
         return u.softmax(-1)
 
     def sample(
-        self, u: Float[Tensor, "*row size"], progress: float = 1.0
+        self, u: Float[Tensor, "*row size"], progress: Progress = 1.0
     ) -> Float[Tensor, "*row size"]:
         """Draw a relaxed kind, differentiable in `u`."""
         begin, end = self.temperatures
@@ -125,7 +126,7 @@ class Categorical(nn.Module):
         return (log_q.exp() * (log_q - log_p)).sum(-1, keepdim=True)
 
     def expect(
-        self, q: Float[Tensor, "row size"], score: Score, progress: float
+        self, q: Float[Tensor, "row size"], score: Score, progress: Progress
     ) -> Float[Tensor, " row"]:
         """Sum the score over all kinds, weighted by q; or estimate it by one relaxed draw."""
         if not self.exact:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
 
 from recloop.data.moments import BEHAVIOUR
-from recloop.models.intent.conditioned import network
+from recloop.models.intent.conditioned import NEAR_ZERO, network
+from recloop.models.intent.latents import Progress
 
 BAGS = ("multinomial", "bernoulli")
 KINDS_OF_EVENT, FLAGS = 2, len(BEHAVIOUR) - 2  # a click or a purchase; repeated, alike
-NEAR_ZERO = 1e-3  # ours: deviation of the last layers' weights at the start
 
 
 class IntentVAE(nn.Module):
@@ -64,7 +64,7 @@ class IntentVAE(nn.Module):
         behaviour: Float[Tensor, "row behaviour"],
         prior: Float[Tensor, "row numbers"],
         posterior: Float[Tensor, "row numbers"],
-        progress: float = 1.0,
+        progress: Progress = 1.0,
     ) -> tuple[Float[Tensor, " row"], Float[Tensor, "row part"]]:
         """Compute E_q log p(x|z,s,c) and the parts of KL(q || p), the two terms of the ELBO."""
 
