@@ -36,6 +36,17 @@ def test_a_method_is_a_model_on_every_host():
     }
 
 
+def test_a_host_says_more_than_its_backbone_unless_the_method_says_otherwise():
+    hosts = {
+        "mf": {"label": "MF", "class": "a.MF", "dim": 8},
+        "dnn": {"label": "DNN", "class": "b.D", "dim": 9},
+    }
+    grid = {"hosts": hosts, "methods": {"{host}": {"label": "{label}"}, "{host}_wide": {"dim": 99}}}
+    models = spread(study() | {"grid": grid, "tables": {}, "claims": {}}, "x")["models"]
+    assert models["mf"] == {"label": "MF", "class": "a.MF", "dim": 8}
+    assert models["dnn_wide"] == {"class": "b.D", "dim": 99}
+
+
 def test_panels_and_checks_are_spread_and_sweeps_are_left_alone():
     found = spread(study(), "x")
     assert found["tables"]["table_1"]["panels"] == [
