@@ -8,16 +8,20 @@ from recloop.report.exhibits import peers
 
 RECORD = {
     "cosine": {"all": [0.0, 0.5, None]},
-    "tensors": ["backbone.embedding.weight", "backbone.blocks.0.query_key_value.weight"],
-    "shares": {"one": [[0.5, 0.6], [0.7, 0.8]]},
+    "tensors": [
+        "backbone.embedding.weight",
+        "backbone.blocks.0.query.weight",
+        "backbone.blocks.0.key.weight",
+    ],
+    "shares": {"one": [[0.5, 0.25, 0.75], [0.7, 0.5, 1.0], [None] * 3]},
 }
 
 
-def test_a_curve_is_of_all_tensors_or_of_each():
+def test_a_curve_is_of_all_tensors_or_of_each_part():
     assert peers.curves(RECORD, "cosine") == [(None, [0.0, 0.5, None])]
     assert peers.curves(RECORD, "shares") == [
-        ("embedding", [0.5, 0.7]),
-        ("blocks 0 query key value", [0.6, 0.8]),
+        ("embedding", [0.5, 0.7, None]),
+        ("blocks 0", [0.5, 0.75, None]),
     ]
 
 

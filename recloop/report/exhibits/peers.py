@@ -1,7 +1,7 @@
 """`peers`: what two models that trained together exchanged, epoch by epoch, a panel per data set.
 
 Keywords: `datasets`, `models` and `shown`: `cosine` between the weights of both, a curve per model, or `shares`, how
-much of its own each tensor of the first peer keeps, a curve per tensor of one model.
+much of its own each part of the first peer keeps, a curve per part of one model.
 """
 
 import json
@@ -57,13 +57,24 @@ def curves(peers: Mapping, shown: str) -> list[tuple[str | None, list]]:
     """List the curves of one run: over all tensors together, or one for each with its name."""
     if shown == "cosine":
         return [(None, peers["cosine"]["all"])]
-    columns = zip(*peers["shares"]["one"], strict=True)
+    columns: dict[str, list] = {}
+    for name, values in zip(
+        peers["tensors"], zip(*peers["shares"]["one"], strict=True), strict=True
+    ):
+        columns.setdefault(part(name), []).append(values)
     return [
-        (short(name), list(values)) for name, values in zip(peers["tensors"], columns, strict=True)
+        (name, [mean(epoch) for epoch in zip(*own, strict=True)]) for name, own in columns.items()
     ]
 
 
-def short(name: str) -> str:
-    """Write the name of a tensor in few letters: `backbone.blocks.0.project.weight` is `blocks 0 project`."""
+def part(name: str) -> str:
+    """Name the part of a model that a tensor is of: the tensors of a block go together."""
     words = [word for word in name.split(".") if word not in ("backbone", "weight")]
-    return " ".join(words).replace("_", " ")
+    block = next((place for place, word in enumerate(words) if word.isdecimal()), 0)
+    return " ".join(words[: block + 1])
+
+
+def mean(values: tuple) -> float | None:
+    """Average what was measured; None where nothing was."""
+    found = [value for value in values if value is not None]
+    return sum(found) / len(found) if found else None
