@@ -39,10 +39,12 @@ class Catalogue(nn.Linear):
         Memory is one chunk of scores, whatever the number of rows: gradients are formed chunk by chunk in the forward
         pass, in the three matrix products that a plain implementation needs too.
         """
+        states = states.to(self.weight.dtype)
         weights = torch.ones_like(states[:, 0]) if weights is None else weights
-        return _CrossEntropy.apply(
-            states, self.weight, self.bias, targets, weights / max(len(targets), 1), correct
-        )
+        with unrounded(states):
+            return _CrossEntropy.apply(
+                states, self.weight, self.bias, targets, weights / max(len(targets), 1), correct
+            )
 
     def at(
         self, states: Float[Tensor, "*row dim"], items: Int[Tensor, "*row"]
@@ -62,7 +64,8 @@ class Catalogue(nn.Linear):
         """
         all_of_them = self.out_features <= DENSE * items.shape[1]
         among = _AmongAll if all_of_them else _AmongDrawn
-        return among.apply(states, self.weight, self.bias, items)
+        with unrounded(states):
+            return among.apply(states.to(self.weight.dtype), self.weight, self.bias, items)
 
     def mean_square(self, states: Float[Tensor, "row dim"]) -> Float[Tensor, ""]:
         """Mean square of the scores of all items, without making them: s'(W'W)s + 2 s'(W'b) + b'b over the items."""
@@ -87,6 +90,11 @@ def best(
         return states.new_empty(0, dtype=torch.long)
     chunks = states.split(rows_per_chunk(states, weight))
     return torch.cat([torch.addmm(bias, chunk, weight.T).argmax(1) for chunk in chunks])
+
+
+def unrounded(states: Tensor) -> torch.autocast:
+    """Switch autocast off: sums over all items are no place to round."""
+    return torch.autocast(states.device.type, enabled=False)
 
 
 class _CrossEntropy(torch.autograd.Function):

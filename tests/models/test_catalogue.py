@@ -129,3 +129,18 @@ def test_at_scores_given_items_and_learns_from_them(world):
     )
     for found, wanted in pairs:
         torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("ask", ["all", "some"])
+def test_scores_are_not_rounded_under_autocast(ask):
+    torch.manual_seed(1)
+    layer, states = Catalogue(DIM, ITEMS), torch.randn(ROWS, DIM).bfloat16()
+    items = torch.randint(ITEMS, (ROWS, 3))
+
+    def loss(given):
+        return layer.loss(given, items[:, 0]) if ask == "all" else layer.among(given, items).sum()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        found = loss(states)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, loss(states.float()))
