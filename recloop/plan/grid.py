@@ -45,9 +45,17 @@ def spread(study: dict, where: str) -> dict:
 
 
 def on_hosts(hosts: Mapping[str, dict], methods: Mapping[str, dict]) -> dict[str, dict]:
-    """Put every method on every host: its backbone, and what else it says unless the method says otherwise."""
+    """Put every method on every host: its backbone, and what else it says unless the method says otherwise.
+
+    What stands in braces in a method, `{short}` say, is a word for its texts and no setting.
+    """
+    texts = json.dumps(methods)
     return {
-        filled(name, host, words): {key: value for key, value in words.items() if key != "label"}
+        filled(name, host, words): {
+            key: value
+            for key, value in words.items()
+            if key != "label" and f"{{{key}}}" not in texts
+        }
         | filled(method, host, words)
         for host, words in hosts.items()
         for name, method in methods.items()

@@ -47,6 +47,13 @@ def test_a_host_says_more_than_its_backbone_unless_the_method_says_otherwise():
     assert models["dnn_wide"] == {"class": "b.D", "dim": 99}
 
 
+def test_a_word_for_texts_is_no_setting():
+    hosts = {"sasrec": {"label": "SASRec", "short": "SAS", "dim": 8}}
+    grid = {"hosts": hosts, "methods": {"{host}_smorl": {"label": "{short}-SMORL"}}}
+    models = spread(study() | {"grid": grid, "tables": {}, "claims": {}}, "x")["models"]
+    assert models["sasrec_smorl"] == {"label": "SAS-SMORL", "dim": 8}
+
+
 def test_panels_and_checks_are_spread_and_sweeps_are_left_alone():
     found = spread(study(), "x")
     assert found["tables"]["table_1"]["panels"] == [
