@@ -6,8 +6,8 @@
       methods:  # of each host
         "{host}_sqn": {label: "{label}-SQN", class: sequential.sqn.SQN}
 
-is the model `caser_sqn`. A panel of an exhibit and a check of a claim with `{host}` in it stands once for every host,
-or for those that its `hosts` name.
+is the model `caser_sqn`. A host whose models share more than a backbone gives it as `model: {class: …}`. A panel of an
+exhibit and a check of a claim with `{host}` in it stands once for every host, or for those that its `hosts` name.
 """
 
 import json
@@ -45,17 +45,9 @@ def spread(study: dict, where: str) -> dict:
 
 
 def on_hosts(hosts: Mapping[str, dict], methods: Mapping[str, dict]) -> dict[str, dict]:
-    """Put every method on every host: its backbone, and what else it says unless the method says otherwise.
-
-    What stands in braces in a method, `{short}` say, is a word for its texts and no setting.
-    """
-    texts = json.dumps(methods)
+    """Put every method on every host: on its backbone, or on all that its `model` says and the method does not."""
     return {
-        filled(name, host, words): {
-            key: value
-            for key, value in words.items()
-            if key != "label" and f"{{{key}}}" not in texts
-        }
+        filled(name, host, words): words.get("model", {"backbone": words.get("backbone")})
         | filled(method, host, words)
         for host, words in hosts.items()
         for name, method in methods.items()

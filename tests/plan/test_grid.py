@@ -36,22 +36,17 @@ def test_a_method_is_a_model_on_every_host():
     }
 
 
-def test_a_host_says_more_than_its_backbone_unless_the_method_says_otherwise():
+def test_a_host_gives_its_model_or_its_backbone_and_words_are_no_settings():
     hosts = {
-        "mf": {"label": "MF", "class": "a.MF", "dim": 8},
-        "dnn": {"label": "DNN", "class": "b.D", "dim": 9},
+        "mf": {"label": "MF", "model": {"class": "a.MF", "dim": 8}},
+        "dnn": {"label": "DNN", "word": "deep", "backbone": {"class": "b.D"}},
     }
-    grid = {"hosts": hosts, "methods": {"{host}": {"label": "{label}"}, "{host}_wide": {"dim": 99}}}
+    methods = {"{host}": {"label": "{label}"}, "{host}_wide": {"dim": 99}}
+    grid = {"hosts": hosts, "methods": methods}
     models = spread(study() | {"grid": grid, "tables": {}, "claims": {}}, "x")["models"]
     assert models["mf"] == {"label": "MF", "class": "a.MF", "dim": 8}
-    assert models["dnn_wide"] == {"class": "b.D", "dim": 99}
-
-
-def test_a_word_for_texts_is_no_setting():
-    hosts = {"sasrec": {"label": "SASRec", "short": "SAS", "dim": 8}}
-    grid = {"hosts": hosts, "methods": {"{host}_smorl": {"label": "{short}-SMORL"}}}
-    models = spread(study() | {"grid": grid, "tables": {}, "claims": {}}, "x")["models"]
-    assert models["sasrec_smorl"] == {"label": "SAS-SMORL", "dim": 8}
+    assert models["mf_wide"] == {"class": "a.MF", "dim": 99}
+    assert models["dnn"] == {"label": "DNN", "backbone": {"class": "b.D"}}
 
 
 def test_panels_and_checks_are_spread_and_sweeps_are_left_alone():
