@@ -1,7 +1,5 @@
 """Ring world: item i is always followed by item i + 1. Whoever learns the next item has to learn that."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -16,33 +14,38 @@ from recloop.training.supervised import NextItems
 SCHEDULE = Schedule(
     learning_rate=0.02,
     batch_size=1000,
-    epochs=100,
+    epochs=25,
     patience=100,
     validate_every=1000,
     clip_norm=1.0,
 )
+ROUNDS = 12  # most models are there after one or two
 
 
 def test_learns_the_ring(trained_main_model, make, ring, facts):
     model = make(trained_main_model)
     events = Events.of(ring, facts["length"], facts["items"])
     windows = cut(ring, facts["length"], facts["items"])
-    values_alone = trained_main_model["model"]["class"] == "sequential.dqn_ns.DQN_NS"
-    # Values alone see ten wrong items at a time and not all of them; a critic weighs most rows down.
-    schedule = (
-        replace(SCHEDULE, epochs=200) if values_alone or hasattr(model, "warm_up") else SCHEDULE
-    )
-    context = TrainingContext(seed=1, log=lambda line: None)
-    Trainer(NextItems(model, windows, events, schedule, context), context).fit()
-    right = rank(model, events, 1).top[:, 0] == events.target
-    if trained_main_model["model"].get("state") in ("item", "position"):
+    judged = told_apart(trained_main_model["model"], model, events)
+    for number in range(ROUNDS):
+        context = TrainingContext(seed=number, log=lambda line: None)
+        Trainer(NextItems(model, windows, events, SCHEDULE, context), context).fit()
+        right = rank(model, events, 1).top[:, 0] == events.target
+        if right[judged].mean() >= 0.95:
+            return
+    raise AssertionError(f"after {ROUNDS} rounds it knows {right[judged].mean():.0%} of the ring")
+
+
+def told_apart(settings, model, events):
+    """Mark the events that a model can know."""
+    if settings.get("state") in ("item", "position"):
         # Without UserTrans the first action hangs on returns, and Algorithm 2 asks there for R_div = 1, where the
         # log always has 2; implicit states do not even hold x_1.
-        right = right[events.position > 1]
+        return events.position > 1
     if "owner" in getattr(model, "reads", ()):
         # Who knows a user's items but not their order can tell only which one is left.
-        right = right[np.diff(events.session, append=-1) != 0]
-    assert right.mean() >= 0.95
+        return np.diff(events.session, append=-1) != 0
+    return np.ones(len(events), bool)
 
 
 def test_counts_the_ring(nonparametric_model, make, ring, facts):

@@ -104,8 +104,15 @@ def made(evidence: Evidence, name: str) -> Table | Plot:
 def test_rows_are_grouped_by_host_with_simple_baselines_first(evidence):
     cells = made(evidence, "table_rc15").cells
     groups = cells["group"].unique(maintain_order=True).to_list()
-    assert groups == ["Simple baselines (ours)", "GRU", "Caser", "NItNet", "SASRec"]
-    assert len(cells) == (5 + 3 * 9 + 15) * 13
+    assert groups == [
+        "Simple baselines (ours)",
+        "Strong models of today (ours)",
+        "GRU",
+        "Caser",
+        "NItNet",
+        "SASRec",
+    ]
+    assert len(cells) == (5 + 5 + 3 * 9 + 15) * 13
     row = cells.filter(model="sasrec_sa2c", column="NDCG_purchase@10").row(0, named=True)
     assert (row["row"], row["printed"]) == ("SASRec-SA2C", 0.3728)
     assert cells.filter(model="sasrec_sa2c", column="Reward@20")["mark"].to_list() == ["*"]

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from recloop.data.batches import cut
+from recloop.models import keywords
 from recloop.models.decision.modt4r import MODT4R
 from recloop.models.decision.mrdt import MRDT
 from recloop.models.decision.returns import Desired
@@ -18,7 +19,8 @@ STATES = ["user", "item", "position"]
 def new(facts):
     def new(kind=MODT4R, **settings):
         torch.manual_seed(1)
-        model = kind(**facts | {"dim": 8, "layers": 1} | settings)
+        known = {name: fact for name, fact in facts.items() if name in keywords(kind)}
+        model = kind(**known | {"dim": 8, "layers": 1} | settings)
         for name, weight in model.named_parameters():
             if name.partition(".")[0] in ("scale", "position", "implicit", "user", "table"):
                 torch.nn.init.normal_(weight)  # large enough for a mistake to show
