@@ -16,18 +16,21 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from recloop.data.batches import Batch, Sessions, cut, previous
-from recloop.data.settings import PARTS, SettingError, one_of
+from recloop.data.settings import PARTS, one_of
 
+ABSENCES = (0, 1, 6, 24, 72, 168, 720)  # ours: hours from which each kind of absence begins
 CONTEXT = (
-    *("hour_sin", "hour_cos", "hour_sin2", "hour_cos2"),
+    *(f"hour {hour}" for hour in range(24)),
     *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
-    *("gap", "away", "returned", "position"),
+    *(f"away {hours} h" for hours in ABSENCES),
+    *("gap", "position"),
 )
 BEHAVIOUR = ("click", "purchase", "repeated", "alike")  # the kinds of the next items come behind
 MOMENTS = ("request", "last")
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000  # milliseconds
 THURSDAY = 3  # 1970 began on one; weeks begin on Monday
-LOGARITHMS = 10.0  # ours: brings log(1 + seconds) and log(1 + position) near 1
+LONG = 10  # ours: log(1 + position) is 1 there
+MINUTES = 5.0  # ours: brings log(1 + seconds) near 1 for gaps of minutes
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,12 @@ class Moments:
             folder: of the split.
             part: train, valid or test.
             asked: `moment`, when context is read: at the `request` for an event, taken as the event's own time, or at
-                the `last` event before it; `horizon`, next items whose kinds are behaviour; `most_kinds`.
+                the `last` event before it; `horizon`, next items whose kinds are behaviour, 0 for none; `most_kinds`.
 
         Raises:
-            SettingError: no such moment, or a horizon without an item.
+            SettingsError: no such moment.
         """
         one_of("training.moment", asked["moment"], MOMENTS)
-        if asked["horizon"] < 1:
-            raise SettingError(
-                f"training.horizon is {asked['horizon']}, expected how many of the next items "
-                "are behaviour, at least 1."
-            )
         sessions = Sessions.read(folder / f"{part}.parquet")
         table = pl.read_parquet(folder / f"{part}.parquet", columns=["session", "user", "time"])
         time = table["time"].explode().fill_null(0).to_numpy().astype(np.int64)
@@ -115,24 +113,22 @@ def contexts(
     known = time > 0
     first = position <= (moment == "last")
     gap = np.where(first, 0, time - np.roll(time, 1))
-    absent = away[owner]
-    angle = 2 * np.pi * (time % DAY) / DAY
-    weekday = (time // DAY + THURSDAY) % 7
+    hour, weekday = time % DAY // HOUR, (time // DAY + THURSDAY) % 7
+    absent = np.searchsorted(np.array(ABSENCES) * HOUR, away[owner], side="right") - 1
     columns = [
-        *(wave(turn * angle) for turn in (1, 2) for wave in (np.sin, np.cos)),
+        *(hour == one for one in range(24)),
         *(weekday == day for day in range(7)),
-        np.log1p(gap / SECOND) / LOGARITHMS,
-        np.log1p(np.maximum(absent, 0) / SECOND) / LOGARITHMS,
-        absent >= 0,
+        *(absent == kind for kind in range(len(ABSENCES))),
+        np.log1p(np.maximum(gap, 0) / SECOND) / MINUTES,
     ]
     found = np.stack([np.where(known, column, 0.0) for column in columns], axis=1)
     return np.concatenate([found, position_feature(position)[:, None]], 1).astype(np.float32)
 
 
-def position_feature(position):
-    """Bring a position, an array or a tensor, near 1."""
+def position_feature(position: Shaped[np.ndarray, "*row"] | Tensor) -> np.ndarray | Tensor:
+    """Bring positions near 1."""
     log = torch.log1p if isinstance(position, Tensor) else np.log1p
-    return log(position) / np.log1p(LOGARITHMS)
+    return log(position) / np.log1p(LONG)
 
 
 def places(
@@ -186,7 +182,7 @@ def item_kinds(folder: Path, most: int) -> Shaped[np.ndarray, "item kind"]:
 def behaviours(
     sessions: Sessions, kinds: Shaped[np.ndarray, "item kind"], horizon: int
 ) -> Shaped[np.ndarray, "event behaviour"]:
-    """Describe what the user did at every event, and the kinds of this item and the next ones of the session."""
+    """Describe what the user did at every event, and the kinds of the next items of the session, this one included."""
     owner, position = places(sessions)
     items, end = sessions.items, sessions.offsets[owner + 1]
     at = np.arange(len(items))
@@ -197,8 +193,11 @@ def behaviours(
         previous(items) >= sessions.offsets[owner],
         (position > 0) & (own & last).any(1),
     ]
+    did = np.stack(did, 1).astype(np.uint8)
+    if not horizon:
+        return did
     bag = np.zeros_like(own)
     for step in range(horizon):
         there = at + step < end
         bag += kinds[items[np.where(there, at + step, at)]] * there[:, None].astype(np.uint8)
-    return np.concatenate([np.stack(did, 1).astype(np.uint8), bag], axis=1)
+    return np.concatenate([did, bag], axis=1)

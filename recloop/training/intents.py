@@ -15,6 +15,7 @@ from recloop.data.moments import Moments, Observed, item_kinds
 from recloop.evaluation.ranker import MOST_ROWS, Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
 from recloop.models.sessions import last
 from recloop.training.sequences import data_facts, judged_on, maker, write_lists
 from recloop.training.supervised import NextItems, fit_sessions
@@ -40,7 +41,8 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
 
 def facts_of(folder: Path, settings: dict, needs: dict[str, Path]) -> dict:
     """Collect what a model may need to know of the data, with the number of kinds that items have."""
-    kinds = item_kinds(folder, settings["training"]["most_kinds"]).shape[1]
+    training = settings["training"]
+    kinds = item_kinds(folder, training["most_kinds"]).shape[1] if training["horizon"] else 0
     return data_facts(folder, settings, needs) | {"kinds": kinds}
 
 
@@ -59,7 +61,8 @@ def train(
     made: list[Intents] = []
 
     def objective(**given) -> Intents:
-        made.append(Intents(parts=parts, length=length, events=events, **given))
+        asked = {"length": length, "vae_rate": training["vae_rate"]}
+        made.append(Intents(parts=parts, events=events, **asked, **given))
         return made[-1]
 
     weights, facts = fit_sessions(make, objective, training, context)
@@ -76,17 +79,36 @@ class Intents(NextItems):
         length: items of a session that a model sees.
         events: validation events.
         schedule, context: of the training.
+        vae_rate: learning rate of a VAE over that of its policy.
     """
 
     def __init__(
-        self, model, parts: dict[str, Moments], length: int, events: Events, schedule, context
+        self,
+        model: nn.Module,
+        parts: dict[str, Moments],
+        length: int,
+        events: Events,
+        schedule: Schedule,
+        context: TrainingContext,
+        vae_rate: float = 1.0,
     ):
         windows, self.places = parts["train"].windows(length, events.padding)
         super().__init__(model, windows, events, schedule, context)
         self.about, self.did = parts["train"].tensors()
-        self.valid = parts["valid"]
+        self.valid, self.vae_rate = parts["valid"], vae_rate
         self.curve = torch.zeros(0, len(CURVE), dtype=torch.float64)
         self.seen = 0
+
+    def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
+        """Make one Adam with two groups of parameters: the policy's, and the VAE's with a rate of its own."""
+        if not hasattr(self.model, "vae"):
+            return super().optimisers(phase)
+        rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
+        groups = [
+            {"params": [*self.model.policy.parameters()]},
+            {"params": [*self.model.vae.parameters()], "lr": self.vae_rate * rate},
+        ]
+        return {"all": torch.optim.Adam(groups, lr=rate, weight_decay=decay, fused=True)}
 
     def loss(self, batch: Int[Tensor, " row"]) -> Float[Tensor, ""]:
         """Let the model compute the loss of some windows."""

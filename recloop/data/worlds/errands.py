@@ -3,8 +3,8 @@
 The truth: each visit has one intent. The hour, the weekday and how long the customer was away make
 one of the four likely (`wanted`); with the size `clarity` it is that one, otherwise any. The intent
 decides what is looked at next: a new arrival of the next category (explore), an obscure item that
-follows the last one (continue), a bestseller of its category (buy), an item of the customer's own past
-(revisit); who comes to buy puts most of it into the cart. With the size `context` 0 the same intents
+follows the last one (continue), a bestseller of its category (buy), an item of the same visit again
+(revisit); who comes to buy puts most of it straight into the cart. With the size `context` 0 the same intents
 are dealt to the visits at random, so that hour, weekday and absence say nothing about them. As in the
 shop, no exp or log is used, so that every machine writes the same bytes.
 """
@@ -16,37 +16,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from recloop.data.worlds.shelves import Shelves, stock
 from recloop.data.worlds.visits import DAY, HOUR, tastes, times
-from recloop.data.worlds.writing import (
-    CARTED,
-    Log,
-    write_catalogue,
-    write_retailrocket,
-    write_truth,
-)
+from recloop.data.worlds.writing import FIRST_ID, write_catalogue, write_csv, write_truth
 
 SIZES = {
-    "items": 300,
-    "users": 300,
+    "items": 150,
+    "users": 250,
     "sessions_per_user": 9,
-    "mean_length": 5,
-    "clusters": 15,
+    "mean_length": 4,
+    "clusters": 10,
     "days": 45,
-    "clarity": 0.9,  # chance that a visit has the intent that its context wants
-    "wander": 0.1,  # share of items that come from the whole shop, whatever the intent
+    "clarity": 0.95,  # chance that a visit has the intent that its context wants
+    "wander": 0.05,  # share of items that come from the whole shop, whatever the intent
     "context": 1,  # 0: intents are dealt to the visits at random
 }
 INTENTS = ("explore", "continue", "buy", "revisit")
 EXPLORE, CONTINUE, BUY, REVISIT = range(4)
 WEEKDAY = np.array([CONTINUE, CONTINUE, EXPLORE, BUY])  # night, morning, afternoon, evening
 WEEKEND = np.array([EXPLORE, BUY, BUY, EXPLORE])
-LONG = 6 * DAY  # away as long as that: to see something again
+LONG = 7 * DAY  # away as long as that: to see something again
 BESTSELLERS, ARRIVALS = 3, 2  # of a category: its first items, and those behind them
-CART = np.array([0.03, 0.03, 0.6, 0.03])  # chance of a cart after a view, by intent
-SHORTEST = 3  # views of a visit
+CART = np.array([0.03, 0.03, 0.6, 0.03])  # chance that an item goes into the cart, by intent
+SHORTEST = 3  # events of a visit
 START = 16_558  # days since 1970: 2015-05-03
 DRIFT = 0.3  # chance that the taste moves to the next category between two visits
 
@@ -67,21 +62,21 @@ def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | flo
     sizes = {**SIZES, **sizes}
     random = np.random.Generator(np.random.PCG64(seed))
     shelves = stock(int(sizes["items"]), int(sizes["clusters"]), random)
-    log, truth = visit(shelves, sizes, random)
+    events, truth = visit(shelves, sizes, random)
     output.mkdir(parents=True, exist_ok=True)
-    files = write_retailrocket(output, shelves, log, random)
+    file = write_csv(events, output / "events.csv", header=True)
     arrays = vars(shelves) | truth
-    return [*files, write_catalogue(output, shelves), *write_truth(output, arrays, sizes)]
+    return [file, write_catalogue(output, shelves), *write_truth(output, arrays, sizes)]
 
 
 def visit(
     shelves: Shelves, sizes: Mapping[str, int | float], random: np.random.Generator
-) -> tuple[Log, dict[str, NDArray[Any]]]:
+) -> tuple[pl.DataFrame, dict[str, NDArray[Any]]]:
     """Let every customer come, with an intent, and look around.
 
     Returns:
-        The log. And the truth: `user`, `start` (milliseconds), `taste`, `wants` (what the context
-        asks for) and `intent` of each visit.
+        The events, with the columns of RetailRocket. And the truth: `user`, `start` (milliseconds),
+        `taste`, `wants` (what the context asks for) and `intent` of each visit.
     """
     user = np.repeat(np.arange(int(sizes["users"])), int(sizes["sessions_per_user"]))
     most = 2 * int(sizes["mean_length"]) - SHORTEST
@@ -95,12 +90,21 @@ def visit(
         wants = random.permutation(wants)
     clear = random.random(len(user)) < sizes["clarity"]
     intent = np.where(clear, wants, random.integers(0, len(INTENTS), len(user)))
-    item = _walk(shelves, user, taste, intent, length, float(sizes["wander"]), random)
+    walked = _walk(shelves, taste, intent, length.max(), float(sizes["wander"]), random)
+    item = walked[np.arange(walked.shape[1]) < length[:, None]]
     session = np.repeat(np.arange(len(user)), length)
     carted = random.random(len(item)) < CART[intent[session]]
-    log = Log(user, taste, np.zeros(user[-1] + 1), session, item, time, carted * CARTED)
+    events = pl.DataFrame(
+        {
+            "timestamp": time,
+            "visitorid": user[session] + 1,
+            "event": np.where(carted, "addtocart", "view"),
+            "itemid": shelves.ids(FIRST_ID)[item],
+            "transactionid": None,
+        }
+    ).sort("timestamp", "visitorid", maintain_order=True)
     truth = {"user": user, "start": start, "taste": taste, "wants": wants, "intent": intent}
-    return log, truth
+    return events, truth
 
 
 def absence(user: NDArray[Any], start: NDArray[Any], end: NDArray[Any]) -> NDArray[Any]:
@@ -119,40 +123,31 @@ def wanted(start: NDArray[Any], away: NDArray[Any]) -> NDArray[Any]:
 
 def _walk(
     shelves: Shelves,
-    user: NDArray[Any],
     taste: NDArray[Any],
     intent: NDArray[Any],
-    length: NDArray[Any],
+    steps: int,
     wander: float,
     random: np.random.Generator,
 ) -> NDArray[Any]:
-    """Choose the items of all visits: the nth view of the nth visit of all customers at a time."""
-    items = np.zeros(length.sum(), dtype=np.int64)
-    begin = np.cumsum(length) - length
-    own = begin[np.searchsorted(user, user)]  # where the customer's first visit begins
-    number = np.arange(len(user)) - np.searchsorted(user, user)
-    for nth in range(number.max() + 1):
-        for step in range(length[number == nth].max()):
-            now = np.flatnonzero((number == nth) & (length > step))
-            place = begin[now] + step
-            draw = random.random((5, len(now)))
-            last = items[place - 1]  # of nobody before the first view: not used then
-            past = items[own[now] + (draw[0] * (place - own[now])).astype(np.int64)]
-            mind = taste[now]
-            own_category = shelves.cluster[last]
-            other = (own_category + 1) % len(shelves.size)
-            nobody = np.zeros(len(now), dtype=bool)
-            choices = [
-                shelves.order[shelves.first[other] + BESTSELLERS + _whole(draw[2], ARRIVALS)],
-                shelves.follow(last, ~nobody, draw[2]),
-                shelves.order[shelves.first[own_category] + _whole(draw[2], BESTSELLERS)],
-                past,
-                shelves.wander(draw[3]),
-                shelves.browse(mind, ~nobody, draw[4]),
-            ]
-            way = np.where(draw[1] < wander, 4, intent[now])
-            opening = np.where((way == REVISIT) & (place > own[now]), REVISIT, 5)
-            items[place] = np.choose(way if step else opening, choices)
+    """Choose the items of all visits, one step of all at a time; shape (visits, steps)."""
+    items = np.zeros((len(intent), steps), dtype=np.int64)
+    obscure = np.ones(len(intent), dtype=bool)
+    for step in range(steps):
+        draw = random.random((4, len(intent)))
+        if not step:
+            items[:, 0] = shelves.browse(taste, obscure, draw[0])
+            continue
+        last = items[:, step - 1]
+        category = shelves.cluster[last]
+        following = (category + 1) % len(shelves.size)
+        choices = [
+            shelves.order[shelves.first[following] + BESTSELLERS + _whole(draw[0], ARRIVALS)],
+            shelves.follow(last, obscure, draw[0]),
+            shelves.order[shelves.first[category] + _whole(draw[0], BESTSELLERS)],
+            items[np.arange(len(items)), _whole(draw[1], step)],
+            shelves.wander(draw[2]),
+        ]
+        items[:, step] = np.choose(np.where(draw[3] < wander, len(INTENTS), intent), choices)
     return items
 
 

@@ -29,7 +29,7 @@ class LatentIntent(Informed):
         policy, backbone, items, coupling: as `Informed`.
         latent: makes the family of intents.
         kinds: how many kinds items have, as the data say.
-        hidden, dropout, bag: as `IntentVAE`.
+        hidden, dropout, bag, decoder_knows: as `IntentVAE`.
         policy_reads: whose samples the policy learns with: of the `prior`, as it is served; of the `posterior`; or of
             either by a fair draw for each action (`mixture`).
         beta: weight of the KL divergence after its warm-up.
@@ -56,6 +56,7 @@ class LatentIntent(Informed):
         hidden: int = 128,
         dropout: float = 0.1,
         bag: str = "multinomial",
+        decoder_knows: str = "all",
         policy_reads: str = "prior",
         beta: float = 1.0,
         beta_start: float = 0.1,
@@ -75,7 +76,7 @@ class LatentIntent(Informed):
         self.beta, self.beta_start, self.anneal = beta, beta_start, anneal
         self.free_bits, self.served_by, self.samples = free_bits, served_by, samples
         known = self.encoder.dim + len(CONTEXT)
-        self.vae = IntentVAE(latent, known, kinds, hidden, dropout, bag)
+        self.vae = IntentVAE(latent, known, kinds, hidden, dropout, bag, decoder_knows)
         self.register_buffer("updates", torch.zeros(()))
 
     @property

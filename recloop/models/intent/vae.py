@@ -16,6 +16,7 @@ from recloop.models.intent.conditioned import NEAR_ZERO, network
 from recloop.models.intent.latents import Progress
 
 BAGS = ("multinomial", "bernoulli")
+KNOWS = ("all", "intent")
 KINDS_OF_EVENT, FLAGS = 2, len(BEHAVIOUR) - 2  # a click or a purchase; repeated, alike
 
 
@@ -30,8 +31,10 @@ class IntentVAE(nn.Module):
         dropout: share dropped in training.
         bag: how the kinds of the next items are told: `multinomial`, or `bernoulli` for whether each occurs.
 
+        decoder_knows: `all`, [z; s; c]; or the `intent` alone, which then has to tell all of x.
+
     Raises:
-        ValueError: no such bag.
+        ValueError: no such bag, or no such knowledge.
     """
 
     def __init__(
@@ -42,15 +45,21 @@ class IntentVAE(nn.Module):
         hidden: int = 128,
         dropout: float = 0.1,
         bag: str = "multinomial",
+        decoder_knows: str = "all",
     ):
         super().__init__()
         if bag not in BAGS:
             raise ValueError(f"bag={bag!r}, but there are only {', '.join(BAGS)}")
-        self.latent, self.bag = latent(), bag
+        if decoder_knows not in KNOWS:
+            raise ValueError(
+                f"decoder_knows={decoder_knows!r}, but there are only {', '.join(KNOWS)}"
+            )
+        self.latent, self.bag, self.knows_all = latent(), bag, decoder_knows == "all"
         behaviour = KINDS_OF_EVENT + FLAGS + kinds
         self.prior = near_zero(network(known, hidden, self.latent.numbers, dropout))
         self.posterior = near_zero(network(known + behaviour, hidden, self.latent.numbers, dropout))
-        self.decoder = network(self.latent.width + known, hidden, behaviour, dropout, layers=1)
+        inputs = self.latent.width + (known if self.knows_all else 0)
+        self.decoder = network(inputs, hidden, behaviour, dropout, layers=1)
 
     def encode(
         self, known: Float[Tensor, "row known"], behaviour: Float[Tensor, "row behaviour"]
@@ -69,10 +78,9 @@ class IntentVAE(nn.Module):
         """Compute E_q log p(x|z,s,c) and the parts of KL(q || p), the two terms of the ELBO."""
 
         def score(intent: Tensor) -> Tensor:
-            many = (intent.shape[1],) if intent.dim() == 3 else ()
-            place = (slice(None), *(None for _ in many))
-            seen = known[place].expand(len(known), *many, -1)
-            told = self.decoder(torch.cat([intent, seen], -1))
+            place = (slice(None), *[None] * (intent.dim() - 2))  # several intents in each row
+            seen = known[place].expand(*intent.shape[:-1], -1)
+            told = self.decoder(torch.cat([intent, seen], -1) if self.knows_all else intent)
             return self.likelihood(told, behaviour[place].expand_as(told))
 
         return self.latent.expect(posterior, score, progress), self.latent.kl(posterior, prior)
