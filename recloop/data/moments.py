@@ -80,7 +80,7 @@ class Moments:
         one_of("training.moment", asked["moment"], MOMENTS)
         sessions = Sessions.read(folder / f"{part}.parquet")
         table = pl.read_parquet(folder / f"{part}.parquet", columns=["session", "user", "time"])
-        time = table["time"].explode().fill_null(0).to_numpy().astype(np.int64)
+        time = times(table, len(sessions.items))
         context = contexts(sessions, time, absences(folder, table), asked["moment"])
         kinds = item_kinds(folder, asked["most_kinds"])
         did = behaviours(sessions, kinds, asked["horizon"])
@@ -98,6 +98,13 @@ class Moments:
             torch.from_numpy(np.concatenate([rows, np.zeros_like(rows[:1])]))
             for rows in (self.context, self.behaviour)
         )
+
+
+def times(table: pl.DataFrame, events: int) -> Shaped[np.ndarray, " event"]:
+    """Read the time of every event; zeros where a log has none."""
+    if table["time"].null_count():
+        return np.zeros(events, np.int64)
+    return table["time"].explode().fill_null(0).to_numpy().astype(np.int64)
 
 
 def contexts(

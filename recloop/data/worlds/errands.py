@@ -90,7 +90,7 @@ def visit(
         wants = random.permutation(wants)
     clear = random.random(len(user)) < sizes["clarity"]
     intent = np.where(clear, wants, random.integers(0, len(INTENTS), len(user)))
-    walked = _walk(shelves, taste, intent, length.max(), float(sizes["wander"]), random)
+    walked = _walk(shelves, taste, intent, int(length.max()), float(sizes["wander"]), random)
     item = walked[np.arange(walked.shape[1]) < length[:, None]]
     session = np.repeat(np.arange(len(user)), length)
     carted = random.random(len(item)) < CART[intent[session]]

@@ -25,6 +25,7 @@ from recloop.report.tables import CELL, Table
 
 NEEDS = ("datasets", "show")  # keywords
 HEIGHT = 1.5  # inches
+AXIS = "hour of day (UTC)"
 TERMS = {"elbo": "ELBO", "kl": "KL"}
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 DID = {"purchase": "P", "repeated": "s", "alike": "o", "other": "^"}  # markers of what came next
@@ -73,7 +74,8 @@ def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
                 for seed, history in kept.get((dataset, model), {}).items()
                 for row in history
             ]
-            rows += [about | point for point in found or [{"not_run": "no curve was kept"}]]
+            reason = evidence.why(quantity._replace(metric="NDCG", k=10)) or "no curve was kept"
+            rows += [about | point for point in found or [{"not_run": reason}]]
         title = labels.panel_title(evidence, dataset)
         given = (letter, title, curves.draw, HEIGHT, (TERMS[term],), "update")
         yield Panel(*given, measure=f"{TERMS[term]} (nats, valid)"), rows
@@ -98,17 +100,16 @@ def over_day(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
         title = labels.panel_title(evidence, dataset)
         about = Quantity(dataset, model, "cluster", 0)
         lists = lists_of(evidence, dataset, model)
+        if lists is None:
+            letter = next(letters)
+            point = plots.about(evidence, letter, about, None)
+            point |= {"not_run": evidence.why(about) or "no intents were kept"}
+            yield Panel(letter, title, draw_hours, HEIGHT, ("cluster",)), [point]
+            continue
         for show, words in ((by_hour, ""), (one_day, ", one user's day")):
             letter = next(letters)
-            base = plots.about(evidence, letter, about, None)
-            if lists is None:
-                rows = [base | {"not_run": evidence.why(about) or "no intents were kept"}]
-            else:
-                rows = [base | point for point in show(lists)]
-            panel = Panel(
-                letter, title + words, DRAWN[show], HEIGHT, ("cluster",), "hour of day (UTC)"
-            )
-            yield panel, rows
+            rows = [plots.about(evidence, letter, about, None) | point for point in show(lists)]
+            yield Panel(letter, title + words, DRAWN[show], HEIGHT, ("cluster",), AXIS), rows
 
 
 def lists_of(evidence: Evidence, dataset: str, model: str) -> pl.DataFrame | None:
@@ -132,7 +133,7 @@ def lists_of(evidence: Evidence, dataset: str, model: str) -> pl.DataFrame | Non
 
 def by_hour(lists: pl.DataFrame) -> list[dict]:
     """Count the share of every cluster among the events of each hour."""
-    hours = lists.with_columns(place=pl.col("hour").floor())
+    hours = lists.with_columns(place=pl.col("time") % DAY // HOUR)
     shares = hours.group_by("place", "cluster").len().sort("place", "cluster")
     shares = shares.with_columns(value=pl.col("len") / pl.col("len").sum().over("place"))
     return [
