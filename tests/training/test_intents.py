@@ -17,7 +17,7 @@ from recloop.evaluation.intents import adjusted_rand, clusters, matrix
 from recloop.fitting.trainer import Trainer
 from recloop.training.run import rank_test, train
 
-USERS = 90  # fewer than in the tier quick
+USERS = 140  # fewer than in the tier quick
 
 
 @pytest.fixture(scope="module")

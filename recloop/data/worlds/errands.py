@@ -25,9 +25,9 @@ from recloop.data.worlds.writing import FIRST_ID, write_catalogue, write_csv, wr
 
 SIZES = {
     "items": 150,
-    "users": 250,
+    "users": 330,
     "sessions_per_user": 9,
-    "mean_length": 4,
+    "mean_length": 3,
     "clusters": 10,
     "days": 45,
     "clarity": 0.95,  # chance that a visit has the intent that its context wants
