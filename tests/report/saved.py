@@ -44,6 +44,7 @@ PEERS = {
     "shares": {"one": [[0.5], [None]]},
     "cosine": {"all": [0.1, 0.2]},
 }
+INTENTS = [{"update": update, "elbo": -1 / update, "kl": 0.1 * update} for update in (1, 2, 3)]
 MACHINE = {"device": "cpu", "host": "2 cores", "torch": "2.13"}
 
 
@@ -70,8 +71,8 @@ class Generated:
         self.seeds = self.wanted.get("seeds", [1])
         self.datasets = self.wanted.get("datasets") or {next(iter(self.study["datasets"])): FIRST}
         self.metrics = task_of(self.study["task"]).METRICS
-        kinds = {"recloop.evaluation.metrics": Sequences, "recloop.evaluation.dialogue": Dialogues}
-        self.kind = kinds[self.metrics](self)
+        kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
+        self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
     def exhibits(self) -> list[dict]:
@@ -158,7 +159,8 @@ class Generated:
         saved = (lists, split, identity, self.study["evaluation"], folder / "scores.parquet")
         score(*saved, self.kind.vectors, self.metrics)
         hash_ = json.loads((split / "split.json").read_text())["hash"]
-        run = identity | {"split": hash_, "not_run": None, "peers": PEERS} | COST | MACHINE
+        run = identity | {"split": hash_, "not_run": None} | COST | MACHINE
+        run |= {"peers": PEERS, "intents": INTENTS}
         (folder / "run.json").write_text(json.dumps(run))
         curve(model).write_csv(folder / "curve.csv")
         return folder
@@ -331,6 +333,28 @@ class Sequences:
         asked = float(names.value_of(model, wanted["keyword"], found))
         plain = str(run.keep(lambda key, value: key != wanted["keyword"]))
         return plain, 0.0 if fits(model, wanted["deaf"]) else asked
+
+
+class Intents(Sequences):
+    """Sessions whose moments are known, and lists of models that have intents."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Add intents, one of four for every event, an hour after the other."""
+        found = super().lists(dataset, model, seed)
+        random, number = stream(dataset, model, seed, "intents"), len(found)
+        planted = random.integers(0, 4, number)
+        told = (np.eye(4)[planted] + 0.3 * random.normal(size=(number, 4))).astype(np.float32)
+        vectors = pl.Series(told, dtype=pl.Array(pl.Float32, 4))
+        return found.with_columns(
+            time=pl.Series(3_600_000 * np.arange(number)),
+            user=pl.format("u{}", "session"),
+            alike=pl.Series(random.random(number) < 0.5),
+            planted=pl.Series(planted),
+            intent=vectors,
+            posterior=vectors,
+            elbo=pl.Series(-random.random(number)),
+            kl=pl.Series(random.random(number)),
+        )
 
 
 class Dialogues:
