@@ -183,7 +183,7 @@ def draw_hours(panel: Panel, data: pl.DataFrame, row) -> None:
             linewidth=0,
         )
         below += shares
-    finish(ax, panel, "share of events", (0, 24))
+    finish(ax, panel, "share of events")
 
 
 def draw_day(panel: Panel, data: pl.DataFrame, row) -> None:
@@ -205,15 +205,14 @@ def draw_day(panel: Panel, data: pl.DataFrame, row) -> None:
     most = max(data["value"].max() or 0, 4)
     ax.set_yticks(range(1, int(most) + 1))
     ax.set_ylim(0.5, most + 0.5)
-    finish(ax, panel, "cluster", None)
+    finish(ax, panel, "cluster")
 
 
-def finish(ax, panel: Panel, measure: str, limits: tuple | None) -> None:
-    """Label the axes and put the legend beside them."""
+def finish(ax, panel: Panel, measure: str) -> None:
+    """Label the axes of a whole day and put the legend beside them."""
     ax.set_xlabel(panel.axis, labelpad=1)
     ax.set_ylabel(measure)
-    if limits:
-        ax.set_xlim(*limits)
+    ax.set_xlim(0, 24)
     place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
     ax.legend(frameon=False, borderaxespad=0, handlelength=1.4, **place)
 
