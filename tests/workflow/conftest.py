@@ -19,17 +19,20 @@ DATASETS = {
     "modt4r": "retailrocket",
     "gommir": "shoes",
     "hdt": "album",
+    "intent": "views",
 }  # one study per way to train
 TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
     "modt4r": {"popularity", "sasrec", "smorl", "modt4r"},
     "gommir": {"dm", "dm_mbpi", "deers", "gommir"},
     "hdt": {"popularity", "{host}", "{host}_hier", "{host}_hdt", "gru4rec_hdt"},
+    "intent": {"popularity", "{host}_context", "{host}_intent", "sasrec_context", "sasrec_intent"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
     "gommir": ("gommir", "dm", "SR@10"),
     "hdt": ("gru4rec_hdt", "gru4rec_hier", "UP@10"),
+    "intent": ("sasrec_intent", "sasrec_context", "HR@10"),
 }
 
 

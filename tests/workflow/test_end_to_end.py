@@ -6,8 +6,9 @@ import shutil
 import pytest
 import yaml
 
+from tests.workflow.conftest import DATASETS
+
 EXHIBITS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
-STUDIES = ["modt4r", "gommir", "hdt"]
 WHERE = "on shop_views-for-retailrocket, seed 1"
 
 
@@ -28,10 +29,10 @@ def forgotten(built):
 def test_every_way_to_train_is_run(plan):
     """What other studies show is drawn in tests/report, and their models train in tests/models."""
     ways = {name: (one["task"], one["training"]["loop"]) for name, one in plan().studies.items()}
-    assert {ways[name] for name in STUDIES} == set(ways.values())
+    assert {ways[name] for name in DATASETS} == set(ways.values())
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", DATASETS)
 def test_every_exhibit_is_there(built, name):
     study = yaml.safe_load((built.root / f"studies/{name}/exhibits.yaml").read_text())
     names = [
@@ -43,7 +44,7 @@ def test_every_exhibit_is_there(built, name):
 
 
 @pytest.mark.parametrize("name", ["README.md", "index.html", "claims.md"])
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", DATASETS)
 def test_says_what_it_stands_on(built, study, name):
     text = (built.root / "results" / study / name).read_text()
     assert "smoke" in text
