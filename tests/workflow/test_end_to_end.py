@@ -128,9 +128,8 @@ def test_edited_table_is_remade(built):
     right = table.read_bytes()
     table.write_text("better numbers")
     assert "table table_4_3 of modt4r" in built.plan()
-    built.snakemake("results/modt4r/table_4_3.md")
-    assert table.read_bytes() == right
     built.snakemake()
+    assert table.read_bytes() == right
     assert built.plan() == set()
 
 

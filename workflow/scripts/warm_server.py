@@ -18,11 +18,26 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 IDLE_SECONDS = 20
 RUN = "RECLOOP_RUN"  # the process of Snakemake whose jobs the server is for
 LOG = "RECLOOP_LOG"  # the job's log, which gets the tracebacks that the screen is spared
+EVERY = ("docstring_parser", "jsonargparse", "jsonschema", "polars")
+# The first optimiser of a process loads torch._dynamo, in three seconds.
+HEAVY = ("safetensors.torch", "torch._dynamo")
+LOADED = {
+    "warm": HEAVY,
+    "language": (*HEAVY, "tokenizers", "transformers.models.clip.modeling_clip"),
+    "report": (  # needs no torch
+        "fontTools.subset",
+        "matplotlib.backends.backend_agg",
+        "matplotlib.backends.backend_pdf",
+        "matplotlib.backends.backend_svg",
+        "seaborn",
+    ),
+}
 LONGEST = 300  # characters of an error that nobody expected
 
 
@@ -33,25 +48,8 @@ def serve(name: str, place: str) -> None:
         name: warm, language or report: what to load.
         place: path of the socket.
     """
-    import docstring_parser  # noqa: F401
-    import jsonargparse  # noqa: F401
-    import jsonschema  # noqa: F401
-    import polars  # noqa: F401
-
-    if name == "report":  # needs no torch
-        import fontTools.subset  # noqa: F401
-        import matplotlib.backends.backend_agg
-        import matplotlib.backends.backend_pdf
-        import matplotlib.backends.backend_svg  # noqa: F401
-        import seaborn  # noqa: F401
-    else:
-        import safetensors.torch  # noqa: F401
-        import torch._dynamo  # noqa: F401 the first optimiser of a process loads it, in three seconds
-
-    if name == "language":
-        import tokenizers  # noqa: F401
-        import transformers.models.clip.modeling_clip  # noqa: F401
-
+    for package in (*EVERY, *LOADED[name]):
+        import_module(package)
     signal.signal(
         signal.SIGCHLD, lambda *_: None
     )  # so that waiting is cut short; children are reaped below

@@ -7,8 +7,6 @@ one step of the session after the other.
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import MambaConfig
-from transformers.models.mamba.modeling_mamba import MambaMixer
 
 from recloop.models.backbones.embedding import Encoder
 from recloop.models.dropout import Dropout
@@ -39,6 +37,8 @@ class Mamba(Encoder):
         expand: int = 2,
         dropout: float = 0.2,
     ):
+        from transformers import MambaConfig  # takes seconds, and only who makes one waits
+
         super().__init__(items, dim, length)
         config = MambaConfig(
             hidden_size=dim, state_size=memory, conv_kernel=kernel, expand=expand, use_cache=False
@@ -59,7 +59,9 @@ class MambaLayer(nn.Module):
         dropout: share of both branches dropped in training.
     """
 
-    def __init__(self, config: MambaConfig, dropout: float):
+    def __init__(self, config: "MambaConfig", dropout: float):  # noqa: F821 see above
+        from transformers.models.mamba.modeling_mamba import MambaMixer
+
         super().__init__()
         dim = config.hidden_size
         self.mixer = MambaMixer(config, layer_idx=0)
