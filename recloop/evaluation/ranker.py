@@ -62,7 +62,10 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         check_scores(scores, events, first)
         if events.exclude_seen:
             seen = (pairs.to(device) for pairs in events.seen_items(part))
-            scores[tuple(seen)] = torch.finfo(scores.dtype).min
+            lowest = scores.new_full((), torch.finfo(scores.dtype).min)
+            scores = scores.index_put(
+                tuple(seen), lowest
+            )  # not in place: rows may share their memory
         targets = torch.from_numpy(events.target[part]).to(device)
         room = torch.empty_like(scores) if room is None else room[: len(scores)]
         above, equal = place(scores, targets, room)

@@ -146,3 +146,14 @@ def test_the_best_items_are_those_of_a_sort(items, k):
     found = ranker.best(scores, k)
     assert torch.equal(scores.gather(1, found), scores.sort(1, descending=True).values[:, :k])
     assert all(len(set(row.tolist())) == k for row in found)
+
+
+def test_what_one_session_has_seen_is_excluded_for_no_other(sessions):
+    class Counts(nn.Module):
+        """Give every session the same scores, in the same memory."""
+
+        def score(self, session):
+            return torch.arange(ITEMS, 0, -1.0).expand(len(session), -1)
+
+    events = Events.of(sessions([0, 1, 2], [5, 6, 0]), 3, ITEMS, exclude_seen=True)
+    assert rank(Counts(), events, 2).top.tolist() == [[1, 2], [2, 3], [0, 1], [0, 1]]
