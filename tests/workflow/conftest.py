@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FILES = ["Snakefile", "config.yaml", "dvc.yaml", ".dvcignore"]
 FOLDERS = ["profiles", "recloop", "sources", "studies", "tiers", "workflow"]
+KNOWN = ROOT / ".recloop/code.json"
 SWEEP = re.compile(r"\{([^,}]*),([^,}]*),.*\}")  # of which two values are enough
 DATASETS = {
     "modt4r": "retailrocket",
@@ -53,6 +54,9 @@ class Project:
             shutil.copytree(
                 ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__")
             )
+        if KNOWN.exists():  # what code means, by its hash: each copy would parse all of it anew
+            (root / KNOWN.parent.name).mkdir()
+            shutil.copyfile(KNOWN, root / KNOWN.parent.name / KNOWN.name)
 
     @property
     def environment(self) -> dict[str, str]:
