@@ -7,8 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-# Scores that one chunk may hold: 8 MB on a CPU stay near its cache, 1 GiB on a GPU keep it busy.
-CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
+# Scores that one chunk holds: 2 MB on a CPU stay in its cache, 1 GiB on a GPU keep it busy.
+CHUNK = {"cpu": 1 << 19, "cuda": 1 << 28}
+FEWEST = 128  # rows of a chunk: with fewer the item table is read again too often
+COPIED = 1 << 21  # numbers of drawn rows that are copied together: 8 MB
 # Items per drawn one up to which a product with all of them is faster than copying rows: benchmarks/sampled.py.
 DENSE = 64
 
@@ -218,10 +220,10 @@ class _AmongDrawn(torch.autograd.Function):
     def parts(states, items):
         """Cut the states into chunks whose drawn rows fit into memory."""
         numbers = items.shape[1] * states.shape[1]
-        step = max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // numbers)
+        step = max(1, COPIED // numbers)
         return [slice(first, first + step) for first in range(0, len(states), step)]
 
 
 def rows_per_chunk(states: Float[Tensor, "row dim"], weight: Float[Tensor, "item dim"]) -> int:
-    """Count how many rows of scores over all items fit into one chunk."""
-    return max(1, CHUNK.get(states.device.type, CHUNK["cpu"]) // len(weight))
+    """Count how many rows of scores over all items a chunk has: as many as it holds, and not too few."""
+    return max(FEWEST, CHUNK.get(states.device.type, CHUNK["cpu"]) // len(weight))

@@ -29,6 +29,7 @@ def test_loss_and_gradients_are_those_of_torch_at_every_chunk_size(
 ):
     layer, states, targets, weights = world
     monkeypatch.setitem(catalogue.CHUNK, "cpu", rows * ITEMS)
+    monkeypatch.setattr(catalogue, "FEWEST", 1)
     plain = cross_entropy(layer(states), targets, reduction="none")
     plain = (plain * weights).mean() if weighted else plain.mean()
     ours = layer.loss(states, targets, weights if weighted else None)
@@ -43,6 +44,7 @@ def test_loss_and_gradients_are_those_of_torch_at_every_chunk_size(
 
 def test_a_second_weight_may_hang_on_the_chance_of_the_target(world, monkeypatch):
     monkeypatch.setitem(catalogue.CHUNK, "cpu", 4 * ITEMS)
+    monkeypatch.setattr(catalogue, "FEWEST", 1)
     layer, states, targets, weights = world
     with torch.no_grad():
         chances = layer(states).softmax(1).gather(1, targets[:, None]).squeeze(1)
@@ -74,6 +76,7 @@ def test_gradients_agree_with_finite_differences(world):
 
 def test_loss_holds_one_chunk_of_scores_however_many_rows(monkeypatch):
     monkeypatch.setitem(catalogue.CHUNK, "cpu", 3 * ITEMS)
+    monkeypatch.setattr(catalogue, "FEWEST", 1)
     held, softmax = [], torch.softmax
 
     def spy(*inputs, **keywords):
@@ -91,6 +94,7 @@ def test_loss_holds_one_chunk_of_scores_however_many_rows(monkeypatch):
 def test_a_chunk_has_at_least_one_row(monkeypatch, world):
     layer, states, targets, _ = world
     monkeypatch.setitem(catalogue.CHUNK, "cpu", 1)
+    monkeypatch.setattr(catalogue, "FEWEST", 1)
     torch.testing.assert_close(layer.loss(states, targets), cross_entropy(layer(states), targets))
 
 
@@ -113,6 +117,7 @@ def test_loss_stays_finite_where_a_target_has_no_chance_left():
 def test_best_finds_the_highest_score_in_chunks(world, monkeypatch):
     layer, states, _, _ = world
     monkeypatch.setitem(catalogue.CHUNK, "cpu", 4 * ITEMS)
+    monkeypatch.setattr(catalogue, "FEWEST", 1)
     assert torch.equal(layer.best(states), layer(states).argmax(1))
     assert layer.best(states[:0]).shape == (0,)
 

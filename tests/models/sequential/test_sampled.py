@@ -140,6 +140,8 @@ def test_no_more_are_drawn_than_there_are_others():
 def test_scores_of_some_items_and_their_gradients(monkeypatch, dense, bias):
     monkeypatch.setattr("recloop.models.catalogue.DENSE", dense)
     monkeypatch.setattr("recloop.models.catalogue.CHUNK", {"cpu": 1 << 12})
+    monkeypatch.setattr("recloop.models.catalogue.FEWEST", 1)
+    monkeypatch.setattr("recloop.models.catalogue.COPIED", 1 << 12)
     torch.manual_seed(0)
     table = Catalogue(8, 50).double()
     table.bias.requires_grad_(bias)
