@@ -17,7 +17,7 @@ from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.models.sessions import last
-from recloop.training.sequences import data_facts, judged_on, maker, write_lists
+from recloop.training.sequences import data_facts, excludes_seen, judged_on, maker, write_lists
 from recloop.training.supervised import NextItems, fit_sessions
 
 __all__ = ["prepare", "rank", "train"]
@@ -55,9 +55,8 @@ def train(
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part, then train with it; keep ELBO and KL of every validation."""
     length = training["length"]
-    events = Events.of(parts["valid"].sessions, length, items).sample(
-        training["validation_events"], seed=0
-    )
+    events = Events.of(parts["valid"].sessions, length, items, excludes_seen(training))
+    events = events.sample(training["validation_events"], seed=0)
     made: list[Intents] = []
 
     def objective(**given) -> Intents:
@@ -224,8 +223,11 @@ def rank(
     """
     folder, part = data["sessions"], judged_on(settings)
     facts = facts_of(folder, settings, needs)
-    moments = Moments.read(folder, part, settings["training"])
-    events = Events.of(moments.sessions, settings["training"]["length"], facts["items"])
+    training = settings["training"]
+    moments = Moments.read(folder, part, training)
+    events = Events.of(
+        moments.sessions, training["length"], facts["items"], excludes_seen(training)
+    )
     if tensors is None:
         return write_lists(output, events, Ranks.none(top_k))
     model = maker(settings, facts)()

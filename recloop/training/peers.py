@@ -21,7 +21,7 @@ from recloop.fitting.context import TrainingContext
 from recloop.models.sequential.ensemble import Ensemble
 from recloop.training import exchange
 from recloop.training.exchange import CRITERIA, SCOPES
-from recloop.training.sequences import prepare, rank
+from recloop.training.sequences import excludes_seen, prepare, rank
 from recloop.training.supervised import SELECTION_CUTOFF, NextItems, fit_sessions
 
 __all__ = ["Peers", "prepare", "rank", "train"]
@@ -295,9 +295,8 @@ def train(
     """
     way, made = Way.of(training), []
     windows = cut(parts["train"], training["length"], items)
-    events = Events.of(parts["valid"], training["length"], items).sample(
-        training["validation_events"], seed=0
-    )
+    events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
+    events = events.sample(training["validation_events"], seed=0)
 
     def objective(**given: Any) -> Peers:
         made.append(Peers(way=way, windows=windows, events=events, **given))
