@@ -63,9 +63,8 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         if events.exclude_seen:
             seen = (pairs.to(device) for pairs in events.seen_items(part))
             lowest = scores.new_full((), torch.finfo(scores.dtype).min)
-            scores = scores.index_put(
-                tuple(seen), lowest
-            )  # not in place: rows may share their memory
+            # Not in place: rows may share their memory.
+            scores = scores.index_put(tuple(seen), lowest)
         targets = torch.from_numpy(events.target[part]).to(device)
         room = torch.empty_like(scores) if room is None else room[: len(scores)]
         above, equal = place(scores, targets, room)

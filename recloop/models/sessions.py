@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 GROUPS = 4  # of sessions of like length; more cut little more away
-WORTHWHILE = (
-    1 << 13
-)  # positions of a batch from which on less padding outweighs more, smaller products; measured
+# Positions of a batch from which on less padding outweighs more, smaller products; measured.
+WORTHWHILE = 1 << 13
 
 
 def lengths(session: Int[Tensor, "batch time"], padding: int) -> Int[Tensor, " batch"]:

@@ -37,7 +37,6 @@ class SASRec(Encoder):
         dropout: float = 0.1,
     ):
         super().__init__(items, dim, length)
-        self.padding = items
         # Counted from the start of the session, so that a prefix has the same state on its own.
         self.position = nn.Parameter(torch.empty(length, dim))
         self.dropout = Dropout(dropout)
@@ -47,7 +46,7 @@ class SASRec(Encoder):
 
     def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
         """Encode the session up to each of its steps."""
-        return by_length(super().forward, session, self.padding)
+        return by_length(super().forward, session, self.embedding.padding_idx)
 
     def encode(self, embedded: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         """Turn embedded items into states."""
