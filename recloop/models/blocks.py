@@ -8,64 +8,12 @@ Sessions are padded on the right and state t sees positions 0..t only. All of th
 wherever t is, so that causality is the only mask these blocks need.
 """
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention, silu
+from torch.nn.functional import silu
 
-from recloop.models.dropout import Dropout, drop
-
-
-def attention(
-    query: Float[Tensor, "batch asker dim"],
-    key: Float[Tensor, "batch time dim"],
-    value: Float[Tensor, "batch time dim"],
-    heads: int,
-    dropout: float = 0.0,
-    sees: Bool[Tensor, "#batch asker time"] | None = None,
-    causal: bool = False,
-) -> Float[Tensor, "batch asker dim"]:
-    """Let every asker gather from the positions that it sees (all, unless given), once per head."""
-    split = [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value)]
-    mask = None if sees is None else sees[:, None]
-    if dropout and query.device.type == "cpu":
-        gathered = dropped_attention(*split, dropout, mask, causal)
-    else:
-        gathered = scaled_dot_product_attention(
-            *split, attn_mask=mask, dropout_p=dropout, is_causal=causal
-        )
-    return gathered.transpose(1, 2).flatten(2)  # batch asker dim
-
-
-def dropped_attention(
-    query: Float[Tensor, "batch head asker width"],
-    key: Float[Tensor, "batch head time width"],
-    value: Float[Tensor, "batch head time width"],
-    dropout: float,
-    sees: Bool[Tensor, "#batch 1 asker time"] | None = None,
-    causal: bool = False,
-) -> Float[Tensor, "batch head asker width"]:
-    """Let every asker gather, with some of its weights dropped, as PyTorch does with slower masks."""
-    if causal:
-        time = query.shape[-2]
-        sees = torch.ones(time, time, dtype=torch.bool, device=query.device).tril()
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    scores = scores if sees is None else scores.masked_fill_(~sees, -torch.inf)
-    weights = scores.softmax(-1)
-    if sees is not None and not causal:
-        weights = weights.nan_to_num(0.0)  # who sees nothing gathers nothing
-    return drop(weights, dropout) @ value
-
-
-def causal_attention(
-    query: Float[Tensor, "batch time dim"],
-    key: Float[Tensor, "batch time dim"],
-    value: Float[Tensor, "batch time dim"],
-    heads: int,
-    dropout: float = 0.0,
-) -> Float[Tensor, "batch time dim"]:
-    """Let every position gather from itself and the positions before it, once per head."""
-    return attention(query, key, value, heads, dropout, causal=True)
+from recloop.models.attention import attention, causal_attention
+from recloop.models.dropout import Dropout
 
 
 class CausalBlock(nn.Module):
@@ -156,13 +104,11 @@ class SASRecBlock(nn.Module):
         states: Float[Tensor, "batch time dim"],
         sees: Bool[Tensor, "batch time time"] | None = None,
     ) -> Float[Tensor, "batch time dim"]:
-        """Mix each state with its past, or with what it may see, then transform it by itself."""
+        """Mix each state with its past, or with what it may see of it, then transform it by itself."""
         rate = self.dropout if self.training else 0.0
         query = self.query_norm(states)
         key, value = self.key_value(states).chunk(2, dim=-1)
-        mixed = query + attention(
-            self.query(query), key, value, self.heads, rate, sees, causal=sees is None
-        )
+        mixed = query + causal_attention(self.query(query), key, value, self.heads, rate, sees)
         mixed = self.feed_forward_norm(mixed)
         return mixed + self.feed_forward(mixed)
 
@@ -223,11 +169,15 @@ class LiGRBlock(nn.Module):
         self.shrink = nn.Linear(4 * dim, dim, bias=False)
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
-        """Mix each state with its past, then transform it by itself."""
+    def forward(
+        self,
+        states: Float[Tensor, "batch time dim"],
+        sees: Bool[Tensor, "batch time time"] | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        """Mix each state with its past, or with what it may see of it, then transform it by itself."""
         rate = self.dropout.p if self.training else 0.0
         parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
-        mixed = self.dropout(self.project(causal_attention(*parts, self.heads, rate)))
+        mixed = self.dropout(self.project(causal_attention(*parts, self.heads, rate, sees)))
         states = states + mixed * self.attention_gate(states).sigmoid()
         opened, value = self.open_and_value(self.feed_forward_norm(states)).chunk(2, dim=-1)
         changed = self.dropout(self.shrink(self.dropout(silu(opened) * value)))

@@ -47,10 +47,15 @@ def drop(values: Float[Tensor, "*shape"], rate: float) -> Float[Tensor, "*shape"
         return values
     if values.device.type != "cpu":
         return native(values, rate)
+    return values * kept(values, rate)
+
+
+def kept(values: Float[Tensor, "*shape"], rate: float) -> Float[Tensor, "*shape"]:
+    """Draw which values stay: what to multiply them with, 0 or 1 / (1 - rate)."""
     dropped = round(rate * LEVELS)
-    kept = torch.empty_like(values, memory_format=torch.contiguous_format, requires_grad=False)
-    torch.ge(draws(values.numel()).view(values.shape), dropped - LEVELS // 2, out=kept)
-    return values * kept.mul_(LEVELS / (LEVELS - dropped))
+    found = torch.empty_like(values, memory_format=torch.contiguous_format, requires_grad=False)
+    torch.ge(draws(values.numel()).view(values.shape), dropped - LEVELS // 2, out=found)
+    return found.mul_(LEVELS / (LEVELS - dropped))
 
 
 def draws(number: int) -> Shaped[Tensor, " number"]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from recloop.models import blocks
+from recloop.models import attention
 from recloop.models.dropout import Dropout, draws, drop
 
 
@@ -55,21 +55,46 @@ def test_an_impossible_share_is_refused(rate):
         Dropout(rate)
 
 
-@pytest.mark.parametrize("mask", ["causal", "all", "some", "none seen"])
-def test_attention_is_pytorch_s_but_for_what_is_dropped(monkeypatch, mask):
-    monkeypatch.setattr(blocks, "drop", lambda values, rate: values)
+@pytest.mark.parametrize("mask", ["causal", "all", "some", "none seen", "some of the past"])
+@pytest.mark.parametrize("block", [64, 3])
+def test_attention_is_pytorch_s_but_for_what_is_dropped(monkeypatch, mask, block):
+    monkeypatch.setattr(attention, "BLOCK", block)
     torch.manual_seed(3)
-    query, key, value = (torch.randn(2, 3, 5, 4, requires_grad=True) for _ in range(3))
-    sees = torch.rand(2, 1, 5, 5) < 0.6 if mask in ("some", "none seen") else None
-    if mask == "some":
-        sees |= torch.eye(5, dtype=torch.bool)
+    query, key, value = (
+        torch.randn(2, 3, 8, 4, requires_grad=True, dtype=torch.double) for _ in range(3)
+    )
+    sees = None if mask in ("causal", "all") else torch.rand(2, 8, 8) < 0.6
+    if mask.startswith("some"):
+        sees |= torch.eye(8, dtype=torch.bool)
     if mask == "none seen":
-        sees[0, 0, 2] = False
-    causal = mask == "causal"
-    ours = blocks.dropped_attention(query, key, value, 0.5, sees, causal)
-    theirs = scaled_dot_product_attention(query, key, value, attn_mask=sees, is_causal=causal)
+        sees[0, 2] = False
+    past = torch.ones(8, 8, dtype=torch.bool).tril()
+    causal = mask in ("causal", "some of the past")
+    drawn = torch.rand(6, 8, 8).double()
+    monkeypatch.setattr(
+        attention, "kept", lambda weights, rate: drawn[:, -weights.shape[1] :, : weights.shape[2]]
+    )
+    if block == 3 and causal:  # its blocks ask for the rows 0-2, 3-5 and 6-7
+        rows = iter([slice(0, 3), slice(3, 6), slice(6, 8)])
+        monkeypatch.setattr(
+            attention, "kept", lambda weights, rate: drawn[:, next(rows), : weights.shape[2]]
+        )
+    ours = attention.dropped_attention(query, key, value, 0.5, sees, causal)
+    shown = torch.ones(2, 8, 8, dtype=torch.bool) if sees is None else sees
+    shown = (shown & past if causal else shown)[:, None]
+    scores = (query @ key.mT / 2).masked_fill(~shown, -torch.inf)
+    theirs = (scores.softmax(-1).nan_to_num(0.0) * drawn.view(2, 3, 8, 8)) @ value
     torch.testing.assert_close(ours, theirs)
     slope = torch.randn_like(ours)
     inputs = (query, key, value)
     found = torch.autograd.grad((ours * slope).sum(), inputs)
     torch.testing.assert_close(found, torch.autograd.grad((theirs * slope).sum(), inputs))
+
+
+def test_dropped_attention_keeps_the_mean():
+    torch.manual_seed(4)
+    query, key, value = (torch.randn(1, 2, 70, 4) for _ in range(3))
+    plain = scaled_dot_product_attention(query, key, value, is_causal=True)
+    found = [attention.dropped_attention(query, key, value, 0.3, causal=True) for _ in range(400)]
+    torch.testing.assert_close(torch.stack(found).mean(0), plain, atol=0.15, rtol=0)
+    assert not torch.equal(found[0], found[1])

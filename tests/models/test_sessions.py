@@ -1,17 +1,25 @@
-"""Right padded sessions that are encoded in groups of like length."""
+"""Right padded sessions that are laid behind one another to be encoded."""
 
+import pytest
 import torch
 
-from recloop.models import sessions
-from recloop.models.backbones.sasrec import SASRec
+from recloop.models import build, sessions
+from recloop.models.sessions import pack
 
 
-def test_groups_of_like_length_give_the_same_states_and_gradients(monkeypatch):
+@pytest.mark.parametrize("name", ["sasrec.SASRec", "ligr.LiGR"])
+def test_sessions_behind_one_another_have_the_states_and_gradients_they_have_alone(
+    monkeypatch, name
+):
     torch.manual_seed(1)
-    encoder = SASRec(items=30, dim=8, length=12, dropout=0.0)
+    encoder = build(
+        {"class": f"backbones.{name}", "dim": 8, "blocks": 2, "heads": 2, "dropout": 0.0},
+        items=30,
+        length=12,
+    )
     torch.nn.init.normal_(encoder.position)
     session = torch.randint(30, (17, 12))
-    session[torch.arange(12) >= torch.randint(1, 13, (17, 1))] = 30
+    session[torch.arange(12) >= torch.randint(0, 13, (17, 1))] = 30
     real, slope = session != 30, torch.randn(17, 12, 8)
 
     def answer():
@@ -21,14 +29,40 @@ def test_groups_of_like_length_give_the_same_states_and_gradients(monkeypatch):
         return states, [one.grad.clone() for one in encoder.parameters()]
 
     whole = answer()
-    calls = []
     monkeypatch.setattr(sessions, "WORTHWHILE", 0)
-    monkeypatch.setattr(
-        encoder, "encode", lambda e: calls.append(e.shape) or SASRec.encode(encoder, e)
-    )
-    grouped = answer()
-    assert len(calls) == sessions.GROUPS
-    assert sum(rows * time for rows, time, _ in calls) < session.numel()
-    torch.testing.assert_close(grouped[0][real], whole[0][real])
-    torch.testing.assert_close(grouped[1], whole[1])
-    assert (grouped[0][~real & (torch.arange(12) >= real.sum(1).max())] == 0).all()
+    assert pack(session, 30).items.numel() < 0.9 * session.numel()
+    packed = answer()
+    torch.testing.assert_close(packed[0][real], whole[0][real])
+    torch.testing.assert_close(packed[1], whole[1])
+    assert (packed[0][~real] == 0).all()
+
+
+@pytest.mark.parametrize("time", [1, 7, 12, 50, 200])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_item_has_its_own_place_in_the_row_of_its_session(monkeypatch, time, seed):
+    monkeypatch.setattr(sessions, "WORTHWHILE", 0)
+    generator = torch.Generator().manual_seed(seed)
+    session = torch.arange(40 * time).view(40, time)
+    sizes = torch.randint(0, time + 1, (40, 1), generator=generator)
+    session[torch.arange(time) >= sizes] = -1
+    found = pack(session, -1)
+    if found is None:
+        assert time == 1 or sizes.float().mean() > 0.5 * time
+        return
+    real = session >= 0
+    assert sorted(found.items[found.items >= 0].tolist()) == session[real].tolist()
+    flat = found.items.flatten()
+    assert torch.equal(flat[found.origin[real]], session[real])
+    assert (found.origin[~real] == len(flat)).all()
+    assert torch.equal(found.places.flatten()[found.origin[real]], session[real] % time)
+    same = (found.items[:, :, None] // time == found.items[:, None] // time) & (found.items >= 0)[
+        :, None
+    ]
+    shown = found.items[:, :, None] >= 0
+    assert torch.equal(found.sees & shown, same & shown)
+
+
+def test_long_sessions_and_few_positions_stay_as_they_are(monkeypatch):
+    assert pack(torch.full((3, 5), 9), 9) is None
+    monkeypatch.setattr(sessions, "WORTHWHILE", 0)
+    assert pack(torch.ones(30, 5, dtype=torch.long), 9) is None

@@ -84,10 +84,7 @@ class PersonalSASRec(Personal):
         """Put the token in front, attend, and take it away again."""
         front = self.plain.dropout(user)[:, None]
         tokens = torch.cat([front, self.plain.place(embedded)], dim=1)
-        sees = visible(tokens.shape[1], known)
-        for block in self.plain.blocks:
-            tokens = block(tokens, sees)
-        return self.plain.norm(tokens[:, 1:])
+        return self.plain.attend(tokens, visible(tokens.shape[1], known))[:, 1:]
 
 
 def visible(time: int, known: Bool[Tensor, " batch"]) -> Bool[Tensor, "batch time time"]:

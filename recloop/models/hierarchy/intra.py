@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from recloop.models.blocks import CausalBlock, attention
+from recloop.models.attention import attention
+from recloop.models.blocks import CausalBlock
 
 
 class IntraDT(nn.Module):

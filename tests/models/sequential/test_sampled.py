@@ -71,6 +71,20 @@ def test_a_full_calibration_is_one_probability_among_all_items():
     assert gbce(negatives=10, calibration=0.0).power == 1
 
 
+@pytest.mark.parametrize("calibration", [0.0, 0.75, 1.0])
+def test_with_the_offset_a_model_that_knows_nothing_has_nothing_to_move(calibration):
+    made = gbce(negatives=10, calibration=calibration, offset="prior")
+    loss = [made.contrast(torch.tensor([at]), torch.full((1, 10), at)) for at in (-0.1, 0.0, 0.1)]
+    assert loss[1] < min(loss[0], loss[2])
+    plain = gbce(negatives=10, calibration=calibration)
+    moved = torch.tensor([made.offset]), torch.full((1, 10), made.offset)
+    torch.testing.assert_close(loss[1], plain.contrast(*moved))
+
+
+def test_the_offset_of_one_negative_is_nothing():
+    assert gbce(negatives=1, calibration=0.0, offset="prior").offset == 0
+
+
 def test_sampled_softmax_is_a_cross_entropy_among_the_drawn():
     right, wrong = torch.randn(9), torch.randn(9, 6)
     scores = torch.cat([right[:, None], wrong], 1)
@@ -124,6 +138,7 @@ def test_a_bias_is_learned_or_stays_nothing(batch):
         ({"drawn_for": "batch"}, "position or session"),
         ({"drawn_for": "session", "spared": True}, "many next items"),
         ({"calibration": 1.5}, "from 0 to 1"),
+        ({"offset": "bias"}, "none or prior"),
     ],
 )
 def test_impossible_settings_are_refused(keywords, says):
