@@ -58,7 +58,7 @@ class Caser(Encoder):
         # encode one window per session, filled on the right, where filter row 0 is the oldest item;
         # here the last row is always the newest one, however short the session.
         filled = pad(embedded, (0, 0, self.length - 1, 0))
-        found = [self.look_across(filled), self.look_along(filled)]
+        found = [self.look_across(filled), self.look_along(embedded)]
         return self.dropout(torch.cat(found, dim=-1))
 
     def look_across(
@@ -74,8 +74,13 @@ class Caser(Encoder):
         return torch.cat(best, dim=1).relu().mT
 
     def look_along(
-        self, filled: Float[Tensor, "batch filled dim"]
+        self, embedded: Float[Tensor, "batch time dim"]
     ) -> Float[Tensor, "batch time found"]:
         """Weigh the items of every window by their place in it, for each embedding dimension."""
-        weighed = self.vertical(filled.unfold(1, self.length, 1))  # batch time dim vertical
-        return weighed.relu().flatten(2)
+        # Not a window per step: a row per step has the weights shifted by one, and one product does all steps.
+        time, weight = embedded.shape[1], self.vertical.weight
+        rows = pad(weight, (time - 1, time - 1)).unfold(1, time, 1)[:, self.length - 1 :].flip(1)
+        weighed = (rows.flatten(0, 1) @ embedded).unflatten(
+            1, (-1, time)
+        )  # batch vertical time dim
+        return (weighed.permute(0, 2, 3, 1) + self.vertical.bias).relu().flatten(2)
