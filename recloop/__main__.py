@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; a fault is one line and exit status 1."""
     parser = argparse.ArgumentParser(
         prog="recloop",
-        description="Your own data and models, and what is kept of results. The papers' tables are made by `snakemake`; see README.md.",
+        description="Data and models of your own, results to keep. The papers' tables come from `snakemake`: README.md.",
     )
     words = parser.add_subparsers(required=True, metavar="COMMAND")
     for word, command in COMMANDS.items():
