@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; a fault is one line and exit status 1."""
     parser = argparse.ArgumentParser(
         prog="recloop",
-        description="Data and models of your own, results to keep. The papers' tables come from `snakemake`: README.md.",
+        description="Data and models of your own, kept results. The papers' tables come from `snakemake`: README.md.",
     )
     words = parser.add_subparsers(required=True, metavar="COMMAND")
     for word, command in COMMANDS.items():
