@@ -11,7 +11,7 @@ from pathlib import Path
 from recloop.storage.settings import SettingsError
 
 HELP = "copy a study's page, tables, figures and ledger, with commit, command and cost, to docs/results"
-SHOWN = {".md", ".html", ".csv", ".tex", ".png", ".pdf"}
+SHOWN = {".md", ".html", ".csv", ".tex", ".png", ".svg"}
 RECORD = "kept.json"
 
 

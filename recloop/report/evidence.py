@@ -1,6 +1,7 @@
 """What an exhibit is made from: the study, the tier, what was saved, and what the paper prints."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -13,6 +14,8 @@ import polars as pl
 
 from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
+from recloop.evaluation.significance import LEVEL, paired
+from recloop.evaluation.trained import trained_out
 from recloop.plan.names import RunName, defaults, points
 
 CURVE = {
@@ -20,6 +23,7 @@ CURVE = {
     **dict.fromkeys(["seed", "update"], pl.Int64),
     **dict.fromkeys(["epoch", "loss", "valid_ndcg10"], pl.Float64),
 }
+POPULARITY = "popularity"  # the model below which nothing was learned, where a study has it
 REPORTED = {
     **dict.fromkeys(["exhibit", "dataset", "model", "metric"], pl.String),
     "k": pl.Int64,
@@ -120,6 +124,58 @@ class Evidence:
             return self.whole.curves
         return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
 
+    @cached_property
+    def trainings(self) -> dict[tuple[str, str], dict[str, list[bool]]]:
+        """Say of each validated training whether it was trained out; by data set, key of its model, and name."""
+        if self.whole:
+            return self.whole.trainings
+        curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
+        scores = {
+            key: part["valid_ndcg10"].to_list()
+            for key, part in curves.group_by("dataset", "model", "seed")
+        }
+        found = defaultdict(lambda: defaultdict(list))
+        for run in map(read_run, self.runs):
+            known = scores.get((run["dataset"], run["model"], run["seed"]))
+            patience = run.get("settings", {}).get("training", {}).get("patience")
+            if known:
+                kind = found[run["dataset"], RunName.parse(run["model"]).key]
+                kind[run["model"]].append(trained_out(known, patience))
+        return found
+
+    def unfinished(self, dataset: str, model: str) -> int:
+        """Count the trainings behind a model that were not trained out, whatever it was asked."""
+        asked = RunName.parse(model)
+        runs = [
+            (len(trained.overrides), done.count(False))
+            for name, done in self.trainings.get((dataset, asked.key), {}).items()
+            if set((trained := RunName.parse(name)).overrides) <= set(asked.overrides)
+        ]
+        return max(runs, default=(0, 0))[1]
+
+    @cached_property
+    def level(self) -> dict[tuple[str, str], bool]:
+        """Remember which models were found to be no better than popularity, see `popular`."""
+        return self.whole.level if self.whole else {}
+
+    def popular(self, dataset: str, model: str) -> bool:
+        """Check whether a model is no better than popularity: NDCG at the largest cut-off, paired, p < 0.05."""
+        if (dataset, model) not in self.level:
+            self.level[dataset, model] = self._popular(dataset, model)
+        return self.level[dataset, model]
+
+    def _popular(self, dataset: str, model: str) -> bool:
+        cutoffs = self.study.get("evaluation", {}).get("cutoffs", [])
+        if RunName.parse(model).key == POPULARITY or not cutoffs:
+            return False
+        mine, plain = (Quantity(dataset, one, "NDCG", max(cutoffs)) for one in (model, POPULARITY))
+        seeds = self.results.seeds(dataset, [model, POPULARITY])
+        if not seeds or not len(self.results.values(mine)) or not len(self.results.values(plain)):
+            return False
+        scores = (self.results.per_session_scores(one, seeds) for one in (mine, plain))
+        result = paired(*scores)
+        return not (result.difference > 0 and result.p < 1 - LEVEL)
+
     def data(self, dataset: str) -> Mapping:
         """Describe what the tier uses for a data set; empty where it uses nothing."""
         return self.tier.get("datasets", {}).get(dataset) or {}
@@ -196,9 +252,14 @@ def narrowed(results: Results, scores: Iterable[Path]) -> Results:
 
 def refusals(runs: Iterable[Path]) -> dict[str, str]:
     """Read from run.json files which runs were refused and why, by `dataset/model`."""
-    records = [json.loads(Path(run).read_text()) for run in runs]
+    records = map(read_run, runs)
     refused = [record for record in records if record.get("not_run")]
     return {f"{record['dataset']}/{record['model']}": record["not_run"] for record in refused}
+
+
+def read_run(run: Path) -> dict:
+    """Read the record of a training."""
+    return json.loads(Path(run).read_text())
 
 
 def read_curve(run: Path) -> pl.DataFrame:
@@ -206,7 +267,7 @@ def read_curve(run: Path) -> pl.DataFrame:
     place = run.with_name("curve.csv")
     if not place.exists():
         return pl.DataFrame(schema=CURVE)
-    record = json.loads(run.read_text())
+    record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
     rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())

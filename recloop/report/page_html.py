@@ -131,8 +131,8 @@ def block_html(block: str, cells, width: int) -> Iterator[str]:
             yield f'<tr class="group"><th colspan="{width}"><span>{escape(group)}</span></th></tr>'
         before = group
         for line in printing.lines(part):
-            name = escape(row) if line == "ours" else line
-            yield f'<tr class="{line}"><th>{name}</th>{"".join(cell_html(cell, line) for cell in part)}</tr>'
+            first = escape(row + printing.signs(part)) if line == "ours" else line
+            yield f'<tr class="{line}"><th>{first}</th>{"".join(cell_html(cell, line) for cell in part)}</tr>'
 
 
 def cell_html(cell: dict, line: str) -> str:

@@ -17,7 +17,16 @@ ESCAPES = {
     "λ": r"$\lambda$",
     "β": r"$\beta$",
 }
-SYMBOLS = {"–": "--", "−": "$-$", "±": r"$\pm$", "†": r"$\dagger$", "≥": r"$\geq$", "≤": r"$\leq$"}
+SYMBOLS = {
+    "–": "--",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "†": r"$\dagger$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "◦": r"$\circ$",
+    "≈": r"$\approx$",
+}
 LINES = ("ours", "printed", "difference")
 
 
@@ -68,6 +77,13 @@ def rows(cells: pl.DataFrame) -> Iterator[tuple[str, str, list[dict]]]:
         yield group, row, part.to_dicts()
 
 
+def signs(cells: list[dict]) -> str:
+    """Write behind a row's label what speaks against its numbers."""
+    found = "◦" * any(cell["unfinished"] for cell in cells)
+    found += "≈" * any(cell["popular"] for cell in cells)
+    return f" {found}" if found else ""
+
+
 def lines(cells: list[dict]) -> tuple[str, ...]:
     """List the lines of a row: what the paper prints, and the difference where we have a number too."""
     shown = [line for line in LINES[1:] if any(cell[line] is not None for cell in cells)]
@@ -96,6 +112,13 @@ def footnotes(table: Table) -> list[str]:
             "the table (paired t-test over sessions or dialogues; coverage by resampling sessions and "
             "seeds)."
         )
+    there = cells.filter(pl.col("ours").is_not_null())
+    if there["unfinished"].sum():
+        notes.append(
+            "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%."
+        )
+    if there["popular"].any():
+        notes.append("≈ no better than popularity (paired t-test, p < 0.05).")
     if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
         notes.append("? a printed number in doubt; the ledger says why.")
     return notes + missing(cells)
@@ -141,7 +164,7 @@ def markdown_block(cells: pl.DataFrame) -> Iterator[str]:
             yield pipes([f"*{group}*", *[""] * len(columns)])
         before = group
         for line in lines(part):
-            first = row if line == "ours" else f"&nbsp;&nbsp;{line}"
+            first = row + signs(part) if line == "ours" else f"&nbsp;&nbsp;{line}"
             yield pipes([first, *(markdown_cell(cell, line) for cell in part)])
 
 
@@ -204,7 +227,9 @@ def latex_block(block: str, cells: pl.DataFrame, width: int) -> Iterator[str]:
             yield r"\addlinespace"
         before = group
         for line in lines(part):
-            first = latex_label(row) if line == "ours" else rf"\quad {line}"
+            first = rf"\quad {line}"
+            if line == "ours":
+                first = latex_label(row) + escape(signs(part))
             yield " & ".join([first, *(latex_cell(cell, line) for cell in part)]) + r" \\"
 
 
@@ -225,14 +250,14 @@ def latex_cell(cell: dict, line: str) -> str:
 
 def latex_label(text: str) -> str:
     """Write a model's name, what follows its underscore as an index."""
-    name, _, index = text.partition("_")
-    return escape(name) + (rf"\textsubscript{{{escape(index)}}}" if index else "")
+    word, _, index = text.partition("_")
+    return escape(word) + (rf"\textsubscript{{{escape(index)}}}" if index else "")
 
 
 def latex_metric(text: str) -> str:
     """Write a metric's name, what follows its underscore as an index."""
-    name, _, k = text.partition("@")
-    return latex_label(name) + (f"@{k}" if k else "")
+    word, _, k = text.partition("@")
+    return latex_label(word) + (f"@{k}" if k else "")
 
 
 def escape(text: str) -> str:

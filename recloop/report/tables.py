@@ -32,6 +32,8 @@ CELL = {
     "rank": pl.Int64,
     **dict.fromkeys(["effect", "p", "p_holm"], pl.Float64),
     **dict.fromkeys(["mark", "note", "not_run"], pl.String),
+    "unfinished": pl.Int64,  # trainings behind the row that were not trained out
+    "popular": pl.Boolean,  # whether it is no better than popularity
 }
 
 
@@ -87,6 +89,8 @@ def cell(evidence: Evidence, exhibit: str, group: str, quantity: Quantity) -> di
         "metric": metric,
         "k": k,
         "digits": labels.digits(metric),
+        "unfinished": evidence.unfinished(dataset, model),
+        "popular": evidence.popular(dataset, model),
     }
     return found | measured(evidence, quantity) | in_print(evidence, exhibit, quantity)
 

@@ -15,7 +15,7 @@ def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "results" / "pcrec"
     folder.mkdir(parents=True)
-    for name in ("README.md", "index.html", "table_1.csv", "figure_1.svg", "figure_1.png"):
+    for name in ("README.md", "index.html", "table_1.csv", "figure_1.pdf", "figure_1.png"):
         (folder / name).write_text(name)
     add_run(folder, 1)
     add_run(folder, 2)

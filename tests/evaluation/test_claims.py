@@ -72,12 +72,13 @@ def points(model: str, dataset: str) -> list:
     return [(float(value), f"{head}{value}") for value in values.rstrip("}").split(",")]
 
 
-def run_claim(sampling, *checks, printed=None, absent=()):
+def run_claim(sampling, *checks, printed=None, absent=(), waits=()):
     def why(quantity):
         return "left out" if quantity.model in absent or quantity.dataset in absent else None
 
     checks = [{"metrics": ["HR@2"], "datasets": ["d"]} | check for check in checks]
-    rows = examine({"checks": checks}, points, sampling, printed or {}, why)
+    unfinished = lambda dataset, model: int(model in waits)  # noqa: E731
+    rows = examine({"checks": checks}, points, sampling, printed or {}, why, unfinished)
     return rows, claim_verdict(pl.DataFrame(rows, infer_schema_length=None))
 
 
@@ -172,6 +173,18 @@ def test_what_was_not_run_is_said(sampling):
     assert rows[1]["not_run"] == "left out"
     assert "effect" not in rows[1]
     assert verdict(sampling, ordering("bad", "best", "good"), absent=["good"]) == "fails"
+
+
+def test_what_was_not_trained_out_decides_nothing(sampling):
+    check = ordering("best", "good", "bad")
+    assert verdict(sampling, check, waits=["other"]) == "holds"
+    rows, found = run_claim(sampling, check, waits=["good"])
+    assert [row["verdict"] for row in rows] == ["undecided (not trained out)", "holds"]
+    assert rows[0]["effect"] > 0
+    assert rows[0]["p_against_holm"] is None
+    assert found == "undecided (not trained out)"
+    assert verdict(sampling, ordering("bad", "best"), waits=["bad"]) == found
+    assert verdict(sampling, ordering("bad", "best", "good"), waits=["good"]) == "fails"
 
 
 def test_a_claim_on_two_data_sets_of_which_one_was_run_holds_in_part(sampling):

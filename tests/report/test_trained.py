@@ -1,0 +1,78 @@
+"""What tables, claims and pages say of trainings that were not trained out, and of models at popularity."""
+
+import json
+
+import polars as pl
+import pytest
+
+from recloop.evaluation.results import Quantity
+from recloop.report import printing, sections, tables, verdicts
+from recloop.report.evidence import CURVE, Evidence
+
+RISING, LEVEL = [0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.5, 0.5, 0.5, 0.5]
+
+
+@pytest.fixture
+def evidence(saved, study, tmp_path):
+    """Results of MODT4R, of which SASRec's second training was still gaining."""
+    runs = []
+    for model, seed, scores in [
+        ("sasrec", 1, LEVEL),
+        ("sasrec", 2, RISING),
+        ("modt4r", 1, LEVEL),
+        ("modt4r,alpha=0.5", 1, RISING),
+    ]:
+        place = tmp_path / f"{model}-{seed}" / "run.json"
+        place.parent.mkdir()
+        record = {"dataset": "rc15", "model": model, "seed": seed}
+        place.write_text(json.dumps(record | {"settings": {"training": {"patience": 99}}}))
+        rows = {"update": range(1, 6), "epoch": range(1, 6), "loss": [1.0] * 5}
+        frame = pl.DataFrame(rows | {"valid_ndcg10": scores})
+        frame.select(pl.col(name).cast(CURVE[name]) for name in frame.columns).write_csv(
+            place.with_name("curve.csv")
+        )
+        runs.append(place)
+    given = {key: saved[key] for key in ("tier", "splits", "scores")}
+    return Evidence.gather(study=study, runs=runs, **given)
+
+
+def test_trainings_are_found_by_what_was_trained(evidence):
+    assert evidence.unfinished("rc15", "sasrec") == 1
+    assert evidence.unfinished("rc15", "sasrec,judged_on=valid") == 1
+    assert evidence.unfinished("rc15", "modt4r") == 0
+    assert evidence.unfinished("rc15", "modt4r,alpha=0.5") == 1
+    assert evidence.unfinished("rc15", "popularity") == 0
+    assert sorted(sections.finished(evidence)) == [False, False, True, True]
+
+
+def test_a_row_that_rests_on_one_is_marked(evidence, study):
+    cells = [
+        tables.cell(evidence, "table_4_3", "", Quantity("rc15", model, "NDCG", 10))
+        for model in ("sasrec", "modt4r")
+    ]
+    assert [cell["unfinished"] for cell in cells] == [1, 0]
+    table = tables.Table("table_1", "Some", "", "", tables.ranked(pl.DataFrame(cells, tables.CELL)))
+    text = printing.markdown(table)
+    assert "| SASRec ◦ |" in text
+    assert "| MODT4R |" in text
+    assert "◦ not trained out" in text
+    assert r"SASRec $\circ$ &" in printing.latex(table)
+
+
+def test_a_claim_that_rests_on_one_is_undecided(evidence):
+    claim = {"claim": "", "source": "", "checks": [{"kind": "ordering", "models": ["modt4r"]}]}
+    claim["checks"][0] |= {"than": ["sasrec"], "metrics": ["NDCG@10"], "datasets": ["rc15"]}
+    (row,) = verdicts.judged(evidence, "c", claim, evidence.unfinished)
+    assert row["claim_verdict"] == "undecided (not trained out)"
+    (row,) = verdicts.judged(evidence, "c", claim)
+    assert row["claim_verdict"] in ("holds", "fails", "undecided")
+
+
+def test_a_model_at_popularity_is_marked(evidence):
+    assert not evidence.popular("rc15", "modt4r")
+    assert not evidence.popular("rc15", "popularity")
+    folders = evidence.results.folders
+    folders["rc15", "sasrec"] = folders["rc15", "popularity"]
+    cell = tables.cell(evidence, "table_4_3", "", Quantity("rc15", "sasrec", "NDCG", 10))
+    assert cell["popular"]
+    assert printing.signs([cell]) == " ◦≈"
