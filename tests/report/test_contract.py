@@ -8,6 +8,7 @@ from saved import studies
 
 from recloop.plan import names
 from recloop.report.exhibits import maker
+from recloop.report.sections import ENDINGS
 from recloop.report.tables import CELL
 
 pytestmark = pytest.mark.parametrize("name", studies())
@@ -44,8 +45,9 @@ def test_every_printed_metric_has_a_margin(name, generated):
 
 def test_every_file_is_there(name, generated, drawn):
     study, output = generated(name).study, drawn(name)
-    tables = [f"{key}.{end}" for key in study["tables"] for end in ("md", "tex", "csv")]
-    figures = [f"{key}.{end}" for key in study["figures"] for end in ("pdf", "svg", "png", "csv")]
+    tables, figures = (
+        [f"{key}.{end}" for key in study[kind] for end in ENDINGS[kind]] for kind in ENDINGS
+    )
     others = ["claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]
     assert sorted(path.name for path in output.iterdir()) == sorted([*tables, *figures, *others])
     assert all(path.stat().st_size for path in output.iterdir())

@@ -8,6 +8,7 @@ import pytest
 from recloop.evaluation.results import Quantity
 from recloop.report import printing, sections, tables, verdicts
 from recloop.report.evidence import CURVE, Evidence
+from recloop.report.latex import latex
 
 RISING, LEVEL = [0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.5, 0.5, 0.5, 0.5]
 
@@ -56,7 +57,7 @@ def test_a_row_that_rests_on_one_is_marked(evidence, study):
     assert "| SASRec ◦ |" in text
     assert "| MODT4R |" in text
     assert "◦ not trained out" in text
-    assert r"SASRec $\circ$ &" in printing.latex(table)
+    assert r"SASRec $\circ$ &" in latex(table)
 
 
 def test_a_claim_that_rests_on_one_is_undecided(evidence):

@@ -66,7 +66,7 @@ ENCODER = "data/encoders/{encoder}-{key}"
 FEATURES = "data/features/{source}/{encoder}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
-TABLE = [".md", ".tex", ".csv"]
+TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
 
 
