@@ -32,31 +32,30 @@ class Rocchio(DialogueModel):
         super().__init__(Space(features, features, "unit"))
         if remembers not in ("all", "last"):
             raise ValueError(f"remembers={remembers!r}: take all or last")
-        self.liked, self.disliked, self.text = liked, disliked, text
+        self.register_buffer("weights", torch.tensor([liked, disliked, text]))
         self.remembers = remembers
 
     def observe(self, state: State, feedback: Feedback) -> State:
         """Add the turn to the weighted sum of the turns before, whose direction is that of the mean."""
+        liked, disliked, text = self.weights
         rejected = self.space.image(feedback.disliked)
-        said = self.liked * self.space.image(feedback.liked)
+        said = liked * self.space.image(feedback.liked) + text * self.space.text(feedback.text)
         if rejected.shape[1]:
-            said = said - self.disliked * rejected.mean(1)
-        if self.text:
-            said = said + self.text * self.space.text(feedback.text)
+            said = said - disliked * rejected.mean(1)
         if self.remembers == "all" and state.memory:
             said = said + state.memory["sum"]
         return State(normalize(said, dim=-1), {"sum": said})
 
 
-class RandomLists(DialogueModel):
-    """A query in a random direction after every list: what is found without hearing anything.
+class RandomLists(Rocchio):
+    """A query in a random direction after every list: nothing that was said has a weight.
 
     Args:
         features: width of the encoder's vectors.
     """
 
     def __init__(self, features: int):
-        super().__init__(Space(features, features, "unit"))
+        super().__init__(features, 0.0, 0.0, 0.0, "last")
 
     def observe(self, state: State, feedback: Feedback) -> State:
         """Forget everything and look anywhere."""
