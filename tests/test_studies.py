@@ -161,6 +161,13 @@ def needs(it, model, study="gommir", dataset="shoes"):
     return {role: run.model for role, run in it.needs(Run(study, dataset, model, 1)).items()}
 
 
+def test_the_trainings_behind_a_run_are_those_it_is_made_of_too(plan):
+    found = plan().trainings(
+        [Run("gommir", "shoes", "gommir", 1), Run("gommir", "shoes", "tirg", 1)]
+    )
+    assert {run.model for run in found} == {"gommir", "gommir_sl", "tirg"}
+
+
 def test_a_model_starts_from_its_pretraining(plan):
     it = plan()
     assert needs(it, "gommir") == {"start": "gommir_sl"}

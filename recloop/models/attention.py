@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
 
 from recloop.models.dropout import kept
@@ -57,6 +58,7 @@ def dropped_attention(
 ) -> Float[Tensor, "batch head asker width"]:
     """Let every asker gather, with some of its weights dropped, as PyTorch does in more passes over them."""
     heads, (asker, time) = query.shape[1], (query.shape[2], key.shape[2])
+    gaps = sees is not None  # then an asker may see nothing
     if causal:
         past = torch.ones(1, asker, time, dtype=torch.bool, device=query.device).tril()
         sees = past if sees is None else sees & past
@@ -67,7 +69,7 @@ def dropped_attention(
             hides = hides.repeat_interleave(heads, 0)
     flat = [part.flatten(0, 1) for part in (query, key, value)]
     with torch.autocast(query.device.type, enabled=False):
-        gathered = _DroppedAttention.apply(*flat, dropout, hides, causal)
+        gathered = _DroppedAttention.apply(*flat, dropout, hides, causal, gaps)
     return gathered.unflatten(0, (-1, heads))
 
 
@@ -75,7 +77,7 @@ class _DroppedAttention(torch.autograd.Function):
     """Softmax, dropout and both products, some askers at a time; gradients from the weights and from what was kept."""
 
     @staticmethod
-    def forward(ctx, query, key, value, rate, hides, causal):
+    def forward(ctx, query, key, value, rate, hides, causal, gaps):
         scale, gathered = query.shape[-1] ** -0.5, torch.empty_like(query)
         made = []
         for part, seen in _DroppedAttention.parts(query, key, causal):
@@ -85,7 +87,7 @@ class _DroppedAttention(torch.autograd.Function):
             else:
                 scores = torch.baddbmm(hides[:, part, seen], query[:, part], keys, alpha=scale)
             weights = torch.softmax(scores, -1, out=scores)
-            if hides is not None and not causal:
+            if gaps:
                 weights.nan_to_num_(0.0)  # who sees nothing gathers nothing
             left = kept(weights, rate)
             gathered[:, part] = torch.bmm(weights * left, value[:, seen])
@@ -95,6 +97,7 @@ class _DroppedAttention(torch.autograd.Function):
         return gathered
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, slope):
         query, key, value, *made = ctx.saved_tensors
         scale, to_query = query.shape[-1] ** -0.5, torch.empty_like(query)
@@ -107,7 +110,7 @@ class _DroppedAttention(torch.autograd.Function):
             to_scores *= scale
             to_query[:, part] = torch.bmm(to_scores, key[:, seen])
             to_key[:, seen] += torch.bmm(to_scores.transpose(1, 2), query[:, part])
-        return to_query, to_key, to_value, None, None, None
+        return to_query, to_key, to_value, None, None, None, None
 
     @staticmethod
     def parts(query, key, causal):

@@ -28,7 +28,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float = 0.5):
         super().__init__()
-        if not 0 <= p < 1:
+        if not 0 <= p < 1 or round(p * LEVELS) == LEVELS:
             raise ValueError(f"dropout={p}, but it is a share from 0 to below 1")
         self.p = p
 

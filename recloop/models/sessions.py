@@ -7,9 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-WORTHWHILE = (
-    1 << 10
-)  # positions of a batch from which on less padding outweighs the packing; measured
+# Positions of a batch from which on less padding outweighs the packing; measured.
+WORTHWHILE = 1 << 10
 
 
 def lengths(session: Int[Tensor, "batch time"], padding: int) -> Int[Tensor, " batch"]:
@@ -45,7 +44,7 @@ class Packed:
 
 
 def pack(session: Int[Tensor, "batch time"], padding: int) -> Packed | None:
-    """Lay sessions behind one another, so that less is padding; none where that saves little.
+    """Lay right padded sessions behind one another, so that less is padding; none where that saves little.
 
     A session gets the half, the quarter, … of a row, the smallest that it fits into; the larger ones come first, and no
     part then crosses the end of a row.
@@ -71,7 +70,7 @@ def pack(session: Int[Tensor, "batch time"], padding: int) -> Packed | None:
     owners = torch.arange(len(session))[:, None].expand_as(session)
 
     def lay(values: Tensor, empty: int) -> Tensor:
-        laid = torch.full((rows * time,), empty)
+        laid = torch.full((rows * time,), empty, dtype=values.dtype)
         laid[origin[real]] = values[real]
         return laid.view(rows, time)
 

@@ -75,8 +75,9 @@ def rows(cells: pl.DataFrame) -> Iterator[tuple[str, str, list[dict]]]:
 
 def signs(cells: list[dict]) -> str:
     """Write behind a row's label what speaks against its numbers."""
-    found = "◦" * any(cell["unfinished"] for cell in cells)
-    found += "≈" * any(cell["popular"] for cell in cells)
+    there = [cell for cell in cells if cell["ours"] is not None]
+    found = "◦" * any(cell["unfinished"] for cell in there)
+    found += "≈" * any(cell["popular"] for cell in there)
     return f" {found}" if found else ""
 
 
@@ -150,7 +151,10 @@ def explained(table: Table) -> list[str]:
             "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%."
         )
     if there["popular"].any():
-        notes.append("≈ no better than popularity (paired t-test, p < 0.05).")
+        notes.append(
+            "≈ not significantly better than popularity in NDCG at the largest cut-off (paired t-test over sessions, "
+            "p ≥ 0.05, not corrected)."
+        )
     return notes
 
 

@@ -33,7 +33,7 @@ CELL = {
     **dict.fromkeys(["effect", "p", "p_holm"], pl.Float64),
     **dict.fromkeys(["mark", "note", "not_run"], pl.String),
     "unfinished": pl.Int64,  # trainings behind the row that were not trained out
-    "popular": pl.Boolean,  # whether it is no better than popularity
+    "popular": pl.Boolean,  # whether it is not significantly better than popularity
 }
 
 

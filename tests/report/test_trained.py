@@ -1,6 +1,7 @@
 """What tables, claims and pages say of trainings that were not trained out, and of models at popularity."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -44,6 +45,13 @@ def test_trainings_are_found_by_what_was_trained(evidence):
     assert evidence.unfinished("rc15", "modt4r,alpha=0.5") == 1
     assert evidence.unfinished("rc15", "popularity") == 0
     assert sorted(sections.finished(evidence)) == [False, False, True, True]
+
+
+def test_what_a_model_starts_from_counts_with_it(evidence, study):
+    needing = study["models"]["modt4r"] | {"needs": {"start": "sasrec"}}
+    other = replace(evidence, study=study | {"models": study["models"] | {"modt4r": needing}})
+    assert other.unfinished("rc15", "modt4r") == 1
+    assert other.unfinished("rc15", "modt4r,alpha=0.5") == 2
 
 
 def test_a_row_that_rests_on_one_is_marked(evidence, study):

