@@ -89,7 +89,7 @@ class Plan(Studies):
             if run not in found:
                 found[run] = True
                 left += self.needs(run).values()
-        return sorted(found)
+        return list(found)
 
     @functools.cache  # noqa: B019
     def lists(self, run: Run) -> Artifact:

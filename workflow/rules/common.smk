@@ -191,7 +191,7 @@ def exhibit_input(study, name):
     stamp = Path(f"results/{study}/.made/{name}.json")
     return {
         "scores": exhibit.records,
-        "runs": [f"{PLAN.weights(run).path}/run.json" for run in PLAN.trainings(runs)],
+        "runs": sorted(f"{PLAN.weights(run).path}/run.json" for run in PLAN.trainings(runs)),
         "splits": [PLAN.split(study, dataset).record for dataset in PLAN.worlds(study)],
         "seal": seal(stamp, exhibit.key, Path(f".recloop/keys/{study}/{name}")),
     }
