@@ -1,25 +1,26 @@
-"""The `recloop` command: data of one's own, one model alone, and what there is.
+"""The `recloop` command: data of one's own, one model alone, what there is, and what is kept of results.
 
 recloop add-data clicks.csv
 recloop run sasrec clicks
 recloop list
+recloop keep gsasrec
 """
 
 import argparse
 import os
 import sys
 
-from recloop.commands import add_data, listing, run
+from recloop.commands import add_data, keep, listing, run
 from recloop.storage.settings import SettingsError
 
-COMMANDS = {"add-data": add_data, "run": run, "list": listing}
+COMMANDS = {"add-data": add_data, "run": run, "list": listing, "keep": keep}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; a fault is one line and exit status 1."""
     parser = argparse.ArgumentParser(
         prog="recloop",
-        description="Your own data and your own models. The papers' tables are made by `snakemake`; see README.md.",
+        description="Data and models of your own, kept results. The papers' tables come from `snakemake`: README.md.",
     )
     words = parser.add_subparsers(required=True, metavar="COMMAND")
     for word, command in COMMANDS.items():

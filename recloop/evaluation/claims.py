@@ -13,8 +13,9 @@ values together with the region where the claim wants it:
   of another group of users.
 
 Verdict, by intersection-union (Berger 1982): a claim holds if the 95% interval of every comparison lies in its
-region; it fails if any comparison lies outside by a one-sided test at 5% after Holm's correction over all comparisons
-of the claim; else it is undecided. A comparison whose runs are missing is not run, and says why.
+region; it fails if any comparison lies outside by a one-sided test at 5% after Holm's correction over those of its
+comparisons that decide something; else it is undecided. A comparison whose runs are missing is not run, and says why;
+one that rests on a training that was not trained out (`recloop.evaluation.trained`) decides nothing.
 """
 
 import itertools
@@ -41,6 +42,7 @@ from recloop.evaluation.significance import LEVEL, holm, one_sided
 
 Points = Callable[[str, str], list[tuple[Any, str]]]  # (sweep, data set) to (value, run) pairs
 Statistic = Callable[[np.ndarray], np.ndarray]  # values (quantities, draws) to one per draw
+UNFINISHED = "undecided (not trained out)"
 LARGE = 1e9  # a distance in standard errors where there is no error
 
 
@@ -204,7 +206,12 @@ def judge(comparison: Comparison, sampling: Sampling) -> dict:
 
 
 def examine(
-    claim: Mapping, points: Points, sampling: Sampling, printed: Mapping, why: Callable
+    claim: Mapping,
+    points: Points,
+    sampling: Sampling,
+    printed: Mapping,
+    why: Callable,
+    unfinished: Callable[[str, str], int],
 ) -> list[dict]:
     """Judge every comparison of a claim.
 
@@ -214,6 +221,7 @@ def examine(
         sampling: observed values and draws.
         printed: the paper's own value of every quantity that it prints.
         why: says why a quantity is missing, None where it is there.
+        unfinished: counts the trainings of a model on a data set that were not trained out.
     """
     unfolded = [one for check in claim["checks"] for one in comparisons(check, points)]
     reasons = [missing(one, sampling, why) for one in unfolded]
@@ -229,8 +237,15 @@ def examine(
             "comparison": one.label,
         }
         judged = judge(one, sampling) if not reason else {}
-        rows.append(names | judged | {"not_run": reason, "printed": in_print(one, printed)})
+        waits = any(unfinished(one.dataset, model) for model in one.models)
+        about = {"not_run": reason, "unfinished": waits, "printed": in_print(one, printed)}
+        rows.append(names | judged | about)
     return with_verdicts(rows)
+
+
+def all_count(dataset: str, model: str) -> int:
+    """Take every training for trained out."""
+    return 0
 
 
 def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | None:
@@ -251,21 +266,25 @@ def in_print(comparison: Comparison, printed: Mapping) -> bool | None:
 
 def with_verdicts(rows: list[dict]) -> list[dict]:
     """Add a verdict to every comparison, with Holm's correction over the claim."""
-    adjusted = holm(np.array([row.get("p_against", np.nan) for row in rows]))
-    for row, p in zip(rows, adjusted, strict=True):
+    deciding = [np.nan if row["unfinished"] else row.get("p_against", np.nan) for row in rows]
+    for row, p in zip(rows, holm(np.array(deciding)), strict=True):
         row["p_against_holm"] = None if np.isnan(p) else float(p)
-        row["verdict"] = "not run" if row["not_run"] else comparison_verdict(row["certain"], p)
+        row["verdict"] = comparison_verdict(row, p)
     return rows
 
 
-def comparison_verdict(certain: bool, p_against: float) -> str:
+def comparison_verdict(row: Mapping, p_against: float) -> str:
     """Decide one comparison."""
-    return "holds" if certain else "fails" if p_against < 1 - LEVEL else "undecided"
+    if row["not_run"]:
+        return "not run"
+    if row["unfinished"]:
+        return UNFINISHED
+    return "holds" if row["certain"] else "fails" if p_against < 1 - LEVEL else "undecided"
 
 
 def conjunction(verdicts: list[str]) -> str:
     """Decide a conjunction: one failure is enough, all must hold; with gaps it cannot hold as a whole."""
-    for verdict in ("fails", "not run", "undecided"):
+    for verdict in ("fails", "not run", UNFINISHED, "undecided"):
         if verdict in verdicts:
             return verdict
     return "holds"

@@ -15,8 +15,8 @@ SPENT = {
 }
 
 
-def section(study: Mapping, runs: list[dict]) -> list[Part]:
-    """Sum up what the runs took, and name their machines."""
+def section(study: Mapping, runs: list[dict], trained: list[bool]) -> list[Part]:
+    """Sum up what the runs took, how many of the validated ones were trained out, and name their machines."""
     done = [run for run in runs if not run.get("not_run")]
     if not done:
         return ["No training is recorded."]
@@ -24,7 +24,7 @@ def section(study: Mapping, runs: list[dict]) -> list[Part]:
     memory, seconds = number(frame["peak_memory_mb"].max(), 0), duration(frame["seconds"].sum())
     where = "; ".join(sorted(set(map(machine, done))))
     text = f"{len(done)} runs, {seconds} in all, at most {memory} MB of memory. Made on: {where}."
-    text += unfinished(done)
+    text += unfinished(trained)
     kinds = frame.with_columns(model=pl.col("model").str.split(",").list.first())
     grouped = kinds.group_by("dataset", "model").agg(
         pl.len().alias("runs"),
@@ -43,13 +43,12 @@ def section(study: Mapping, runs: list[dict]) -> list[Part]:
     return [text, Grid(COST, [cost_row(study, row) for row in rows])]
 
 
-def unfinished(runs: list[dict]) -> str:
-    """Count the trainings that were best at their last validation, so that more epochs might have helped."""
-    trained = [run for run in runs if run.get("best_epoch") is not None]
-    last = [run for run in trained if run["best_epoch"] == run.get("epochs_run")]
-    if not last:
-        return ""
-    return f" {len(last)} of {len(trained)} trainings were best at their last validation: longer ones might be better."
+def unfinished(done: list[bool]) -> str:
+    """Count the trainings that were not trained out."""
+    left = done.count(False)
+    if not left:
+        return f" All {len(done)} validated trainings were trained out." if done else ""
+    return f" {left} of {len(done)} validated trainings were not trained out: longer ones might be better."
 
 
 def machine(run: Mapping) -> str:

@@ -1,6 +1,7 @@
 """What an exhibit is made from: the study, the tier, what was saved, and what the paper prints."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -13,6 +14,8 @@ import polars as pl
 
 from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
+from recloop.evaluation.significance import LEVEL, paired
+from recloop.evaluation.trained import trained_out
 from recloop.plan.names import RunName, defaults, points
 
 CURVE = {
@@ -20,6 +23,7 @@ CURVE = {
     **dict.fromkeys(["seed", "update"], pl.Int64),
     **dict.fromkeys(["epoch", "loss", "valid_ndcg10"], pl.Float64),
 }
+POPULARITY = "popularity"  # the model below which nothing was learned, where a study has it
 REPORTED = {
     **dict.fromkeys(["exhibit", "dataset", "model", "metric"], pl.String),
     "k": pl.Int64,
@@ -120,6 +124,70 @@ class Evidence:
             return self.whole.curves
         return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
 
+    @cached_property
+    def trainings(self) -> dict[tuple[str, str], dict[RunName, list[bool]]]:
+        """Say of each validated training whether it was trained out; by data set, model and name."""
+        if self.whole:
+            return self.whole.trainings
+        curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
+        scores = {
+            key: part["valid_ndcg10"].to_list()
+            for key, part in curves.group_by("dataset", "model", "seed")
+        }
+        found = defaultdict(lambda: defaultdict(list))
+        for run in map(read_run, self.runs):
+            validated = scores.get((run["dataset"], run["model"], run["seed"]))
+            patience = run.get("settings", {}).get("training", {}).get("patience")
+            if validated:
+                name = RunName.parse(run["model"])
+                found[run["dataset"], name.key][name].append(trained_out(validated, patience))
+        return found
+
+    def unfinished(self, dataset: str, model: str) -> int:
+        """Count the trainings behind a model that were not trained out, with those that it starts from or is made of.
+
+        A model that is only asked otherwise (`judged_on`, `heard`) has the trainings of the one that it is.
+        """
+        asked = RunName.parse(model)
+        fitting = [
+            (len(trained.overrides), done.count(False))
+            for trained, done in self.trainings.get((dataset, asked.key), {}).items()
+            if set(trained.overrides) <= set(asked.overrides)
+        ]
+        needed = self.study["models"].get(asked.key, {}).get("needs", {}).values()
+        behind = (self.unfinished(dataset, str(replace(asked, key=name))) for name in needed)
+        return max(fitting, default=(0, 0))[1] + sum(behind)
+
+    @cached_property
+    def compared(self) -> dict[tuple[str, str], Any]:
+        """Remember what `popular` found, and by data set and seeds what popularity scores."""
+        return {}
+
+    def popular(self, dataset: str, model: str) -> bool:
+        """Check whether a model is not significantly better than popularity, where that is among the scores.
+
+        By NDCG at the largest cut-off, on the same events: paired over sessions, p >= 0.05.
+        """
+        if (dataset, model) not in self.compared:
+            self.compared[dataset, model] = self._popular(dataset, RunName.parse(model))
+        return self.compared[dataset, model]
+
+    def _popular(self, dataset: str, model: RunName) -> bool:
+        cutoffs = self.study.get("evaluation", {}).get("cutoffs", [])
+        if model.key == POPULARITY or not cutoffs:
+            return False
+        judged = tuple(one for one in model.overrides if one[0] == "judged_on")
+        plain = str(RunName(POPULARITY, judged))
+        seeds = self.results.seeds(dataset, [str(model), plain])
+        mine, theirs = (Quantity(dataset, one, "NDCG", max(cutoffs)) for one in (str(model), plain))
+        if not seeds or not all(len(self.results.values(one)) for one in (mine, theirs)):
+            return False
+        baseline = (dataset, f"{plain} {seeds}")
+        if baseline not in self.compared:
+            self.compared[baseline] = self.results.per_session_scores(theirs, seeds)
+        result = paired(self.results.per_session_scores(mine, seeds), self.compared[baseline])
+        return not (result.difference > 0 and result.p < 1 - LEVEL)
+
     def data(self, dataset: str) -> Mapping:
         """Describe what the tier uses for a data set; empty where it uses nothing."""
         return self.tier.get("datasets", {}).get(dataset) or {}
@@ -196,9 +264,14 @@ def narrowed(results: Results, scores: Iterable[Path]) -> Results:
 
 def refusals(runs: Iterable[Path]) -> dict[str, str]:
     """Read from run.json files which runs were refused and why, by `dataset/model`."""
-    records = [json.loads(Path(run).read_text()) for run in runs]
+    records = map(read_run, runs)
     refused = [record for record in records if record.get("not_run")]
     return {f"{record['dataset']}/{record['model']}": record["not_run"] for record in refused}
+
+
+def read_run(run: Path) -> dict:
+    """Read the record of a training."""
+    return json.loads(Path(run).read_text())
 
 
 def read_curve(run: Path) -> pl.DataFrame:
@@ -206,7 +279,7 @@ def read_curve(run: Path) -> pl.DataFrame:
     place = run.with_name("curve.csv")
     if not place.exists():
         return pl.DataFrame(schema=CURVE)
-    record = json.loads(run.read_text())
+    record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
     rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())

@@ -10,7 +10,7 @@ from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 
 CLAIMS = ("claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers")
-ENDINGS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
+ENDINGS = {"tables": ("md", "tex", "compact.tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
 
 
 def gather(
@@ -31,13 +31,19 @@ def gather(
         Section("Ledger", cells(evidence, output)),
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
-        Section("Cost", cost.section(study, runs)),
+        Section("Cost", cost.section(study, runs, finished(evidence))),
         Section("Departures from the paper", [departures(study)]),
         Section("Not run", [left_out(evidence, runs, not_run)]),
         Section("Regenerate", [commands(study, name)]),
     ]
     sections = [section for section in found if section.parts]
     return Page(study.get("title", name), list(filter(None, lead)), sections)
+
+
+def finished(evidence: Evidence) -> list[bool]:
+    """Say of every validated training of the study whether it was trained out."""
+    kinds = evidence.trainings.values()
+    return [one for names in kinds for done in names.values() for one in done]
 
 
 def known_answers(evidence: Evidence, output: Path) -> list[Part]:

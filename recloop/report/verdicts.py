@@ -1,10 +1,17 @@
 """The claims of a study with their verdicts, beside what the printed numbers themselves say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from recloop.evaluation.claims import by_dataset, claim_verdict, conjunction, examine
+from recloop.evaluation.claims import (
+    UNFINISHED,
+    all_count,
+    by_dataset,
+    claim_verdict,
+    conjunction,
+    examine,
+)
 from recloop.plan.names import RunName
 from recloop.report import labels
 from recloop.report.evidence import Evidence
@@ -22,12 +29,19 @@ SCHEMA = {
     **dict.fromkeys(["leans", "certain"], pl.Boolean),
     **dict.fromkeys(["p_against", "p_against_holm", "distance"], pl.Float64),
     **dict.fromkeys(["verdict", "not_run"], pl.String),
-    "printed": pl.Boolean,
+    **dict.fromkeys(["unfinished", "printed"], pl.Boolean),
     "claim_verdict": pl.String,
     **dict.fromkeys(["planted", "expected"], pl.String),  # of known answers only
 }
-ORDER = ("holds", "holds in part", "undecided", "fails", "not run")
-SIGNS = {"holds": "✔", "holds in part": "✔", "fails": "✘", "undecided": "○", "not run": "–"}
+ORDER = ("holds", "holds in part", "undecided", UNFINISHED, "fails", "not run")
+SIGNS = {
+    "holds": "✔",
+    "holds in part": "✔",
+    "fails": "✘",
+    "undecided": "○",
+    UNFINISHED: "○",
+    "not run": "–",
+}
 
 
 def judge_all(evidence: Evidence) -> pl.DataFrame:
@@ -35,14 +49,17 @@ def judge_all(evidence: Evidence) -> pl.DataFrame:
     rows = [
         row
         for name, claim in evidence.study["claims"].items()
-        for row in judged(evidence, name, claim)
+        for row in judged(evidence, name, claim, evidence.unfinished)
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def judged(evidence: Evidence, name: str, claim: Mapping) -> list[dict]:
-    """Judge one claim."""
-    rows = examine(claim, evidence.points, evidence.sampling, evidence.printed, evidence.why)
+def judged(
+    evidence: Evidence, name: str, claim: Mapping, unfinished: Callable = all_count
+) -> list[dict]:
+    """Judge one claim; see `examine` for `unfinished`, without which all trainings count."""
+    printed, why = evidence.printed, evidence.why
+    rows = examine(claim, evidence.points, evidence.sampling, printed, why, unfinished)
     whole = claim_verdict(pl.DataFrame(rows, infer_schema_length=None))
     about = {
         "id": name,
@@ -95,7 +112,8 @@ def markdown(evidence: Evidence, judged: pl.DataFrame) -> str:
 LEGEND = (
     "A claim holds if the 95% interval of every comparison (bootstrap over sessions and seeds; for coverage, halves of "
     "the sessions) is on the claimed side, fails if one is on the other side at p < 0.05 after Holm's correction over "
-    "the claim, and is undecided otherwise. `in part`: some of its data sets were not run. *Comparisons*: how many lie "
+    "those that decide, and is undecided otherwise. `not trained out`: it rests on a training that was still "
+    "gaining when its budget ended. `in part`: some of its data sets were not run. *Comparisons*: how many lie "
     "on the claimed side, and how many of those with their whole interval. *Printed numbers*: the same checks on the "
     "values that the paper prints. Every comparison is in `claims.csv`."
 )
