@@ -10,6 +10,7 @@ from recloop.report import labels
 from recloop.report.tables import Table
 
 PRINTED = "Printed, on the paper's own data"
+LEVEL = 1e-9  # deviation up to which values over seeds are one value
 
 
 def write(table: Table, output: Path) -> None:
@@ -36,7 +37,7 @@ def ours(cell: dict) -> tuple[str, str, str]:
     """Write our value, its spread over seeds (what has no randomness has none) and its mark; a dash if not run."""
     if cell["ours"] is None:
         return "–", "", ""
-    spread = f"± {number(cell['sd'], cell['digits'])}" if cell["sd"] else ""
+    spread = f"± {number(cell['sd'], cell['digits'])}" if (cell["sd"] or 0.0) > LEVEL else ""
     return number(cell["ours"], cell["digits"]), spread, cell["mark"] or ""
 
 
@@ -127,7 +128,7 @@ def heading(block: str, cells: pl.DataFrame) -> str:
 def footnotes(table: Table) -> list[str]:
     """Explain all that a table shows, and why cells are empty."""
     cells, notes = table.cells, []
-    if (cells["sd"].fill_null(0.0) > 0).any():
+    if (cells["sd"].fill_null(0.0) > LEVEL).any():
         notes.append("± is the standard deviation over seeds.")
     if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
         notes.append("? a printed number in doubt; the ledger says why.")

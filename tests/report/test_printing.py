@@ -59,7 +59,7 @@ APART = """\
 
 def small_table(stand_in: str | None = None) -> Table:
     rows = [
-        (SIMPLE, "Popularity", "HR", 10, 0.1, 0.0, None, "", ""),
+        (SIMPLE, "Popularity", "HR", 10, 0.1, 1e-17, None, "", ""),
         (SIMPLE, "Popularity", "Repetitiveness", 5, 3.0, None, None, "", ""),
         (PAPER, "Old_i", "HR", 10, 0.2, 0.01, 0.21, "", "DOUBTFUL: smudged"),
         (PAPER, "Old_i", "Repetitiveness", 5, 4.0, 0.5, 4.1, "", ""),
