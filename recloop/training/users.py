@@ -22,8 +22,7 @@ from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
-from recloop.storage.settings import SettingsError
-from recloop.training.sequences import data_facts, excludes_seen, judged_on, maker, write_lists
+from recloop.training.sequences import data_facts, judged_on, maker, write_lists
 from recloop.training.supervised import LoggedSessions, fit_sessions
 
 __all__ = ["prepare", "rank", "train"]
@@ -211,15 +210,7 @@ class UserSessions(LoggedSessions):
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
-    """Give the keywords of `train`; arguments as for `sequences.prepare`.
-
-    Raises:
-        SettingsError: items seen before are to be excluded, which these models do not do.
-    """
-    if excludes_seen(settings["training"]):
-        raise SettingsError(
-            "exclude_seen: the loop users ranks all items; take it out, or write false"
-        )
+    """Give the keywords of `train`; arguments as for `sequences.prepare`."""
     facts = data_facts(data["sessions"], settings, needs)
     return {
         "make": maker(settings, facts),

@@ -13,6 +13,7 @@ from recloop.storage.fingerprint import ROOT
 PAPER, TIERS = "studies/modt4r/paper.yaml", "studies/modt4r/tiers.yaml"
 EXHIBITS, CLAIMS = "studies/modt4r/exhibits.yaml", "studies/modt4r/claims.yaml"
 TALKS, TALK_TIERS = "studies/gommir/paper.yaml", "studies/gommir/tiers.yaml"
+USERS = "studies/hdt/paper.yaml"
 BEYOND = "tiers/smoke.yaml"
 VIEWS = "retailrocket: {source: shop_views,"  # of the smoke tier
 WEEK = "period: null, order: [items, sessions]"
@@ -86,6 +87,7 @@ WRONG = [
     (PAPER, "loop: supervised", "loop: mine.loops.one", "no module 'mine.loops.one'"),
     (TALKS, "stage: pretrain", "stage: pretain", "'pretain'; did you mean 'pretrain'?"),
     (TALKS, "weight_decay: 0.00000001", "weight_decay: -1", "weight_decay: -1 is too small"),
+    (USERS, "  loop: users", "  exclude_seen: true\n  loop: users", "exclude_seen: true is not allowed"),
     (TALKS, "clip: 0.1", "clip: 0", "show_attend_tell: training: clip: 0 is too small"),
     # -- models
     (PAPER, "sequential.sqn.SQN", "sequential.sqn.SQM", "did you mean 'SQN'?"),

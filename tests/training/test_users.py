@@ -384,11 +384,3 @@ def test_a_model_that_was_not_run_has_no_rows(secret, settings, tmp_path):
     data = {"sessions": secret}
     loop.rank(data, None, settings, {}, tmp_path / "lists.parquet", 5)
     assert pl.read_parquet(tmp_path / "lists.parquet").height == 0
-
-
-def test_items_that_were_seen_cannot_be_excluded():
-    from recloop.storage.settings import SettingsError
-    from recloop.training.users import prepare
-
-    with pytest.raises(SettingsError, match="ranks all items"):
-        prepare({}, {"training": {"exclude_seen": True}}, {}, "cpu")
