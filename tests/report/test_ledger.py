@@ -34,3 +34,9 @@ def test_margin_is_absolute_or_relative():
 )
 def test_status(change, status):
     assert decided(OWN | change)["status"] == status
+
+
+def test_what_was_not_trained_out_is_never_called_reproduced_or_different():
+    for change in ({}, {"difference": -0.5}):
+        assert decided(OWN | change, unfinished=1)["status"] == "not trained out"
+    assert decided(OWN | {"stand_in": "a world"}, unfinished=1)["status"] == "stand-in"
