@@ -8,10 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from recloop.storage.files import write_json
 from recloop.storage.settings import SettingsError
 
 HELP = "copy a study's page, tables, figures and ledger, with commit, command and cost, to docs/results"
-SHOWN = {".md", ".html", ".csv", ".tex", ".png", ".svg"}
+SHOWN = {".md", ".html", ".csv", ".tex", ".png", ".svg", ".pdf"}
 RECORD = "kept.json"
 
 
@@ -37,22 +38,30 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"{made}: there is no page (README.md): let snakemake finish the study first"
         )
-    record = describe(made, options.command)
     kept = options.to / options.study
-    if kept.exists():
-        shutil.rmtree(kept)
-    kept.mkdir(parents=True)
+    record = describe(made, options.command) | {"kept_at_commit": commit(options.to)}
     files = [path for path in sorted(made.iterdir()) if path.suffix in SHOWN]
+    draft = kept.with_name(f".{kept.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
     for path in files:
-        shutil.copy2(path, kept / path.name)
-    (kept / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    print(f"{kept}: {len(files)} files of {record['trainings']} runs at commit {record['commit']}")
+        shutil.copy2(path, draft / path.name)
+    write_json(draft / RECORD, record)
+    shutil.rmtree(kept, ignore_errors=True)
+    draft.rename(kept)
+    print(f"{kept}: {len(files)} files of {record['runs']} runs")
     return 0
 
 
 def describe(made: Path, command: str | None) -> dict:
-    """Sum up the runs of a study and where its code stands."""
+    """Sum up the runs of a study.
+
+    Raises:
+        SettingsError: there are none, or they are of several tiers.
+    """
     runs = latest(made / "runs")
+    if not runs:
+        raise SettingsError(f"{made / 'runs'}: there is no run, from which to say what was done")
     tiers = sorted({one["tier"] for one in runs})
     if len(tiers) != 1:
         raise SettingsError(
@@ -63,10 +72,9 @@ def describe(made: Path, command: str | None) -> dict:
     return {
         "study": made.name,
         "tier": tier,
-        "commit": commit(),
         "command": command
         or f"snakemake --config tier={tier} 'studies=[{made.name}]' mirror=FOLDER",
-        "trainings": len(runs),
+        "runs": len(runs),
         "seeds": sorted({one["seed"] for one in runs}),
         "stand_ins": sorted({one["dataset"] for one in runs if one["stand_in"]}),
         "processor_hours": round(sum(one["cpu_seconds"] for one in runs) / 3600, 2),
@@ -85,19 +93,28 @@ def latest(runs: Path) -> list[dict]:
     return list(found.values())
 
 
-def commit() -> str:
-    """Name the commit of the working folder; files that differ from it are a fault."""
+def commit(but: Path) -> str:
+    """Name the commit of the working folder.
 
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
+    Args:
+        but: the folder of kept results, whose files may differ from it or be new.
 
+    Raises:
+        SettingsError: other files differ or are new, or there is no repository.
+    """
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no").split("\n")[:-1]
-        if changed:
-            raise SettingsError(
-                f"{len(changed)} files differ from the last commit, the first is {changed[0][3:]}: "
-                "commit or undo them, so that a commit says what made these results"
-            )
-        return git("rev-parse", "--short=10", "HEAD").strip()
+        changed = git("status", "--porcelain", "--", ".", f":(exclude){but}").split("\n")[:-1]
+        head = git("rev-parse", "--short=10", "HEAD").strip()
     except (OSError, subprocess.CalledProcessError) as fault:
         raise SettingsError(f"no commit can be named, since git failed: {fault}") from fault
+    if changed:
+        raise SettingsError(
+            f"{len(changed)} files differ from the last commit or are new, the first is {changed[0][3:]}: "
+            "commit or undo them, so that a commit says what made these results"
+        )
+    return head
+
+
+def git(*words: str) -> str:
+    """Run git and return what it says."""
+    return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout

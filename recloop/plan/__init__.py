@@ -81,6 +81,16 @@ class Plan(Studies):
             notes={"identity": self.identity(run)},
         )
 
+    def trainings(self, runs: Iterable[Run]) -> list[Run]:
+        """List the trainings behind some runs, with those that they start from or are made of."""
+        found, left = {}, [self.trained(run) for run in runs]
+        while left:
+            run = left.pop()
+            if run not in found:
+                found[run] = True
+                left += self.needs(run).values()
+        return list(found)
+
     @functools.cache  # noqa: B019
     def lists(self, run: Run) -> Artifact:
         """Declare the ranks and lists of a run."""

@@ -156,10 +156,10 @@ def draw_line(ax: Axes, data: pl.DataFrame, color: tuple, marker: str, **style: 
     sns.lineplot(data.select("place", "value").to_pandas(), x="place", y="value", ax=ax, **given)
 
 
-def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 10) -> None:
-    """Label every place of the data on the horizontal axis where they are few."""
+def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 24) -> None:
+    """Label every place of the data on the horizontal axis where they are few, of `most` letters together."""
     places = data["place"].unique().sort().to_list()
-    if len(places) <= most:
+    if sum(len(f"{place:g}") for place in places) <= most:
         ax.set_xticks(places)
     else:
         ax.locator_params(axis="x", nbins=4)

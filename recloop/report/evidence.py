@@ -125,8 +125,8 @@ class Evidence:
         return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
 
     @cached_property
-    def trainings(self) -> dict[tuple[str, str], dict[str, list[bool]]]:
-        """Say of each validated training whether it was trained out; by data set, key of its model, and name."""
+    def trainings(self) -> dict[tuple[str, str], dict[RunName, list[bool]]]:
+        """Say of each validated training whether it was trained out; by data set, model and name."""
         if self.whole:
             return self.whole.trainings
         curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
@@ -136,44 +136,56 @@ class Evidence:
         }
         found = defaultdict(lambda: defaultdict(list))
         for run in map(read_run, self.runs):
-            known = scores.get((run["dataset"], run["model"], run["seed"]))
+            validated = scores.get((run["dataset"], run["model"], run["seed"]))
             patience = run.get("settings", {}).get("training", {}).get("patience")
-            if known:
-                kind = found[run["dataset"], RunName.parse(run["model"]).key]
-                kind[run["model"]].append(trained_out(known, patience))
+            if validated:
+                name = RunName.parse(run["model"])
+                found[run["dataset"], name.key][name].append(trained_out(validated, patience))
         return found
 
     def unfinished(self, dataset: str, model: str) -> int:
-        """Count the trainings behind a model that were not trained out, whatever it was asked."""
+        """Count the trainings behind a model that were not trained out, with those that it starts from or is made of.
+
+        A model that is only asked otherwise (`judged_on`, `heard`) has the trainings of the one that it is.
+        """
         asked = RunName.parse(model)
-        runs = [
+        fitting = [
             (len(trained.overrides), done.count(False))
-            for name, done in self.trainings.get((dataset, asked.key), {}).items()
-            if set((trained := RunName.parse(name)).overrides) <= set(asked.overrides)
+            for trained, done in self.trainings.get((dataset, asked.key), {}).items()
+            if set(trained.overrides) <= set(asked.overrides)
         ]
-        return max(runs, default=(0, 0))[1]
+        needed = self.study["models"].get(asked.key, {}).get("needs", {}).values()
+        behind = (self.unfinished(dataset, str(replace(asked, key=name))) for name in needed)
+        return max(fitting, default=(0, 0))[1] + sum(behind)
 
     @cached_property
-    def level(self) -> dict[tuple[str, str], bool]:
-        """Remember which models were found to be no better than popularity, see `popular`."""
-        return self.whole.level if self.whole else {}
+    def compared(self) -> dict[tuple[str, str], Any]:
+        """Remember what `popular` found, and by data set and seeds what popularity scores."""
+        return {}
 
     def popular(self, dataset: str, model: str) -> bool:
-        """Check whether a model is no better than popularity: NDCG at the largest cut-off, paired, p < 0.05."""
-        if (dataset, model) not in self.level:
-            self.level[dataset, model] = self._popular(dataset, model)
-        return self.level[dataset, model]
+        """Check whether a model is not significantly better than popularity, where that is among the scores.
 
-    def _popular(self, dataset: str, model: str) -> bool:
+        By NDCG at the largest cut-off, on the same events: paired over sessions, p >= 0.05.
+        """
+        if (dataset, model) not in self.compared:
+            self.compared[dataset, model] = self._popular(dataset, RunName.parse(model))
+        return self.compared[dataset, model]
+
+    def _popular(self, dataset: str, model: RunName) -> bool:
         cutoffs = self.study.get("evaluation", {}).get("cutoffs", [])
-        if RunName.parse(model).key == POPULARITY or not cutoffs:
+        if model.key == POPULARITY or not cutoffs:
             return False
-        mine, plain = (Quantity(dataset, one, "NDCG", max(cutoffs)) for one in (model, POPULARITY))
-        seeds = self.results.seeds(dataset, [model, POPULARITY])
-        if not seeds or not len(self.results.values(mine)) or not len(self.results.values(plain)):
+        judged = tuple(one for one in model.overrides if one[0] == "judged_on")
+        plain = str(RunName(POPULARITY, judged))
+        seeds = self.results.seeds(dataset, [str(model), plain])
+        mine, theirs = (Quantity(dataset, one, "NDCG", max(cutoffs)) for one in (str(model), plain))
+        if not seeds or not all(len(self.results.values(one)) for one in (mine, theirs)):
             return False
-        scores = (self.results.per_session_scores(one, seeds) for one in (mine, plain))
-        result = paired(*scores)
+        baseline = (dataset, f"{plain} {seeds}")
+        if baseline not in self.compared:
+            self.compared[baseline] = self.results.per_session_scores(theirs, seeds)
+        result = paired(self.results.per_session_scores(mine, seeds), self.compared[baseline])
         return not (result.difference > 0 and result.p < 1 - LEVEL)
 
     def data(self, dataset: str) -> Mapping:

@@ -21,7 +21,10 @@ TEXT = (
 
 
 def judge_known(evidence: Evidence) -> pl.DataFrame:
-    """Judge every comparison of every known answer; columns of `verdicts.SCHEMA`, without printed numbers."""
+    """Judge every comparison of every known answer; columns of `verdicts.SCHEMA`, without printed numbers.
+
+    All trainings count, whether trained out or not: what is planted has to be found at the budget that there is.
+    """
     rows = [
         row | {"planted": entry["plants"], "expected": entry["expected"], "printed": None}
         for name, entry in evidence.study.get("known", {}).items()

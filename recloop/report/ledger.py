@@ -49,7 +49,7 @@ def beside(evidence: Evidence, row: Mapping) -> dict:
         evidence, row
     )
     found["margin"] = margin(evidence.study.get("margins", {}).get(metric), row["value"])
-    if found.get("ours") is not None:
+    if found.get("ours") is not None and not found["stand_in"]:
         found["difference"] = found["ours"] - row["value"]
     return found | decided(found)
 

@@ -133,14 +133,18 @@ def block_html(block: str, cells, width: int) -> Iterator[str]:
         for line in printing.lines(part):
             first = escape(row + printing.signs(part)) if line == "ours" else line
             yield f'<tr class="{line}"><th>{first}</th>{"".join(cell_html(cell, line) for cell in part)}</tr>'
+    apart = printing.apart(cells)
+    if apart:
+        yield f'<tr class="group"><th colspan="{width}"><span>{escape(printing.PRINTED)}</span></th></tr>'
+    for name, texts in apart:
+        yield f'<tr class="printed"><th>{escape(name)}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
 
 
 def cell_html(cell: dict, line: str) -> str:
     """Write one cell of one line; the tooltip says more."""
-    if line == "printed":
-        return f'<td title="{escape(cell["note"] or "")}">{printing.printed(cell)}</td>'
-    if line == "difference":
-        return f"<td>{printing.number(cell['difference'], cell['digits'], signed=True)}</td>"
+    if line != "ours":
+        title = (cell["note"] or "") if line == "printed" else ""
+        return f'<td title="{escape(title)}">{printing.BESIDE[line](cell)}</td>'
     value, spread, mark = printing.ours(cell)
     styled = {1: f"<strong>{value}</strong>", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     raised = f"<sup>{mark}</sup>" if mark else ""

@@ -1,40 +1,26 @@
-"""A table as Markdown, as LaTeX (booktabs) and as tidy CSV."""
+"""A table as text: what its lines, cells and notes say, and how Markdown has them."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from recloop.report import labels
-from recloop.report.tables import SIMPLE, Table
+from recloop.report.tables import Table
 
-ESCAPES = {
-    "_": r"\_",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "α": r"$\alpha$",
-    "λ": r"$\lambda$",
-    "β": r"$\beta$",
-}
-SYMBOLS = {
-    "–": "--",
-    "−": "$-$",
-    "±": r"$\pm$",
-    "†": r"$\dagger$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "◦": r"$\circ$",
-    "≈": r"$\approx$",
-}
-LINES = ("ours", "printed", "difference")
+PRINTED = "Printed, on the paper's own data"
+LEVEL = 1e-9  # deviation up to which values over seeds are one value
 
 
 def write(table: Table, output: Path) -> None:
-    """Write a table beside its stem as .md, .tex and .csv."""
+    """Write a table beside its stem as .md, .tex, .compact.tex and .csv."""
+    from recloop.report.latex import compact, latex
+
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.with_name(output.name + ".md").write_text(markdown(table), encoding="utf-8")
-    output.with_name(output.name + ".tex").write_text(latex(table), encoding="utf-8")
+    texts = {".md": markdown(table), ".tex": latex(table), ".compact.tex": compact(table)}
+    for ending, text in texts.items():
+        output.with_name(output.name + ending).write_text(text, encoding="utf-8")
     table.cells.write_csv(output.with_name(output.name + ".csv"))
 
 
@@ -48,16 +34,27 @@ def number(value: float | None, digits: int, signed: bool = False) -> str:
 
 
 def ours(cell: dict) -> tuple[str, str, str]:
-    """Write our value, its spread over seeds and its mark; a dash where it was not run."""
+    """Write our value, its spread over seeds (what has no randomness has none) and its mark; a dash if not run."""
     if cell["ours"] is None:
         return "–", "", ""
-    spread = f"± {number(cell['sd'], cell['digits'])}" if cell["sd"] is not None else ""
+    spread = f"± {number(cell['sd'], cell['digits'])}" if (cell["sd"] or 0.0) > LEVEL else ""
     return number(cell["ours"], cell["digits"]), spread, cell["mark"] or ""
 
 
 def printed(cell: dict) -> str:
     """Write the printed value, with a question mark where it is doubtful."""
     return number(cell["printed"], cell["digits"]) + ("?" if doubtful(cell) else "")
+
+
+def difference(cell: dict) -> str:
+    """Write the difference to the printed value."""
+    return number(cell["difference"], cell["digits"], signed=True)
+
+
+BESIDE = {
+    "printed": printed,
+    "difference": difference,
+}  # lines below ours, and how they are written
 
 
 def doubtful(cell: dict) -> bool:
@@ -79,15 +76,44 @@ def rows(cells: pl.DataFrame) -> Iterator[tuple[str, str, list[dict]]]:
 
 def signs(cells: list[dict]) -> str:
     """Write behind a row's label what speaks against its numbers."""
-    found = "◦" * any(cell["unfinished"] for cell in cells)
-    found += "≈" * any(cell["popular"] for cell in cells)
+    there = [cell for cell in cells if cell["ours"] is not None]
+    found = "◦" * any(cell["unfinished"] for cell in there)
+    found += "≈" * any(cell["popular"] for cell in there)
     return f" {found}" if found else ""
 
 
 def lines(cells: list[dict]) -> tuple[str, ...]:
-    """List the lines of a row: what the paper prints, and the difference where we have a number too."""
-    shown = [line for line in LINES[1:] if any(cell[line] is not None for cell in cells)]
-    return ("ours", *shown)
+    """List the lines of a row: on the paper's data what it prints, and the difference where we have a number too."""
+    beside = [] if cells[0]["stand_in"] else BESIDE
+    return ("ours", *(line for line in beside if any(cell[line] is not None for cell in cells)))
+
+
+def apart(cells: pl.DataFrame) -> list[tuple[str, list[str]]]:
+    """List what the paper prints where a block has a stand-in, row by row, and how alike the orders of the rows are.
+
+    Sizes cannot be compared then; orders can, by Kendall's tau over the rows that have both numbers, three at least.
+    """
+    if not cells["stand_in"][0] or cells["printed"].is_null().all():
+        return []
+    columns = cells["column"].unique(maintain_order=True).to_list()
+    found = []
+    for _, row, part in rows(cells):
+        texts = {cell["column"]: printed(cell) for cell in part}
+        if any(texts.values()):
+            found.append((row, [texts.get(column, "") for column in columns]))
+    alike = [order(cells.filter(column=column)) for column in columns]
+    return [*found, ("Kendall's τ, ours and printed", alike)] if any(alike) else found
+
+
+def order(cells: pl.DataFrame) -> str:
+    """Compare the order of our values with that of the printed ones."""
+    from scipy.stats import kendalltau
+
+    both = cells.filter(pl.col("ours").is_not_null() & pl.col("printed").is_not_null())
+    if len(both) < 3:
+        return ""
+    found = kendalltau(both["ours"].to_numpy(), both["printed"].to_numpy()).statistic
+    return number(float(found), 2, signed=True) if np.isfinite(found) else ""
 
 
 def heading(block: str, cells: pl.DataFrame) -> str:
@@ -100,12 +126,20 @@ def heading(block: str, cells: pl.DataFrame) -> str:
 
 
 def footnotes(table: Table) -> list[str]:
-    """Explain the signs that a table uses, and why cells are empty."""
+    """Explain all that a table shows, and why cells are empty."""
+    cells, notes = table.cells, []
+    if (cells["sd"].fill_null(0.0) > LEVEL).any():
+        notes.append("± is the standard deviation over seeds.")
+    if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
+        notes.append("? a printed number in doubt; the ledger says why.")
+    return explained(table) + notes + missing(cells)
+
+
+def explained(table: Table) -> list[str]:
+    """Explain the signs at means and rows."""
     cells, notes = table.cells, []
     if cells["rank"].drop_nulls().len():
         notes.append("Best of a block in bold, second best underlined, by our numbers.")
-    if cells["sd"].drop_nulls().len():
-        notes.append("± is the standard deviation over seeds.")
     if table.reference:
         notes.append(
             f"Marks: * better, † worse than {table.reference}, p < 0.05 after Holm's correction over "
@@ -118,10 +152,11 @@ def footnotes(table: Table) -> list[str]:
             "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%."
         )
     if there["popular"].any():
-        notes.append("≈ no better than popularity (paired t-test, p < 0.05).")
-    if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
-        notes.append("? a printed number in doubt; the ledger says why.")
-    return notes + missing(cells)
+        notes.append(
+            "≈ not significantly better than popularity in NDCG at the largest cut-off (paired t-test over sessions, "
+            "p ≥ 0.05, not corrected)."
+        )
+    return notes
 
 
 def missing(cells: pl.DataFrame) -> list[str]:
@@ -166,6 +201,11 @@ def markdown_block(cells: pl.DataFrame) -> Iterator[str]:
         for line in lines(part):
             first = row + signs(part) if line == "ours" else f"&nbsp;&nbsp;{line}"
             yield pipes([first, *(markdown_cell(cell, line) for cell in part)])
+    outside = apart(cells)
+    if outside:
+        yield pipes([f"*{PRINTED}*", *[""] * len(columns)])
+    for name, texts in outside:
+        yield pipes([name, *texts])
 
 
 def pipes(texts: Iterable[str]) -> str:
@@ -176,90 +216,7 @@ def pipes(texts: Iterable[str]) -> str:
 def markdown_cell(cell: dict, line: str) -> str:
     """Write one cell of one line."""
     if line != "ours":
-        return (
-            printed(cell)
-            if line == "printed"
-            else number(cell["difference"], cell["digits"], signed=True)
-        )
+        return BESIDE[line](cell)
     value, spread, mark = ours(cell)
     styled = {1: f"**{value}**", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     return " ".join(filter(None, [styled + mark.replace("*", r"\*"), spread]))
-
-
-def latex(table: Table) -> str:
-    """Write a table as LaTeX for booktabs."""
-    columns = table.cells["column"].unique(maintain_order=True).to_list()
-    head = " & ".join(["", *map(latex_metric, columns)]) + r" \\"
-    body = [
-        line
-        for block, cells in blocks(table.cells)
-        for line in latex_block(block, cells, len(columns))
-    ]
-    notes = " ".join(escape(note) for note in [f"{table.stamp}.", *footnotes(table)])
-    return "\n".join(
-        [
-            "% needs booktabs and graphicx",
-            r"\begin{table*}",
-            rf"\caption{{{escape(title(table).partition('. ')[2])}}}",
-            rf"\label{{tab:{table.name}}}",
-            r"\resizebox{\textwidth}{!}{%",
-            rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
-            r"\toprule",
-            head,
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}}",
-            rf"\par\smallskip{{\footnotesize {notes}}}",
-            r"\end{table*}",
-            "",
-        ]
-    )
-
-
-def latex_block(block: str, cells: pl.DataFrame, width: int) -> Iterator[str]:
-    """Write the lines of one block, with a rule above it and above its groups."""
-    yield r"\midrule"
-    if block:
-        yield rf"\multicolumn{{{width + 1}}}{{l}}{{\textbf{{{escape(heading(block, cells))}}}}} \\"
-    before = None
-    for group, row, part in rows(cells):
-        if group != before and before == SIMPLE:
-            yield r"\addlinespace"
-        before = group
-        for line in lines(part):
-            first = rf"\quad {line}"
-            if line == "ours":
-                first = latex_label(row) + escape(signs(part))
-            yield " & ".join([first, *(latex_cell(cell, line) for cell in part)]) + r" \\"
-
-
-def latex_cell(cell: dict, line: str) -> str:
-    """Write one cell of one line."""
-    if line != "ours":
-        text = (
-            printed(cell)
-            if line == "printed"
-            else number(cell["difference"], cell["digits"], signed=True)
-        )
-        return rf"\textit{{{escape(text)}}}" if text else ""
-    value, spread, mark = (escape(text) for text in ours(cell))
-    styled = {1: rf"\textbf{{{value}}}", 2: rf"\underline{{{value}}}"}.get(cell["rank"], value)
-    raised = f"$^{{{mark.strip('$')}}}$" if mark else ""
-    return styled + raised + (rf" {{\tiny {spread}}}" if spread else "")
-
-
-def latex_label(text: str) -> str:
-    """Write a model's name, what follows its underscore as an index."""
-    word, _, index = text.partition("_")
-    return escape(word) + (rf"\textsubscript{{{escape(index)}}}" if index else "")
-
-
-def latex_metric(text: str) -> str:
-    """Write a metric's name, what follows its underscore as an index."""
-    word, _, k = text.partition("@")
-    return latex_label(word) + (f"@{k}" if k else "")
-
-
-def escape(text: str) -> str:
-    """Escape what LaTeX reads as a command."""
-    return "".join((ESCAPES | SYMBOLS).get(letter, letter) for letter in text)

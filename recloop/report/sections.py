@@ -10,7 +10,7 @@ from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 
 CLAIMS = ("claim", "verdict", "by data set", "comparisons", "worst comparison", "printed numbers")
-ENDINGS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
+ENDINGS = {"tables": ("md", "tex", "compact.tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
 
 
 def gather(

@@ -33,7 +33,7 @@ CELL = {
     **dict.fromkeys(["effect", "p", "p_holm"], pl.Float64),
     **dict.fromkeys(["mark", "note", "not_run"], pl.String),
     "unfinished": pl.Int64,  # trainings behind the row that were not trained out
-    "popular": pl.Boolean,  # whether it is no better than popularity
+    "popular": pl.Boolean,  # whether it is not significantly better than popularity
 }
 
 
@@ -49,7 +49,7 @@ class Table:
     reference: str | None = None
 
     def save(self, output: Path) -> None:
-        """Write .md, .tex and .csv; `output` is the path without an ending."""
+        """Write .md, .tex, .compact.tex and .csv; `output` is the path without an ending."""
         from recloop.report.printing import write
 
         write(self, output)
@@ -138,15 +138,15 @@ def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
 
 
 def ranked(cells: pl.DataFrame) -> pl.DataFrame:
-    """Add the difference to print and the place within the column, 1 for the best of the block."""
+    """Add the place within the column, 1 for the best of the block, and on the paper's data the difference to print."""
     down = [name for name in cells["metric"].unique() if records.direction(name) < 0]
     better = pl.when(pl.col("metric").is_in(down)).then(pl.col("ours")).otherwise(-pl.col("ours"))
     improved = pl.col("metric").str.starts_with("improvement(")
     place = better.rank("min").over("block", "column", "metric").cast(pl.Int64)
     rank = pl.when(~improved).then(place)
-    return cells.with_columns(difference=pl.col("ours") - pl.col("printed"), rank=rank).select(
-        *CELL
-    )
+    own = pl.col("stand_in").is_null()
+    difference = pl.when(own).then(pl.col("ours") - pl.col("printed"))
+    return cells.with_columns(difference=difference, rank=rank).select(*CELL)
 
 
 def marked(evidence: Evidence, rows: list[dict], reference: str) -> list[dict]:

@@ -6,6 +6,7 @@ import polars as pl
 
 from recloop.evaluation.claims import (
     UNFINISHED,
+    all_count,
     by_dataset,
     claim_verdict,
     conjunction,
@@ -53,10 +54,12 @@ def judge_all(evidence: Evidence) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def judged(evidence: Evidence, name: str, claim: Mapping, *unfinished: Callable) -> list[dict]:
+def judged(
+    evidence: Evidence, name: str, claim: Mapping, unfinished: Callable = all_count
+) -> list[dict]:
     """Judge one claim; see `examine` for `unfinished`, without which all trainings count."""
     printed, why = evidence.printed, evidence.why
-    rows = examine(claim, evidence.points, evidence.sampling, printed, why, *unfinished)
+    rows = examine(claim, evidence.points, evidence.sampling, printed, why, unfinished)
     whole = claim_verdict(pl.DataFrame(rows, infer_schema_length=None))
     about = {
         "id": name,
@@ -109,7 +112,7 @@ def markdown(evidence: Evidence, judged: pl.DataFrame) -> str:
 LEGEND = (
     "A claim holds if the 95% interval of every comparison (bootstrap over sessions and seeds; for coverage, halves of "
     "the sessions) is on the claimed side, fails if one is on the other side at p < 0.05 after Holm's correction over "
-    "the claim, and is undecided otherwise. `not trained out`: it rests on a training that was still "
+    "those that decide, and is undecided otherwise. `not trained out`: it rests on a training that was still "
     "gaining when its budget ended. `in part`: some of its data sets were not run. *Comparisons*: how many lie "
     "on the claimed side, and how many of those with their whole interval. *Printed numbers*: the same checks on the "
     "values that the paper prints. Every comparison is in `claims.csv`."

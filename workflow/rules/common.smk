@@ -66,7 +66,7 @@ ENCODER = "data/encoders/{encoder}-{key}"
 FEATURES = "data/features/{source}/{encoder}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
-TABLE = [".md", ".tex", ".csv"]
+TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
 
 
@@ -191,7 +191,7 @@ def exhibit_input(study, name):
     stamp = Path(f"results/{study}/.made/{name}.json")
     return {
         "scores": exhibit.records,
-        "runs": sorted({f"{PLAN.weights(PLAN.trained(run)).path}/run.json" for run in runs}),
+        "runs": sorted(f"{PLAN.weights(run).path}/run.json" for run in PLAN.trainings(runs)),
         "splits": [PLAN.split(study, dataset).record for dataset in PLAN.worlds(study)],
         "seal": seal(stamp, exhibit.key, Path(f".recloop/keys/{study}/{name}")),
     }

@@ -62,8 +62,14 @@ def measured(evidence: Evidence, entry: Mapping, name: str) -> Table:
 
 def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
     """Collect ELBO and KL of every validation, a panel per data set and term."""
-    places = [(dataset, term) for dataset in entry["datasets"] for term in TERMS]
     kept = noted(evidence)
+    ran = {dataset for dataset, _ in kept}
+    # What was not run is said once, not once per term.
+    places = [
+        (dataset, term)
+        for dataset in entry["datasets"]
+        for term in (TERMS if dataset in ran else list(TERMS)[:1])
+    ]
     for (dataset, term), letter in zip(places, ascii_lowercase, strict=False):
         rows = []
         for model in entry["models"]:

@@ -41,6 +41,9 @@ def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Draw
     axis = entry.get("axis") or swept(model).replace("_", " ")
     title, metrics = labels.panel_title(evidence, dataset), tuple(entry["metrics"])
     rows = plots.points(evidence, letter, dataset, metrics, places)
+    absent = [row for row in rows if row.get("not_run")]
+    if absent and len({row["place"] for row in rows if "value" in row}) == 1:
+        rows = absent  # one value alone is no sweep
     return Panel(letter, title, draw, HEIGHT, metrics, axis), rows
 
 
@@ -48,7 +51,7 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     """Draw every metric on axes of its own: mean and standard deviation over seeds."""
     from recloop.report import drawing
 
-    axes = row.axes(len(panel.metrics), left=0.52, gap=0.56)
+    axes = row.axes(len(panel.metrics), left=0.58, gap=0.62)
     for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
         name, k = split(metric)
         mine = data.filter(metric=name, k=k).drop_nulls("value")
