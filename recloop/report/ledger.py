@@ -1,7 +1,7 @@
 """The ledger of a study: every printed number beside ours, with a verdict on each cell.
 
-A cell is *reproduced* only on the paper's own data, and only within the margin that the study declared beforehand. On
-a stand-in a number is never called reproduced, however close it is.
+A cell is *reproduced* only on the paper's own data, by trainings that were trained out, and only within the margin that
+the study declared beforehand. On a stand-in a number is never called reproduced, however close it is.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ OURS = {
     **dict.fromkeys(["difference", "margin"], pl.Float64),
     **dict.fromkeys(["status", "why"], pl.String),
 }
-STATUSES = ("reproduced", "different", "stand-in", "no margin", "not run")
+STATUSES = ("reproduced", "different", "not trained out", "stand-in", "no margin", "not run")
 
 
 def write(evidence: Evidence, output: Path) -> None:
@@ -51,7 +51,8 @@ def beside(evidence: Evidence, row: Mapping) -> dict:
     found["margin"] = margin(evidence.study.get("margins", {}).get(metric), row["value"])
     if found.get("ours") is not None and not found["stand_in"]:
         found["difference"] = found["ours"] - row["value"]
-    return found | decided(found)
+    waits = evidence.unfinished(dataset, row["model"]) if row["model"] else 0
+    return found | decided(found, waits)
 
 
 def measured(evidence: Evidence, row: Mapping) -> dict:
@@ -74,14 +75,16 @@ def margin(declared: Mapping | None, value: float) -> float | None:
     return declared["absolute"] if "absolute" in declared else declared["relative"] * abs(value)
 
 
-def decided(found: Mapping) -> dict:
-    """Decide on one cell."""
+def decided(found: Mapping, unfinished: int = 0) -> dict:
+    """Decide on one cell; one that rests on trainings that were not trained out decides nothing."""
     if found["ours"] is None:
         return {"status": "not run", "why": found["why"]}
     if found["stand_in"]:
         return {"status": "stand-in", "why": f"ours is on {found['source']}: {found['stand_in']}"}
     if found["margin"] is None:
         return {"status": "no margin", "why": "the study declares none for this metric"}
+    if unfinished:
+        return {"status": "not trained out", "why": f"{unfinished} of its trainings still gained"}
     close = abs(found["difference"]) <= found["margin"] + 1e-12  # 0.02 is not 0.02 in binary
     return {"status": "reproduced" if close else "different", "why": None}
 
