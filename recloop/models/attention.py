@@ -120,15 +120,3 @@ class _DroppedAttention(torch.autograd.Function):
             return [(slice(0, asker), slice(0, time))]
         edges = [*range(0, asker, BLOCK), asker]
         return [(slice(a, b), slice(0, b)) for a, b in pairwise(edges)]
-
-
-def causal_attention(
-    query: Float[Tensor, "batch time dim"],
-    key: Float[Tensor, "batch time dim"],
-    value: Float[Tensor, "batch time dim"],
-    heads: int,
-    dropout: float = 0.0,
-    sees: Bool[Tensor, "#batch time time"] | None = None,
-) -> Float[Tensor, "batch time dim"]:
-    """Let every position gather from itself and the positions before it, of those that it may see, once per head."""
-    return attention(query, key, value, heads, dropout, sees, causal=True)

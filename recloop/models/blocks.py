@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from recloop.models.attention import attention, causal_attention
+from recloop.models.attention import attention
 from recloop.models.dropout import Dropout
 
 
@@ -47,7 +47,7 @@ class CausalBlock(nn.Module):
         """Apply causal attention with its four projections."""
         rate = self.dropout.p if self.training else 0.0
         parts = self.query_key_value(states).chunk(3, dim=-1)
-        return self.project(causal_attention(*parts, self.heads, rate))
+        return self.project(attention(*parts, self.heads, rate, causal=True))
 
 
 class CausalBlocks(nn.Module):
@@ -108,7 +108,9 @@ class SASRecBlock(nn.Module):
         rate = self.dropout if self.training else 0.0
         query = self.query_norm(states)
         key, value = self.key_value(states).chunk(2, dim=-1)
-        mixed = query + causal_attention(self.query(query), key, value, self.heads, rate, sees)
+        mixed = query + attention(
+            self.query(query), key, value, self.heads, rate, sees, causal=True
+        )
         mixed = self.feed_forward_norm(mixed)
         return mixed + self.feed_forward(mixed)
 
@@ -177,7 +179,7 @@ class LiGRBlock(nn.Module):
         """Mix each state with its past, or with what it may see of it, then transform it by itself."""
         rate = self.dropout.p if self.training else 0.0
         parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
-        mixed = self.dropout(self.project(causal_attention(*parts, self.heads, rate, sees)))
+        mixed = self.dropout(self.project(attention(*parts, self.heads, rate, sees, causal=True)))
         states = states + mixed * self.attention_gate(states).sigmoid()
         opened, value = self.open_and_value(self.feed_forward_norm(states)).chunk(2, dim=-1)
         changed = self.dropout(self.shrink(self.dropout(silu(opened) * value)))

@@ -159,33 +159,39 @@ class Evidence:
         return max(fitting, default=(0, 0))[1] + sum(behind)
 
     @cached_property
-    def compared(self) -> dict[tuple[str, str], Any]:
-        """Remember what `popular` found, and by data set and seeds what popularity scores."""
+    def popularity(self) -> dict[tuple, np.ndarray]:
+        """Remember what popularity scores, by data set, name and seeds."""
+        return {}
+
+    @cached_property
+    def standing(self) -> dict[tuple[str, str], bool]:
+        """Remember by data set and model what `popular` found: a table asks once per cell."""
         return {}
 
     def popular(self, dataset: str, model: str) -> bool:
-        """Check whether a model is not significantly better than popularity, where that is among the scores.
+        """Check whether a model is not significantly better than popularity, see `at_popularity`."""
+        if (dataset, model) not in self.standing:
+            self.standing[dataset, model] = self.at_popularity(dataset, model)
+        return self.standing[dataset, model]
+
+    def at_popularity(self, dataset: str, model: str) -> bool:
+        """Test a model against popularity, where that is among the scores.
 
         By NDCG at the largest cut-off, on the same events: paired over sessions, p >= 0.05.
         """
-        if (dataset, model) not in self.compared:
-            self.compared[dataset, model] = self._popular(dataset, RunName.parse(model))
-        return self.compared[dataset, model]
-
-    def _popular(self, dataset: str, model: RunName) -> bool:
-        cutoffs = self.study.get("evaluation", {}).get("cutoffs", [])
-        if model.key == POPULARITY or not cutoffs:
+        cutoffs, asked = self.study.get("evaluation", {}).get("cutoffs"), RunName.parse(model)
+        if asked.key == POPULARITY or not cutoffs:
             return False
-        judged = tuple(one for one in model.overrides if one[0] == "judged_on")
+        judged = tuple(one for one in asked.overrides if one[0] == "judged_on")
         plain = str(RunName(POPULARITY, judged))
-        seeds = self.results.seeds(dataset, [str(model), plain])
-        mine, theirs = (Quantity(dataset, one, "NDCG", max(cutoffs)) for one in (str(model), plain))
+        mine, theirs = (Quantity(dataset, one, "NDCG", max(cutoffs)) for one in (model, plain))
+        seeds = self.results.seeds(dataset, [model, plain])
         if not seeds or not all(len(self.results.values(one)) for one in (mine, theirs)):
             return False
-        baseline = (dataset, f"{plain} {seeds}")
-        if baseline not in self.compared:
-            self.compared[baseline] = self.results.per_session_scores(theirs, seeds)
-        result = paired(self.results.per_session_scores(mine, seeds), self.compared[baseline])
+        place = (theirs, tuple(seeds))
+        if place not in self.popularity:
+            self.popularity[place] = self.results.per_session_scores(theirs, seeds)
+        result = paired(self.results.per_session_scores(mine, seeds), self.popularity[place])
         return not (result.difference > 0 and result.p < 1 - LEVEL)
 
     def data(self, dataset: str) -> Mapping:

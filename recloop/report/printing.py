@@ -1,7 +1,6 @@
 """A table as text: what its lines, cells and notes say, and how Markdown has them."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,17 +10,6 @@ from recloop.report.tables import Table
 
 PRINTED = "Printed, on the paper's own data"
 LEVEL = 1e-9  # deviation up to which values over seeds are one value
-
-
-def write(table: Table, output: Path) -> None:
-    """Write a table beside its stem as .md, .tex, .compact.tex and .csv."""
-    from recloop.report.latex import compact, latex
-
-    output.parent.mkdir(parents=True, exist_ok=True)
-    texts = {".md": markdown(table), ".tex": latex(table), ".compact.tex": compact(table)}
-    for ending, text in texts.items():
-        output.with_name(output.name + ending).write_text(text, encoding="utf-8")
-    table.cells.write_csv(output.with_name(output.name + ".csv"))
 
 
 def number(value: float | None, digits: int, signed: bool = False) -> str:

@@ -50,9 +50,14 @@ class Table:
 
     def save(self, output: Path) -> None:
         """Write .md, .tex, .compact.tex and .csv; `output` is the path without an ending."""
-        from recloop.report.printing import write
+        from recloop.report.latex import compact, latex
+        from recloop.report.printing import markdown
 
-        write(self, output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        written = {".md": markdown, ".tex": latex, ".compact.tex": compact}
+        for ending, write in written.items():
+            output.with_name(output.name + ending).write_text(write(self), encoding="utf-8")
+        self.cells.write_csv(output.with_name(output.name + ".csv"))
 
 
 def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:
