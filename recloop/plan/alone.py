@@ -4,6 +4,7 @@ The folder holds what the folder of any study holds, so that the workflow makes 
 those of the study that has the model, and of a tier.
 """
 
+import fnmatch
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,6 @@ from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, nearest
 
 NAME = "own"  # of the study, hence of its folder below results/
-METRICS = ["HR@10", "NDCG@10", "HR@20", "NDCG@20"]
 OTHERS = ("needs", "item_vectors")  # what an entry says of other models
 PARTS = ("model", "training", "dialogue", "inference")  # of a setting's name: training.epochs
 
@@ -59,12 +59,13 @@ def write_study(
         "margins": {},
         "departures": [],
     }
+    metrics = [f"{metric}@{k}" for k in paper["evaluation"]["cutoffs"] for metric in ("HR", "NDCG")]
     table = {"caption": alone["title"], "source": "ours", "kind": "grid", "models": [run]}
     tiers = {tier: _tier(here, models) | {"datasets": {name: played}}}
     files = {
         "paper": alone,
         "exhibits": {
-            "tables": {"table_run": table | {"datasets": [name], "metrics": METRICS}},
+            "tables": {"table_run": table | {"datasets": [name], "metrics": metrics}},
             "figures": {},
         },
         "claims": {},
@@ -174,7 +175,11 @@ def _tier(here: dict, models: Mapping[str, dict]) -> dict:
     known = {key for entry in models.values() for key in _keywords(entry)}
     every = {key: value for key, value in here.get("every_model", {}).items() if key in known}
     kept |= {"every_model": every} if every else {}
-    own = {name: changes for name, changes in here.get("models", {}).items() if name in models}
+    own = {
+        pattern: changes
+        for pattern, changes in here.get("models", {}).items()
+        if fnmatch.filter(models, pattern)
+    }
     return kept | ({"models": own} if own else {})
 
 

@@ -4,6 +4,7 @@ Schemas say what single files may hold. Here what one file says is compared with
 study, a recipe with its source, keywords with the constructor that takes them, an exhibit with the models.
 """
 
+import fnmatch
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -97,7 +98,9 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
             raise SettingsError(f"{where}: '{name}' is absent and yet among the datasets")
     for name, control in here.get("controls", {}).items():
         only_known(f"{where}: controls.{name}.like", [control["like"]], paper["datasets"])
-    only_known(f"{where}: models", here.get("models", {}), models)
+    for pattern in here.get("models", {}):
+        if not fnmatch.filter(models, pattern):
+            only_known(f"{where}: models", [pattern], models)
     keywords = {key for entry in models.values() for key in (*entry, *nested(entry))}
     only_known(f"{where}: every_model", here.get("every_model", {}), keywords)
     for loop in sorted(loops := loops_of(paper)):

@@ -186,7 +186,7 @@ class Studies:
                 f"studies/{study}/paper.yaml: no model '{name}'{nearest(name, paper['models'])}"
             )
         entry = paper["models"][name]
-        own = here.get("models", {}).get(name, {})
+        own = changes_of(here, name)
         parts = {}
         for part in ("inference", "dialogue", "training"):
             layers = [source.get(part, {}) for source in (paper, entry, here, own)]
@@ -371,6 +371,16 @@ class Studies:
         mine = paper[name]
         training = mine.get("training", {}) | changed.get("training", {})
         return mine | changed | ({"training": training} if training else {})
+
+
+def changes_of(here: dict, name: str) -> dict:
+    """Join what a tier's `models` say of a model, by its name or by patterns; what comes later counts."""
+    found: dict = {}
+    for pattern, changes in here.get("models", {}).items():
+        if fnmatchcase(name, pattern):
+            parts = {part: found.get(part, {}) | changes[part] for part in PARTS & changes.keys()}
+            found |= changes | parts
+    return found
 
 
 def split_of(paper: dict, here: dict) -> dict:

@@ -19,7 +19,8 @@ from recloop.data.prepare import prepare
 from recloop.data.read import read
 from recloop.data.settings import PARTS
 from recloop.data.sources import SourceError, fetch, load_source
-from recloop.plan import Plan, alone, own_data
+from recloop.plan import Plan, alone, folders, own_data
+from recloop.plan.checks import check_plan
 from recloop.storage.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -225,6 +226,25 @@ def test_a_papers_data_set_is_played_as_in_its_tier(place):
     folder, _ = written(place, "sasrec", "rc15", study="ssrl")
     tiers = yaml.safe_load((folder / "tiers.yaml").read_text())
     assert tiers["smoke"]["datasets"]["rc15"]["source"] == "shop_baskets"
+
+
+@pytest.mark.parametrize("study", sorted(folders.find_studies("all")))
+def test_one_model_of_any_study_can_be_planned(place, capsys, study):
+    paper = folders.read_study(folders.find_studies([study])[study])
+    if paper["task"] != "sequences":
+        pytest.skip("dialogues are run as studies")
+    called("add-data shop.csv", capsys)
+    folder, _ = written(place, next(iter(paper["models"])), "shop", study=study)
+    check_plan(Plan(config(studies=[str(folder)], datasets=None, seeds=[1])))
+
+
+def test_a_pattern_changes_the_models_that_it_names():
+    plan = Plan(config(studies=["pcrec"], tier="real"))
+    epochs = {
+        model: plan.settings("pcrec", "retailrocket", model)["training"]["epochs"]
+        for model in ("bpr_pcrec", "dnn", "sasrec_two")
+    }
+    assert len(set(epochs.values())) == 3
 
 
 @pytest.mark.parametrize(

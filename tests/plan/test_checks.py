@@ -56,6 +56,7 @@ WRONG = [
     (TIERS, "smonac:", "smonak:", "'smonak'; did you mean 'smonac'?"),
     (TIERS, "{warm_up: 5}", "{warm_upp: 5}", "'warm_upp'; did you mean 'warm_up'?"),
     (TIERS, "epochs: 2", "epoch: 2", "'epoch'; did you mean 'epochs'?"),
+    (TIERS, "  models:", "  models:\n    \"smono*\": {warm_up: 5}", "'smono*'; did you mean 'smonac'?"),
     (TIERS, "  models:", "  every_model: {dimm: 8}\n  models:", "'dimm'; did you mean 'dim'?"),
     (TIERS, "  models:", "  absent: {lfm2b: x}\n  models:", "'lfm2b'; did you mean 'lfm1b'?"),
     (TIERS, "  models:", "  absent: {lfm1b: x}\n  models:", "absent and yet among the datasets"),
