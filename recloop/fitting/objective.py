@@ -22,12 +22,14 @@ class Objective(Protocol):
         schedule: of the training.
         length: batches of an epoch.
         metric: what chooses the best epoch; None where nothing is validated and the last weights are kept.
+        head_start: updates before epochs and patience count, in which all that is to be compared is not yet at work.
     """
 
     model: nn.Module
     schedule: Schedule
     length: int
     metric: Metric | None = None
+    head_start: int = 0
 
     def batches(self, epoch: int, skip: int) -> Iterable[Any]:
         """List the batches of an epoch, counted from 0, without the first `skip`.

@@ -51,9 +51,14 @@ class Trainer:
         return -(-self.objective.length // self.schedule.accumulate)
 
     @property
+    def epochs(self) -> int:
+        """Count the epochs there may be: those of the schedule, after a head start in whole epochs."""
+        return self.schedule.epochs + -(-self.objective.head_start // max(1, self.epoch_updates))
+
+    @property
     def last_update(self) -> int:
         """Count the updates of all epochs."""
-        return self.epoch_updates * self.schedule.epochs
+        return self.epoch_updates * self.epochs
 
     @property
     def epoch(self) -> float:
@@ -91,7 +96,7 @@ class Trainer:
         if not self.epoch_updates:
             return
         done, skip = divmod(self.progress.update, self.epoch_updates)
-        for epoch in range(done, self.schedule.epochs):
+        for epoch in range(done, self.epochs):
             if self.stale():
                 return
             skipped = skip * self.schedule.accumulate if epoch == done else 0
@@ -205,11 +210,13 @@ class Trainer:
             score = self.score() if metric else None
             if done.enter(score, metric):
                 self.best = self.weights()
+        if done.update <= self.objective.head_start:
+            done.stale = 0
         row = {"update": done.update, "epoch": self.epoch, "loss": self.mean_loss()}
         row |= {metric.column: score} if metric else {}
         done.curve.append(row | {"seconds": done.seconds})
         self.losses.reset()
-        self.context.log(line(done, metric, self.schedule.epochs, self.last_update))
+        self.context.log(line(done, metric, self.epochs, self.last_update))
         self.keep()
 
     @torch.no_grad()

@@ -26,7 +26,7 @@ from recloop.storage.settings import (
 )
 
 NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label", "learnt_from", "published"}
-MODELS = ("models", "simple", "than", "against", "baseline", "reference")
+MODELS = ("models", "simple", "apart", "than", "against", "baseline", "reference")
 
 
 def check_plan(plan: "Plan") -> None:  # noqa: F821 the plan itself imports this module
@@ -302,6 +302,11 @@ def check_exhibits(study: str, paper: Mapping) -> None:
             f"{where}: {name}: simulators", entry.get("simulators", []), paper.get("simulators", {})
         )
     for name, claim in dict(paper["claims"]).items():
+        only_known(
+            f"studies/{study}/claims.yaml: {name}: printed_in",
+            [claim["printed_in"]] if "printed_in" in claim else [],
+            {**paper["tables"], **paper["figures"]},
+        )
         for part in claim.get("checks", []):
             check_part(part, paper, f"studies/{study}/claims.yaml: {name}")
             for metric in [*part["metrics"], *part.get("against_metrics", [])]:

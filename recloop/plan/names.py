@@ -177,7 +177,7 @@ def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
     """List the (data set, run) pairs that a table, a figure or a claim draws on, each once.
 
     An entry has `models`, `datasets`, and perhaps `panels` (of a figure) or `checks` (of a claim), each of which may
-    have its own. Models also stand under `simple`, `than`, `against` and `baseline`.
+    have its own. Models also stand under `simple`, `apart`, `than`, `against` and `baseline`.
     """
     parts = [entry, *entry.get("panels", []), *entry.get("checks", [])]
     pairs = [pair for part in parts for pair in of_part(study, entry, part)]
@@ -194,7 +194,7 @@ def of_part(study: Mapping, entry: Mapping, part: Mapping) -> Iterator[tuple[str
 
 def named(part: Mapping) -> list[str]:
     """List the models that one entry, panel or check names, braces unspread."""
-    roles = ("models", "simple", "than", "against", "baseline")
+    roles = ("models", "simple", "apart", "than", "against", "baseline")
     return [model for role in roles for model in as_list(part.get(role))]
 
 

@@ -110,12 +110,24 @@ class Evidence:
 
     @cached_property
     def printed(self) -> dict[Quantity, float]:
-        """The printed value of every quantity; where two exhibits print one, the first."""
-        cells = self.reported.drop_nulls("k").unique(
-            ["dataset", "model", "metric", "k"], keep="first"
-        )
+        """The printed value of every quantity under the study's protocol; where two exhibits print one, the first."""
+        return self.printed_in([name for name in self.exhibits if not self.differs(name)])
+
+    def printed_in(self, exhibits: Iterable[str]) -> dict[Quantity, float]:
+        """Return what some exhibits print; where two print one quantity, the first."""
+        cells = self.reported.drop_nulls("k").filter(pl.col("exhibit").is_in(list(exhibits)))
+        cells = cells.unique(["dataset", "model", "metric", "k"], keep="first", maintain_order=True)
         rows = cells.select("dataset", "model", "metric", "k", "value").iter_rows()
         return {Quantity(*cell): value for *cell, value in rows}
+
+    @property
+    def exhibits(self) -> Mapping[str, Mapping]:
+        """Every table and figure by name."""
+        return self.study["tables"] | self.study["figures"]
+
+    def differs(self, exhibit: str) -> str | None:
+        """Say how the protocol of an exhibit's printed numbers differs from the study's; None where it does not."""
+        return self.exhibits.get(exhibit, {}).get("protocol")
 
     @cached_property
     def curves(self) -> pl.DataFrame:

@@ -33,6 +33,12 @@ def exhibit(name: str) -> str:
     return name.replace("_", " ", 1).replace("_", ".").capitalize()
 
 
+def source(entry: Mapping) -> str:
+    """Write where an exhibit comes from, and how the protocol of its printed numbers differs if it does."""
+    differs = entry.get("protocol")
+    return f"{entry['source']}; printed numbers: {differs}" if differs else entry["source"]
+
+
 def metric(name: str, k: int | None = None) -> str:
     """Write a metric with its cut-off (R@10), its turn (SR cold, turn 10), or alone where it has neither (k = 0)."""
     found = records.record(name)

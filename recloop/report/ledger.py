@@ -48,11 +48,13 @@ def beside(evidence: Evidence, row: Mapping) -> dict:
     found = {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)} | measured(
         evidence, row
     )
-    found["margin"] = margin(evidence.study.get("margins", {}).get(metric), row["value"])
+    differs = evidence.differs(row["exhibit"])
+    declared = {} if differs else evidence.study.get("margins", {})
+    found["margin"] = margin(declared.get(metric), row["value"])
     if found.get("ours") is not None and not found["stand_in"]:
         found["difference"] = found["ours"] - row["value"]
     waits = evidence.unfinished(dataset, row["model"]) if row["model"] else 0
-    return found | decided(found, waits)
+    return found | decided(found, waits, differs)
 
 
 def measured(evidence: Evidence, row: Mapping) -> dict:
@@ -75,14 +77,21 @@ def margin(declared: Mapping | None, value: float) -> float | None:
     return declared["absolute"] if "absolute" in declared else declared["relative"] * abs(value)
 
 
-def decided(found: Mapping, unfinished: int = 0) -> dict:
-    """Decide on one cell; one that rests on trainings that were not trained out decides nothing."""
+def decided(found: Mapping, unfinished: int = 0, differs: str | None = None) -> dict:
+    """Decide on one cell; one that rests on trainings that were not trained out decides nothing.
+
+    Args:
+        found: ours and the margin.
+        unfinished: trainings that were not trained out.
+        differs: how the protocol of the printed number differs from the study's, if it does.
+    """
     if found["ours"] is None:
         return {"status": "not run", "why": found["why"]}
     if found["stand_in"]:
         return {"status": "stand-in", "why": f"ours is on {found['source']}: {found['stand_in']}"}
     if found["margin"] is None:
-        return {"status": "no margin", "why": "the study declares none for this metric"}
+        why = f"printed for: {differs}" if differs else "the study declares none for this metric"
+        return {"status": "no margin", "why": why}
     if unfinished:
         return {"status": "not trained out", "why": f"{unfinished} of its trainings still gained"}
     close = abs(found["difference"]) <= found["margin"] + 1e-12  # 0.02 is not 0.02 in binary

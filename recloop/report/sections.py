@@ -109,7 +109,7 @@ def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:
     table = read_table(evidence, output, name) if kind == "tables" and files else None
     title = f"{labels.exhibit(name)}. {entry['caption']}"
     command = f"snakemake results/{output.name}/{wanted[0]}"
-    return Exhibit(name, title, entry["source"], command, files, table)
+    return Exhibit(name, title, labels.source(entry), command, files, table)
 
 
 def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:

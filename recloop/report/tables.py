@@ -63,7 +63,7 @@ class Table:
 def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:
     """Put the caption above cells and the stamp below."""
     stamp, label = labels.stamp(evidence, entry["datasets"]), compared_with(evidence.study, entry)
-    return Table(name, entry["caption"], entry["source"], stamp, cells, label)
+    return Table(name, entry["caption"], labels.source(entry), stamp, cells, label)
 
 
 def compared_with(study: Mapping, entry: Mapping) -> str | None:

@@ -50,10 +50,15 @@ class LoggedSessions(Objective):
         gains = expected_gain(ranks.better, ranks.tied, SELECTION_CUTOFF, GAINS["NDCG"])
         return gains.mean().item()
 
+    @property
+    def head_start(self) -> int:
+        """The warm-up of a model that has one: tuning and training reach beyond it, however long it is."""
+        return getattr(self.model, "warm_up", 0)
+
     def phase(self, update: int) -> int:
         """Begin a second phase after the warm-up of a model that has one, if there is a rate for it."""
         second = self.schedule.second_rate is not None and hasattr(self.model, "warm_up")
-        return int(second and update >= self.model.warm_up)
+        return int(second and update >= self.head_start)
 
     def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
         """Make the Adam of a phase."""

@@ -11,6 +11,8 @@ from recloop.evaluation.results import Quantity
 from recloop.models import build
 from recloop.plan import names as sweeps
 from recloop.plan.folders import read_study
+from recloop.plan.values import for_dataset
+from recloop.report import ledger
 from recloop.report.evidence import Evidence
 from recloop.report.exhibits import maker
 from recloop.report.plots import Plot
@@ -47,6 +49,7 @@ def test_printed_numbers_have_margins_and_models():
         "table_data": 5,
         "table_rc15": 4,
         "table_retailrocket": 4,
+        "table_reassessed": 64,
     }
 
 
@@ -55,7 +58,19 @@ def test_the_printed_numbers_say_that_sa2c_beats_its_host():
     judged = judge_all(Evidence.gather(STUDY, tier, [], REPORTED))
     answers = {name: in_print(rows) for (name,), rows in judged.group_by("id")}
     assert answers.pop("ssrl-05") == "holds in 4 of 4"
+    others = [
+        answers.pop(name) for name in ("ssrl-12", "ssrl-13", "ssrl-14")
+    ]  # of another protocol
+    assert others == ["holds in 8 of 8", "holds in 8 of 8", "holds in 4 of 4"]
     assert set(answers.values()) == {"not checkable (figure or text only)"}
+
+
+def test_what_another_protocol_printed_is_reproduced_by_nothing():
+    assert EXHIBITS["table_reassessed"]["protocol"]
+    evidence = Evidence.gather(STUDY, {"tier": "none", "datasets": {}}, [], REPORTED)
+    assert Quantity("rc15", "vsknn", "HR_click", 10) not in evidence.printed
+    row = ledger.decided({"ours": 1.0, "stand_in": None, "margin": None}, 0, "split by time")
+    assert row == {"status": "no margin", "why": "printed for: split by time"}
 
 
 def test_every_model_can_be_built():
@@ -63,7 +78,7 @@ def test_every_model_can_be_built():
     for key, entry in STUDY["models"].items():
         extras = ("label", "training", "inference")
         settings = {name: value for name, value in entry.items() if name not in extras}
-        settings |= entry.get("inference", {})
+        settings = for_dataset(settings | entry.get("inference", {}), "rc15")
         assert build(settings, items=20, item_counts=counts, length=10), key
 
 
@@ -112,7 +127,7 @@ def test_rows_are_grouped_by_host_with_simple_baselines_first(evidence):
         "NItNet",
         "SASRec",
     ]
-    assert len(cells) == (5 + 5 + 3 * 9 + 15) * 13
+    assert len(cells) == (6 + 5 + 3 * 8 + 14) * 13
     row = cells.filter(model="sasrec_sa2c", column="NDCG_purchase@10").row(0, named=True)
     assert (row["row"], row["printed"]) == ("SASRec-SA2C", 0.3728)
     assert cells.filter(model="sasrec_sa2c", column="Reward@20")["mark"].to_list() == ["*"]
@@ -148,12 +163,16 @@ def test_curves_come_from_the_trainings(evidence):
 
 def test_rewards_that_help_stand_right_of_their_placebos(evidence):
     data = made(evidence, "figure_placebo").data.filter(dataset="rc15", metric="NDCG")
-    assert len(data) == 9 * 5 + 3
+    assert len(data) == 9 * 5 + 2
     rows = {row["series"]: row for row in data.filter(label="SASRec-SQN").iter_rows(named=True)}
     assert set(rows) == {"rewards", "zero", "shuffled", "constant target", "auxiliary loss"}
     assert all(row["low"] <= row["value"] <= row["high"] for row in rows.values())
     assert rows["zero"]["high"] < rows["rewards"]["value"]
-    assert data.filter(model="sasrec")["series"].to_list() == ["no rewards"]
+    apart = data.filter(pl.col("label").str.ends_with("(nothing imitates)"))
+    counts = dict(apart["label"].value_counts().rows())
+    assert counts == {
+        f"SASRec-{name} (nothing imitates)": n for name, n in [("SAC", 1), ("SA2C", 3)]
+    }
 
 
 def test_asking_for_more_gives_more_unless_the_prompt_is_dead(evidence):

@@ -111,6 +111,19 @@ class Warming(Bias):
     warm_up = 3
 
 
+def test_epochs_and_patience_count_from_the_end_of_the_warm_up(trainer):
+    model = Warming()
+    model.warm_up = 7 * trainer().epoch_updates - 1
+    it = trainer(model, epochs=2, patience=2)
+    scores = iter([0.9, *[0.1] * 99])  # nothing after the first validation is better
+    it.objective.evaluate = lambda: next(scores)
+    it.fit()
+    assert (
+        it.epoch == 7 + 1
+    )  # a validation within the warm-up is never too old; epoch 7 ends after it and is the first
+    assert trainer(model, epochs=2).last_update == 9 * it.epoch_updates
+
+
 def test_a_second_optimiser_starts_after_the_warm_up(trainer):
     it, rates = trainer(Warming(), second_rate=0.01), []
     for group in islice(it.groups(), 5):

@@ -1,9 +1,9 @@
-"""What the Q-learning rankers share: two networks that take turns, and their temporal-difference error.
+"""What the Q-learning rankers share: two networks that value each other's choices, and their temporal-difference error.
 
 Xin et al. Self-Supervised Reinforcement Learning for Recommender Systems. SIGIR 2020.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,10 +16,11 @@ from recloop.models.sequential.transitions import Step, ValueNetwork
 from recloop.models.sessions import last
 
 RANKINGS = ("imitation", "values")
+UPDATED = ("both", "one")
 
 
 class DoubleQ(nn.Module):
-    """Two full networks; a fair draw decides at each update which one learns and which one gives the target.
+    """Two full networks, each of which gives the other its target (van Hasselt. Double Q-learning. NeurIPS 2010).
 
     Args:
         backbone: makes a session encoder.
@@ -28,14 +29,16 @@ class DoubleQ(nn.Module):
         discount: weight of the future in the value target.
         click_reward: accuracy reward of an interaction that is no purchase.
         purchase_reward: accuracy reward of a purchase.
+        updated: `both` networks learn from every batch, so that each has as many updates as a plain ranker; or `one` of
+            them, drawn by a fair coin, as in the authors' code, so that each has half of them.
         target_dropout: whether the network that gives the target drops units too, as in the authors' code.
-        q_weight: weight of the value losses; 0 leaves the value heads out, and two plain rankers that take turns.
+        q_weight: weight of the value losses; 0 leaves the value heads out, and with `both` the plain ranker alone.
         placebo: what makes the rewards worthless, one of `placebo.KINDS`.
         ranked_by: `imitation` ranks by the head that imitates, `values` by the weighted values.
         imitates: whether there is a head that imitates.
 
     Raises:
-        ValueError: no such placebo or ranking, or a ranking without its head.
+        ValueError: no such placebo, ranking or `updated`, or a ranking without its head.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class DoubleQ(nn.Module):
         discount: float,
         click_reward: float,
         purchase_reward: float,
+        updated: str = "both",
         target_dropout: bool = False,
         q_weight: float = 1.0,
         placebo: str = "none",
@@ -55,12 +59,15 @@ class DoubleQ(nn.Module):
         super().__init__()
         self.padding, self.discount = items, discount
         self.click_reward, self.purchase_reward = click_reward, purchase_reward
-        self.target_dropout, self.q_weight = target_dropout, q_weight
+        self.updated, self.target_dropout, self.q_weight = updated, target_dropout, q_weight
         self.placebo = placebos.checked(placebo)
         self.ranked_by = _ranking(ranked_by, imitates, q_weight)
+        if updated not in UPDATED:
+            raise ValueError(f"updated={updated!r}, but there are only {', '.join(UPDATED)}")
         heads = objectives if q_weight else 0
+        alone = updated == "both" and not q_weight  # nobody asks the other one for a target
         self.networks = nn.ModuleList(
-            ValueNetwork(backbone, items, heads, imitates) for _ in range(2)
+            ValueNetwork(backbone, items, heads, imitates) for _ in range(1 if alone else 2)
         )
         self.register_buffer("weights", torch.ones(objectives))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
@@ -87,16 +94,27 @@ class DoubleQ(nn.Module):
         return linear(states, *self.scored.scalarised(self.weights))
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """Cross-entropy of the next item plus the weighted value losses."""
-        main, target = self.toss()
+        """Cross-entropy of the next item plus the weighted value losses, summed over the networks that learn."""
+        return torch.stack([self.lesson(*roles, batch) for roles in self.turns()]).sum()
+
+    def lesson(self, main: ValueNetwork, target: ValueNetwork, batch: Batch) -> Float[Tensor, ""]:
+        """Compute what one network has to learn from a batch."""
         if not self.q_weight:
             real = batch.following != self.padding
             return main.rank.loss(main.backbone(batch.session)[real], batch.following[real])
         step = self.step(main, target, batch)
         return self.imitation(step) + self.q_weight * (self.weights @ self.errors(step))
 
+    def turns(self) -> Iterator[tuple[ValueNetwork, ValueNetwork]]:
+        """Name who learns and who gives the target, one after the other."""
+        if self.updated == "one":
+            yield self.toss()
+            return
+        self.updates += 1
+        yield from map(self.roles, range(len(self.networks)))
+
     def toss(self) -> tuple[ValueNetwork, ValueNetwork]:
-        """Choose which network learns and which one gives the target.
+        """Draw which network learns.
 
         The draw depends on the seed and the update alone, so that all methods that are compared get the same updates,
         whatever else they draw.
@@ -104,9 +122,13 @@ class DoubleQ(nn.Module):
         seed = (torch.initial_seed() * 1_000_003 + int(self.updates)) % 2**63
         first = int(torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5)
         self.updates += 1
-        main, target = self.networks[first], self.networks[1 - first]
-        main.train(self.training)
+        return self.roles(first)
+
+    def roles(self, first: int) -> tuple[ValueNetwork, ValueNetwork]:
+        """Make one network ready to learn and the other one to give the target."""
+        main, target = self.networks[first], self.networks[first - 1]
         target.train(self.training and self.target_dropout)
+        main.train(self.training)
         return main, target
 
     def step(self, main: ValueNetwork, target: ValueNetwork, batch: Batch) -> Step:

@@ -1,7 +1,8 @@
 """`gains`: by how much each model beats the `baseline`, in a row per model a dot per value of its sweep.
 
 Keywords: `datasets`, `metrics` (a panel per pair of both), `models`, `baseline`, and `names` of the series in print: by
-value of the sweep, or by model for one that sweeps nothing.
+value of the sweep, or by model for one that sweeps nothing. Models under `apart` stand below in rows of their own, with
+what `names` says of `apart` behind their labels.
 """
 
 from collections.abc import Mapping
@@ -37,17 +38,19 @@ def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
 
 def panel(evidence: Evidence, entry: Mapping, dataset: str, metric: str, letter: str) -> Drawn:
     """Collect the gains in one metric on one data set."""
-    rows = []
-    for model in entry["models"]:
-        label = labels.model(evidence.study, model.partition(",")[0])
+    rows, names = [], entry["names"]
+    suffixes = [(model, "") for model in entry["models"]]
+    suffixes += [(model, f" ({names['apart']})") for model in entry.get("apart", [])]
+    for model, suffix in suffixes:
+        label = labels.model(evidence.study, model.partition(",")[0]) + suffix
         for value, name in evidence.points(model, dataset):
             mine = Quantity(dataset, name, *split(metric))
             key, plain = (name, NO_SERIES) if value is None else (value, str(value))
-            series = entry["names"].get(key, plain)
+            series = names.get(key, plain)
             found = plots.about(evidence, letter, mine, label) | {"series": series}
             rows.append(found | gain(evidence, mine, entry["baseline"]))
     title, measure = labels.panel_title(evidence, dataset), labels.metric(*split(metric))
-    baseline = entry["names"].get(entry["baseline"], entry["baseline"])
+    baseline = names.get(entry["baseline"]) or labels.model(evidence.study, entry["baseline"])
     height = AROUND + GAIN * len({row["label"] for row in rows})
     given = (letter, title, draw, height, (metric,))
     return Panel(*given, baseline=baseline, measure=measure), rows

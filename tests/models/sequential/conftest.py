@@ -19,9 +19,10 @@ class LastItem(nn.Module):
 
 @pytest.fixture(scope="session")
 def tabular():
-    """Give a function that makes a Q-learning model over the last item, all weights zero."""
+    """Give a function that makes a Q-learning model over the last item, all weights zero, one network at a time."""
 
     def make(kind, items, **settings):
+        settings = {"updated": "one"} | settings
         model = kind(backbone=lambda: LastItem(items), items=items, **settings)
         for weight in model.parameters():
             nn.init.zeros_(weight)

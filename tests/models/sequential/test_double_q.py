@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 from recloop.data.batches import cut
 from recloop.models import build
 from recloop.models.sequential import transitions
+from recloop.models.sequential.double_q import UPDATED
 from recloop.models.sequential.dqn_ns import DQN_NS
 from recloop.models.sequential.next_item import NextItem
 from recloop.models.sequential.snqn import SNQN
@@ -14,6 +15,9 @@ from recloop.models.sequential.sqn import SQN
 
 MAIN = [[0.0, 1.0, 2.0], [4.0, 3.0, 0.0], [1.0, 1.5, 5.0]]
 TARGET = [[7.0, 8.0, 9.0], [10.0, 20.0, 30.0], [0.5, 0.25, 0.125]]
+HOSTS = ["gru4rec.GRU4Rec", "caser.Caser", "nextitnet.NextItNet", "sasrec.SASRec"]
+KINDS = ["sqn.SQN", "policy_evaluation.EVAL", "snqn.SNQN", "cql.CQL", "bcq.BCQ"]
+CRITICS = ["sac.SAC", "sa2c.SA2C", "smonac.SMONAC"]
 
 
 @pytest.fixture
@@ -96,6 +100,39 @@ def test_both_sides_of_the_coin_come_up(model, monkeypatch):
     assert 160 < sum(mains) < 240
 
 
+def test_both_networks_learn_what_each_would_learn_alone(tabular, fill, steps):
+    batch, grads, losses = steps([0, 1, 3], [1, 2, 3], purchase=[1, 0, 0]), {}, {}
+    for updated in ("both", 0, 1):
+        model = tabular(SQN, 3, updated="both")
+        fill(model.networks[0], MAIN)
+        fill(model.networks[1], TARGET)
+        if updated != "both":
+            model.turns = lambda model=model, first=updated: iter([model.roles(first)])
+        losses[updated] = model.loss(batch)
+        losses[updated].backward()
+        grads[updated] = [
+            [weight.grad for weight in network.parameters()] for network in model.networks
+        ]
+    assert losses["both"] == losses[0] + losses[1]
+    for one in (0, 1):
+        assert all(map(torch.equal, grads["both"][one], grads[one][one]))
+        assert grads[one][1 - one] == [None] * len(grads[one][one])
+
+
+def test_both_networks_are_one_update(tabular, steps):
+    model = tabular(SQN, 3, updated="both")
+    model.loss(steps([0, 1], [1, 2]))
+    assert model.updates == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_values_there_is_one_network_unless_a_coin_is_tossed(kind, facts):
+    sizes = [
+        len(built(kind, HOSTS[0], facts, q_weight=0.0, updated=one).networks) for one in UPDATED
+    ]
+    assert sizes == [1, 2]
+
+
 def test_the_coin_depends_on_seed_and_update_alone(model, monkeypatch):
     monkeypatch.undo()
     tosses = []
@@ -126,6 +163,7 @@ def test_values_rank_where_asked(kind, tabular, fill):
     ("settings", "logged"),
     [
         ({"ranked_by": "value"}, "imitation, values"),
+        ({"updated": "two"}, "both, one"),
         ({"ranked_by": "values", "q_weight": 0.0}, "q_weight=0"),
         ({"imitates": False}, "rank by 'values'"),
         ({"placebo": "sugar"}, "zero_reward"),
@@ -145,11 +183,6 @@ def built(kind, backbone, facts, **settings):
 @pytest.fixture
 def batch(sessions, facts):
     return cut(sessions([2, 5, 9, 4, 6, 1, 0, 3, 8], [7, 3]), facts["length"], facts["items"])
-
-
-HOSTS = ["gru4rec.GRU4Rec", "caser.Caser", "nextitnet.NextItNet", "sasrec.SASRec"]
-KINDS = ["sqn.SQN", "policy_evaluation.EVAL", "snqn.SNQN", "cql.CQL", "bcq.BCQ"]
-CRITICS = ["sac.SAC", "sa2c.SA2C", "smonac.SMONAC"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ SHARED = ("items", "item_vectors", "item_counts")
 @pytest.fixture
 def new(facts):
     def new(kind=SMONAC, **settings):
+        settings = {"updated": "one"} | settings
         torch.manual_seed(1)
         given = {name: facts[name] for name in SHARED}
         return kind(backbone=lambda: GRU4Rec(facts["items"], dim=8), **given, **settings)
