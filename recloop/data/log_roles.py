@@ -40,6 +40,7 @@ WORDS = {  # normal words of an event column
     "rating": "rating rate rated",
     "follow": "follow followed fav favorite favourite like liked bookmark wishlist",
     "comment": "comment comments commented",
+    "tag": "tag tags tagged",
 }
 EVENT_OF = {word: event for event, words in WORDS.items() for word in words.split()}
 PARTS = {  # normal words of a column that holds a given split

@@ -14,7 +14,18 @@ from typing import Any
 
 from recloop.storage.settings import SettingsError, nearest
 
-EVENTS = ("view", "click", "cart", "purchase", "play", "rating", "order", "follow", "comment")
+EVENTS = (
+    "view",
+    "click",
+    "cart",
+    "purchase",
+    "play",
+    "rating",
+    "order",
+    "follow",
+    "comment",
+    "tag",
+)
 PARTS = ("train", "valid", "test")
 CATALOGUE = "items.csv"  # titles and the like, beside the events of any log
 WAYS_TO_CUT = ("given", "user", "gap", "count")

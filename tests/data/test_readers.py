@@ -312,6 +312,24 @@ def test_movielens_reads_quoted_titles(tmp_path):
     assert _bad(reading) == [("ratings.csv", 3, "has a rating other than 0.5 to 5")]
 
 
+def test_lastfm_tags_are_one_event_a_day_and_artist(tmp_path):
+    files = {
+        "user_taggedartists.dat": "userID\tartistID\ttagID\tday\tmonth\tyear\n2\t52\t13\t1\t4\t2009\n"
+        "2\t52\t15\t1\t4\t2009\n2\t52\t13\t2\t4\t2009\n3\t9\t1\t31\t2\t2009\n3\t9\t1\t1\t1\t1956\n",
+        "artists.dat": "id\tname\turl\tpictureURL\n52\tGrup Yorum\thttp://x\thttp://y\n",
+    }
+    events, reading = _read("lastfm_tags", tmp_path / "raw", files, max_malformed=0.5)
+    days = [1_238_544_000_000, 1_238_630_400_000]
+    assert _rows(events, "user", "item", "time", "event") == [
+        ("2", "52", day, "tag") for day in days
+    ]
+    assert reading.items.select("item", "title").rows() == [("52", "Grup Yorum")]
+    assert _bad(reading) == [
+        ("user_taggedartists.dat", 5, "has no day of a calendar"),
+        ("user_taggedartists.dat", 6, "has a day before 2002"),
+    ]
+
+
 RELEASE = {
     "train_input.txt": "1 2 3\n4 5\n2 6 1\n",
     "val_input.txt": "4 5 6\n",
