@@ -1,10 +1,10 @@
-"""One update of SQN, SNQN and SA2C beside one of the plain model they stand on.
+"""One update of a network of SQN, SNQN and SA2C beside one of the plain model they stand on.
 
     python benchmarks/heads.py                      # SASRec, the sizes of Yoochoose 1/64 and RC15
     python benchmarks/heads.py --threads 1          # one core, in seconds of processor: for a busy machine
 
 An update is all from item ids to new weights: forward, backward, Adam. The models take turns in one process, on
-batches of 256 targets, and the fastest of each one's turns counts. SA2C is measured after its warm-up.
+batches of 256 targets, and the fastest of each one's turns counts. One of two networks learns in a turn. SA2C is measured after its warm-up.
 """
 
 import argparse
@@ -32,7 +32,8 @@ def update(name: str, items: int, targets: int, length: int) -> Callable[[], Non
     torch.manual_seed(1)
     batch = Batch.whole(torch.randint(items, (round(targets / length), length + 1)))
     facts = {"items": items, "length": length, "item_counts": torch.ones(items, dtype=torch.long)}
-    model = build(MODELS[name] | {"backbone": BACKBONE}, **facts).train()
+    one = {} if name == "plain" else {"updated": "one"}
+    model = build(MODELS[name] | one | {"backbone": BACKBONE}, **facts).train()
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
 
     def run() -> None:
