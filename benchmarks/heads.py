@@ -3,8 +3,9 @@
     python benchmarks/heads.py                      # SASRec, the sizes of Yoochoose 1/64 and RC15
     python benchmarks/heads.py --threads 1          # one core, in seconds of processor: for a busy machine
 
-An update is all from item ids to new weights: forward, backward, Adam. The models take turns in one process, on
-batches of 256 targets, and the fastest of each one's turns counts. One of two networks learns in a turn. SA2C is measured after its warm-up.
+An update is all from item ids to new weights: forward, backward, Adam; one of two networks learns in it. The models
+take turns in one process, on batches of 256 targets, and the fastest of each one's turns counts. SA2C is measured
+after its warm-up.
 """
 
 import argparse
