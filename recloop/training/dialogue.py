@@ -162,10 +162,17 @@ def maker(
     def make() -> nn.Module:
         model = build(described, **facts)
         if tensors:
-            model.load_state_dict(tensors)
+            start(model, tensors)
         return model
 
     return make
+
+
+def start(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give a model the weights it starts from; a part that they lack and pretraining does not reach stays as drawn."""
+    asleep = tuple(f"{part}." for part in model.frozen.get("pretrain", ()))
+    drawn = {name: one for name, one in model.state_dict().items() if name.startswith(asleep)}
+    model.load_state_dict(drawn | tensors)
 
 
 def train(

@@ -361,3 +361,34 @@ def test_a_run_starts_from_the_weights_of_another(make, tmp_path):
     settings = {"model": described, "dialogue": DIALOGUE}
     made = maker(settings, {"start": tmp_path / "w.safetensors"}, vectors())()
     assert all(torch.equal(made.state_dict()[name], t) for name, t in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["ege.EGE", "deers.DEERS"])
+def test_a_value_starts_afresh_behind_the_weights_of_dm(make, tmp_path, name):
+    from recloop.models import build
+    from recloop.storage import checkpoint
+    from recloop.training.dialogue import maker
+
+    model, path = make(seed=5), tmp_path / "w.safetensors"
+    checkpoint.save(path, model.state_dict(), {"settings": {"model": {}}})
+    described = {"class": f"dialogue.{name}", "dim": 16}
+    torch.manual_seed(3)
+    drawn = build(described, features=DIM, shown=SHOWN).state_dict()
+    torch.manual_seed(3)
+    made = maker({"model": described, "dialogue": DIALOGUE}, {"start": path}, vectors())()
+    learnt = model.state_dict()
+    assert all(torch.equal(t, learnt.get(n, drawn[n])) for n, t in made.state_dict().items())
+    checkpoint.save(path, {"head.weight": learnt["head.weight"]}, {"settings": {"model": {}}})
+    with pytest.raises(RuntimeError, match="Missing key"):
+        maker({"model": described, "dialogue": DIALOGUE}, {"start": path}, vectors())()
+
+
+def test_dm_is_the_first_stage_of_ege(fit, make):
+    from recloop.models.dialogue.ege import EGE
+
+    def ege():
+        torch.manual_seed(1)
+        return EGE(features=DIM, dim=16)
+
+    alone, other = fit(epochs=1)[0], fit(made=ege, epochs=1)[0]
+    assert all(torch.equal(other[name], tensor) for name, tensor in alone.items())

@@ -7,8 +7,8 @@ FEATURES, DIM, ITEMS, SHOWN, TURNS = 10, 8, 30, 3, 4
 SIZE = {"layers": 2, "heads": 2, "feed_forward": 12}
 SMALL = {"dim": DIM, "tracker": {"class": "dialogue.tracker.TransformerTracker"} | SIZE}
 POLICY = {"class": "dialogue.reinforce.Reinforce"}
-IN_POLICY = ("discount", "negatives", "reward", "raw_reward", "disliked_reward", "to_go")
-IN_POLICY += ("num_negatives", "current_dislikes", "temperature")
+IN_POLICY = ("discount", "negatives", "reward", "raw_reward", "disliked_reward", "placebo")
+IN_POLICY += ("num_negatives", "current_dislikes", "temperature", "returns")
 IN_TRACKER = ("doubled_frequency", "scaled_tokens")
 TRACKERS = {
     "gru": {"class": "dialogue.hierarchy.GRUs"},

@@ -100,6 +100,18 @@ def test_without_discount_the_value_target_is_the_reward(make, world, converse, 
 
 
 @pytest.mark.parametrize("name", ["ege", "deers"])
+def test_without_a_reward_the_value_teaches_nothing(make, world, converse, name):
+    """The gradient is that of the classification alone."""
+    model, other = make(name, reward=False).eval(), make(name).eval()
+    model.joint_loss(converse(model, world)).backward()
+    dialogue = converse(other, world)
+    (-other.policy.log_policy(dialogue).mean()).backward()
+    for (part, mine), theirs in zip(model.named_parameters(), other.parameters(), strict=True):
+        assert (mine.grad is None) == (theirs.grad is None), part
+        assert mine.grad is None or mine.grad.allclose(theirs.grad, atol=1e-6), part
+
+
+@pytest.mark.parametrize("name", ["ege", "deers"])
 def test_a_raw_reward_is_beyond_the_value(make, world, converse, name):
     raw, clean = (make(name, raw_reward=raw).eval() for raw in (True, False))
     assert raw.policy.rewards(converse(raw, world)).abs().max() > 1.2
@@ -118,7 +130,10 @@ def test_a_raw_reward_is_beyond_the_value(make, world, converse, name):
         ("deers", {"shared_head": True}),
         ("pmmir_gru", {"normalised_state": True}),
         ("pmmir_gru", {"tanh_always": True}),
-        ("pmmir_gru", {"to_go": True}),
+        ("pmmir_gru", {"returns": "to_go"}),
+        ("pmmir_gru", {"placebo": "shuffled"}),
+        ("deers", {"placebo": "shuffled"}),
+        ("ege", {"placebo": "constant"}),
         ("pmmir_gru", {"temperature": 0.1}),
         ("pmmir_gru", {"same_head": True}),
         ("pmmir_transformer", {"doubled_frequency": True}),
