@@ -258,6 +258,7 @@ def check_dialogue(settings: Mapping, paper: Mapping, here: Mapping, where: str)
     """Stop where a dialogue names a simulated user or an encoder that is not there, or has impossible numbers."""
     dialogue = settings["dialogue"]
     check_shared(dialogue, "training#talk", f"{where}: dialogue")
+    check_shared(settings["inference"], "training#asked", f"{where}: inference")
     only_known(f"{where}: dialogue", dialogue, paper["dialogue"])
     users = {**paper.get("simulators", {}), **here.get("simulators", {})}
     encoders = {**paper.get("features", {}), **here.get("features", {})}

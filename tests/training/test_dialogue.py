@@ -331,6 +331,7 @@ def test_lists_are_written_by_catalogue_number(posed, make, tmp_path, monkeypatc
     monkeypatch.setattr(dialogue, "open_features", lambda data: vectors())
     monkeypatch.setattr(dialogue, "open_critique_encoder", lambda *_: critique_encoder)
     settings = {"model": {"class": "dialogue.dm.DM", "dim": 16}, "dialogue": DIALOGUE}
+    settings["inference"] = {"likes_by": None, "likes_noise": 0.0}
     dialogue.rank(
         {"dialogues": folder}, make().state_dict(), settings, {}, tmp_path / "lists.parquet"
     )
@@ -392,3 +393,24 @@ def test_dm_is_the_first_stage_of_ege(fit, make):
 
     alone, other = fit(epochs=1)[0], fit(made=ege, epochs=1)[0]
     assert all(torch.equal(other[name], tensor) for name, tensor in alone.items())
+
+
+def test_users_may_like_otherwise_when_they_ask(worlds, critique_encoder, monkeypatch, tmp_path):
+    from recloop.training import dialogue
+
+    read = [{"first": frozenset({str(attributes(item)[0])})} for item in range(ITEMS)]
+    monkeypatch.setattr(dialogue, "read_attributes", lambda folder: read)
+    world = worlds()["test"]
+
+    def users(**inference):
+        settings = {"dialogue": DIALOGUE, "inference": inference}
+        return dialogue.asking({"catalogue": tmp_path}, settings, world, critique_encoder)
+
+    plain = users(likes_by=None, likes_noise=0.0)
+    assert (plain.likes, plain.noise, plain.lists) == ("fixed", 0.0, TURNS + 1)
+    other = users(likes_by="attributes", likes_noise=0.5)
+    assert (other.likes, other.noise) == ("attributes", 0.5)
+    same = [attributes(item)[0] for item in world.pool.ids.tolist()]
+    assert torch.equal(
+        other.reference @ other.reference.T == 1, torch.tensor(same)[:, None] == torch.tensor(same)
+    )
