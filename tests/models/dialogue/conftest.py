@@ -9,7 +9,7 @@ SMALL = {"dim": DIM, "tracker": {"class": "dialogue.tracker.TransformerTracker"}
 POLICY = {"class": "dialogue.reinforce.Reinforce"}
 IN_POLICY = ("discount", "negatives", "reward", "raw_reward", "disliked_reward", "placebo")
 IN_POLICY += ("num_negatives", "current_dislikes", "temperature", "returns")
-IN_TRACKER = ("doubled_frequency", "scaled_tokens")
+IN_TRACKER = ("doubled_frequency", "scaled_tokens", "biases", "start_tanh")
 TRACKERS = {
     "gru": {"class": "dialogue.hierarchy.GRUs"},
     "transformer": {"class": "dialogue.hierarchy.Transformers"} | SIZE,
