@@ -117,6 +117,7 @@ TRAINING = {
     "candidates": 3,
     "horizon": 2,
     "temperature": 10.0,
+    "relative": False,
     "goal_weight": 1.0,
     "num_negatives": 5,
 }
@@ -315,6 +316,32 @@ def test_with_one_candidate_the_improvement_follows_its_guide(worlds, make, crit
     assert torch.equal(nearest, it.nearest.top(state.query, users.seen, 1)[:, 0])
     everything, *_ = choice(70)
     assert (everything == world.requests.target).float().mean() > 0.8  # showing the target is best
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_relative_distances_mean_the_same_in_any_space(worlds, make, critique_encoder, relative):
+    """Twice as long vectors: the same loss, or four times the distances under the same temperature."""
+    from recloop.models.dialogue.dialogue import State
+    from recloop.simulators.environment import Environment
+    from recloop.training.improvement import Improvement
+
+    world, model, drawn = worlds()["train"], make(), torch.Generator()
+    users = Environment(world.pool, critique_encoder, TURNS + 1, "fixed")
+    it = Improvement(model, users, world, SHOWN, TRAINING | {"relative": relative})
+    table = torch.randn(77, 16, generator=drawn.manual_seed(1))
+    query, rows = torch.randn(5, 16, generator=drawn), torch.arange(5)
+    losses = [
+        it.pull(State(query * by), rows + 9, rows, table * by, drawn.manual_seed(2))
+        for by in (1, 2)
+    ]
+    assert losses[0].allclose(losses[1], rtol=1e-4) == relative
+    if relative:
+        items = torch.randint(77, (5, 5), generator=drawn.manual_seed(2))
+        unit = table.square().sum(1).mean()
+        near = lambda one: ((query - one) ** 2).sum(-1) / unit  # noqa: E731
+        logits = -torch.stack([near(table[rows + 9]), *(near(table[one]) for one in items.T)], 1)
+        wanted = near(table[rows]) - (logits / 10).log_softmax(1)[:, 0]
+        assert losses[0].allclose(wanted, rtol=1e-4)
 
 
 @pytest.mark.parametrize("personal", [False, True])
