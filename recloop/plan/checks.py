@@ -25,7 +25,10 @@ from recloop.storage.settings import (
     only_known,
 )
 
-NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label", "learnt_from", "published"}
+NOT_OF_THE_NETWORK = {
+    *("class", "network", "grid", "training", "label", "complete"),
+    *("learnt_from", "published"),
+}
 MODELS = ("models", "simple", "than", "against", "baseline", "reference")
 
 
