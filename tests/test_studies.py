@@ -172,6 +172,7 @@ def test_a_model_starts_from_its_pretraining(plan):
     it = plan()
     assert needs(it, "gommir") == {"start": "gommir_sl"}
     assert needs(it, "gommir_sl") == {}
+    assert needs(it, "ege") == needs(it, "deers") == {"start": "dm"}
     assert needs(it, "gru_ege", "pmmir", "amazon_shoes") == {"first": "gru_hist", "then": "ege"}
 
 
@@ -184,6 +185,8 @@ def test_a_model_starts_from_its_pretraining(plan):
         ("gommir,heard=attributes", "gommir_sl"),  # only asked so
         ("gommir,user=attributes", "gommir_sl,user=attributes"),
         ("gommir,twin=as_released", "gommir_sl,twin=as_released"),
+        ("gommir,stage=pretrain", "gommir_sl"),  # more of what the first stage does
+        ("gommir,placebo=shuffled", "gommir_sl"),
     ],
 )
 def test_overrides_reach_the_pretraining_that_knows_them(plan, model, start):

@@ -1,8 +1,12 @@
 """Attributes of the items of a catalogue, as words can name them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 def read_attributes(catalogue: Path) -> list[dict[str, frozenset[str]]]:
@@ -24,3 +28,17 @@ def read_attributes(catalogue: Path) -> list[dict[str, frozenset[str]]]:
     ):
         found[item].setdefault(attribute, set()).add(value)
     return [{name: frozenset(values) for name, values in one.items()} for one in found]
+
+
+def many_hot(
+    attributes: Sequence[dict[str, frozenset[str]]],
+) -> Float[Tensor, "item value"]:
+    """Mark the values of each item: two items differ in as many columns as values that only one of them has."""
+    pairs = [
+        {(name, value) for name, values in one.items() for value in values} for one in attributes
+    ]
+    place = {pair: column for column, pair in enumerate(sorted(set().union(*pairs)))}
+    table = torch.zeros(len(pairs), len(place))
+    for row, mine in enumerate(pairs):
+        table[row, [place[pair] for pair in mine]] = 1.0
+    return table

@@ -25,7 +25,10 @@ from recloop.storage.settings import (
     only_known,
 )
 
-NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label", "learnt_from", "published"}
+NOT_OF_THE_NETWORK = {
+    *("class", "network", "grid", "training", "label", "complete"),
+    *("learnt_from", "published"),
+}
 MODELS = ("models", "simple", "apart", "than", "against", "baseline", "reference")
 
 
@@ -258,6 +261,7 @@ def check_dialogue(settings: Mapping, paper: Mapping, here: Mapping, where: str)
     """Stop where a dialogue names a simulated user or an encoder that is not there, or has impossible numbers."""
     dialogue = settings["dialogue"]
     check_shared(dialogue, "training#talk", f"{where}: dialogue")
+    check_shared(settings["inference"], "training#asked", f"{where}: inference")
     only_known(f"{where}: dialogue", dialogue, paper["dialogue"])
     users = {**paper.get("simulators", {}), **here.get("simulators", {})}
     encoders = {**paper.get("features", {}), **here.get("features", {})}

@@ -15,7 +15,7 @@ class Simulator(Protocol):
     def critique(
         self, target: Int[np.ndarray, " batch"], liked: Int[np.ndarray, " batch"]
     ) -> list[str]:
-        """Return one sentence for each pair of catalogue items; never empty, and the same for the same pair.
+        """Return one sentence for each pair of catalogue items, the same for the same pair; empty if nothing is said.
 
         Args:
             target: the items looked for.

@@ -14,17 +14,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from recloop.language.vocabulary import Vocabulary
-from recloop.simulators.decoding import greedy
+from recloop.simulators.decoding import OPEN, greedy
 
 LENGTH = 8  # most words of a critique in a dialogue; released code
-NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label"}
+NOT_OF_THE_NETWORK = {"class", "network", "grid", "training", "label", "complete"}
 
 
 def build_network(settings: dict, words: int, features: int) -> nn.Module:
     """Make the network of a study's `simulators:` entry.
 
     `network: show_attend_tell.ShowAttendTell` is that class in recloop/simulators/show_attend_tell.py; every other
-    setting but `class`, `grid` and `training` is a keyword of its constructor.
+    setting but `class`, `grid`, `training` and `complete` is a keyword of its constructor.
 
     Args:
         settings: the entry.
@@ -47,6 +47,7 @@ class Captioner:
         grid: has `rows(items)`, which gives grid features `item cell dim`.
         device: where to compute.
         length: most words.
+        complete: say no sentence that breaks off and nothing twice in a row, see `greedy`.
         chunk: pairs at once.
     """
 
@@ -57,10 +58,13 @@ class Captioner:
         grid: Any,
         device: torch.device | str = "cpu",
         length: int = LENGTH,
+        complete: bool = False,
         chunk: int = 256,  # 49 x 4,096 floats a pair: 200 MB
     ):
         self.network, self.vocabulary, self.grid = network.to(device).eval(), vocabulary, grid
         self.device, self.length, self.chunk = device, length, chunk
+        numbers = [vocabulary.ids[word] for word in sorted(OPEN & vocabulary.ids.keys())]
+        self.open_words = torch.tensor(numbers, device=device) if complete else None
 
     @classmethod
     def open(
@@ -101,7 +105,8 @@ class Captioner:
         vocabulary = Vocabulary.read(folder / "vocabulary.json")
         network = build_network(record["settings"], len(vocabulary), record["features"])
         network.load_state_dict(load_file(folder / "weights.safetensors"))
-        return cls(network, vocabulary, rows, device, record["length"])
+        complete = settings.get("complete", False)
+        return cls(network, vocabulary, rows, device, record["length"], complete)
 
     def critique(
         self, target: Int[np.ndarray, " batch"], liked: Int[np.ndarray, " batch"]
@@ -116,6 +121,7 @@ class Captioner:
                 self.cells(liked[part]),
                 self.length,
                 self.vocabulary.unknown,
+                self.open_words,
             )
             sentences += self.vocabulary.decode(utterances.cpu().numpy())
         return sentences

@@ -103,7 +103,7 @@ class CritiqueEncoder:
         self.pairs.add(new, torch.tensor(numbers, device=self.device))
 
     def keep(self, sentences: list[str]) -> None:
-        """Encode sentences that were never said before and number them."""
+        """Encode sentences, in order, that were never said before, zeros for an empty one, and number them."""
         if not sentences:
             return
         start, end = len(self.utterances), len(self.utterances) + len(sentences)
@@ -111,7 +111,9 @@ class CritiqueEncoder:
             room = self.bank.new_empty(2 * end, self.bank.shape[1])
             room[:start] = self.bank[:start]
             self.bank = room
-        self.bank[start:end] = self.texts(sentences).to(self.bank)
+        self.bank[start:end] = 0.0
+        if spoken := list(filter(None, sentences)):
+            self.bank[end - len(spoken) : end] = self.texts(spoken).to(self.bank)
         self.numbers |= {sentence: start + place for place, sentence in enumerate(sentences)}
         self.utterances += sentences
 

@@ -8,6 +8,12 @@ from torch import Tensor
 
 from recloop.language.vocabulary import END
 
+# Words after which something has to come; the captioning library has such a list as bad endings.
+UNFINISHED = """
+    a an and are as at be different for from has have having in instead is it less like made more no not of on or rather
+    should than that the to very which with without
+"""
+OPEN = frozenset(UNFINISHED.split())
 State = tuple[Tensor, ...]  # what a network keeps between two words; rows are pairs
 
 
@@ -41,6 +47,7 @@ def greedy(
     reference: Float[Tensor, "batch cell dim"],
     length: int,
     unknown: int,
+    open_words: Int[Tensor, " open"] | None = None,
 ) -> Int[Tensor, "batch time"]:
     """Decode greedily, by the likeliest word each time; never the unknown one, never nothing.
 
@@ -50,12 +57,17 @@ def greedy(
         reference: grid features of what is compared with it.
         length: most words.
         unknown: number of the word that stands for all rare ones.
+        open_words: numbers of `OPEN`: no sentence ends with one, and no word follows another as it did before, itself
+            included. What its length breaks off is cut back, to nothing if every word needs another. None decodes
+            without these constraints, as the authors' code does.
     """
     state, word = network.begin(target, reference), target.new_full((len(target),), END).long()
     going, utterances = torch.ones_like(word, dtype=torch.bool), []
     for position in range(length):
         scores, state = network.step(word, state)
         scores[:, unknown] = -torch.inf
+        if open_words is not None and position:
+            forbid(scores, torch.stack(utterances, 1), open_words)
         if position == 0:
             scores[:, END] = -torch.inf  # an empty critique tells nothing
         word = scores.argmax(-1) * going
@@ -63,4 +75,27 @@ def greedy(
         going = going & (word != END)
         if not going.any():
             break
-    return torch.stack(utterances, 1)
+    said = torch.stack(utterances, 1)
+    return said if open_words is None else closed(said, open_words)
+
+
+def forbid(
+    scores: Float[Tensor, "batch word"],
+    said: Int[Tensor, "batch time"],
+    open_words: Int[Tensor, " open"],
+) -> None:
+    """Rule out, in place, the last word once more, what has followed it before, and an end that leaves it open."""
+    last = said[:, -1:]
+    scores.scatter_(1, last, -torch.inf)
+    followed = torch.where(said[:, :-1] == last, said[:, 1:], last)
+    scores.scatter_(1, followed, -torch.inf)
+    scores[:, END] = torch.where(torch.isin(last[:, 0], open_words), -torch.inf, scores[:, END])
+
+
+def closed(
+    said: Int[Tensor, "batch time"], open_words: Int[Tensor, " open"]
+) -> Int[Tensor, "batch time"]:
+    """Cut a sentence that its length broke off back to its last word that needs no other; nothing if there is none."""
+    whole = (said != END) & ~torch.isin(said, open_words)
+    after = whole.flip(1).cumsum(1).flip(1) > 0  # this word, or one behind it, needs no other
+    return torch.where(after, said, END)

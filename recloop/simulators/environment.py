@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from recloop.data.pools import Pool
 from recloop.models.dialogue.dialogue import Feedback
 
-LIKES = ("fixed", "own")
+LIKES = ("fixed", "own", "attributes")
 
 
 @runtime_checkable
@@ -36,6 +36,9 @@ class Environment:
         lists: how many lists a dialogue has at most.
         likes: the space in which a user compares. `fixed`: cosine of the encoder's features, one for all models.
             `own`: the model's own embeddings, as in the released code, which makes every model meet other users.
+            `attributes`: how many values differ, in no model's space; among equals the one shown first is liked.
+        noise: chance that a user likes a shown item at random.
+        attributes: which attribute values each row of the pool has, where likes go by them.
 
     Attributes:
         seen: rows shown so far, in order; no list should repeat one.
@@ -43,17 +46,26 @@ class Environment:
     """
 
     def __init__(
-        self, pool: Pool, critique_encoder: CritiqueEncoder, lists: int, likes: str = "fixed"
+        self,
+        pool: Pool,
+        critique_encoder: CritiqueEncoder,
+        lists: int,
+        likes: str = "fixed",
+        noise: float = 0.0,
+        attributes: Float[Tensor, "item value"] | None = None,
     ):
         if likes not in LIKES:
             raise ValueError(f"likes={likes!r}: expected one of {', '.join(LIKES)}")
+        if likes == "attributes" and (attributes is None or not attributes.any()):
+            raise ValueError("likes=attributes: the items have none")
         self.pool, self.critique_encoder, self.lists, self.likes = (
             pool,
             critique_encoder,
             lists,
             likes,
         )
-        self.reference = normalize(pool.features, dim=-1) if likes == "fixed" else None
+        self.noise, self.chance = noise, torch.Generator().manual_seed(0)
+        self.reference = normalize(pool.features, dim=-1) if likes == "fixed" else attributes
 
     def reset(
         self,
@@ -76,7 +88,7 @@ class Environment:
         """
         if self.likes == "own" and table is None:
             raise ValueError("likes=own compares in the model's space: hand over its table")
-        self.space = self.reference if self.likes == "fixed" else table.detach()
+        self.space = table.detach() if self.likes == "own" else self.reference
         self.target, self.turn = target, 0
         self.seen = target.new_empty(len(target), 0)
         self.found = torch.zeros_like(target, dtype=torch.bool)
@@ -122,7 +134,10 @@ class Environment:
     def choose(
         self, shown: Int[Tensor, "batch k"], distance: Float[Tensor, "batch k"]
     ) -> tuple[Int[Tensor, " batch"], Int[Tensor, "batch rejected"]]:
-        """Split each list into its nearest item and the others, which keep their order."""
-        nearest = distance.argmin(1, keepdim=True)
-        others = torch.ones_like(shown, dtype=torch.bool).scatter_(1, nearest, False)
-        return shown.gather(1, nearest)[:, 0], shown[others].view(len(shown), shown.shape[1] - 1)
+        """Split each list into its nearest item, or by chance a random one, and the others, which keep their order."""
+        liked = distance.argmin(1, keepdim=True)
+        if self.noise:
+            slips, place = torch.rand(2, len(shown), 1, generator=self.chance).to(distance)
+            liked = torch.where(slips < self.noise, (place * shown.shape[1]).long(), liked)
+        others = torch.ones_like(shown, dtype=torch.bool).scatter_(1, liked, False)
+        return shown.gather(1, liked)[:, 0], shown[others].view(len(shown), shown.shape[1] - 1)

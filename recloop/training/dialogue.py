@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from recloop.data.attributes import many_hot, read_attributes
 from recloop.data.pools import World, read_part
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import check_finite
@@ -79,10 +80,30 @@ def rank(
     model.load_state_dict(tensors)
     world = read_part(data["dialogues"], "test", features)
     critique_encoder = open_critique_encoder(data, settings, features.shape[1], device)
-    environment = Environment(world.pool, critique_encoder, num_lists(dialogue), dialogue["likes"])
+    environment = asking(data, settings, world, critique_encoder)
     transcript = ask(model.to(device), world, environment, dialogue["shown"])
     write(transcript, world, dialogue["first_turn"], critique_encoder.sentences, output)
     save(critique_encoder)
+
+
+def asking(
+    data: dict[str, Path], settings: dict, world: World, critique_encoder: CritiqueEncoder
+) -> Environment:
+    """Let the users of the test part in, who may like otherwise than those of the training.
+
+    Args:
+        data, settings: as for `prepare`; `inference` has `likes_by`, null for the `likes` of the training, and
+            `likes_noise`, see `Environment`.
+        world: the test part.
+        critique_encoder: what they say.
+    """
+    dialogue, inference = settings["dialogue"], settings["inference"]
+    likes, attributes = inference["likes_by"] or dialogue["likes"], None
+    if likes == "attributes":
+        ids = world.pool.ids
+        attributes = many_hot(read_attributes(data["catalogue"])).to(ids.device)[ids]
+    given = (world.pool, critique_encoder, num_lists(dialogue), likes)
+    return Environment(*given, noise=inference["likes_noise"], attributes=attributes)
 
 
 def open_features(data: dict[str, Path]) -> Float[Tensor, "every features"]:
@@ -162,10 +183,17 @@ def maker(
     def make() -> nn.Module:
         model = build(described, **facts)
         if tensors:
-            model.load_state_dict(tensors)
+            start(model, tensors)
         return model
 
     return make
+
+
+def start(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give a model the weights it starts from; a part that they lack and pretraining does not reach stays as drawn."""
+    asleep = tuple(f"{part}." for part in model.frozen.get("pretrain", ()))
+    drawn = {name: one for name, one in model.state_dict().items() if name.startswith(asleep)}
+    model.load_state_dict(drawn | tensors)
 
 
 def train(

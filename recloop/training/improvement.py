@@ -29,7 +29,9 @@ class Improvement:
         shown: items per list.
         training: `candidates`, items that are tried at each turn; `horizon`, turns that a trial looks ahead, null for
             the rest of the dialogue as in the released code; `temperature`, of the policy; `goal_weight`, of the
-            pull to the target; `num_negatives`, random items beside the chosen one.
+            pull to the target; `relative`, whether squared distances are shares of an item's mean squared length, so
+            that both weights mean the same in a space of any width; `num_negatives`, random items beside the chosen
+            one.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class Improvement:
         self.trial = Environment(users.pool, users.critique_encoder, users.lists, users.likes)
         self.candidates, self.horizon = training["candidates"], training["horizon"]
         self.temperature, self.goal_weight = training["temperature"], training["goal_weight"]
-        self.num_negatives = training["num_negatives"]
+        self.relative, self.num_negatives = training["relative"], training["num_negatives"]
 
     def loss(
         self,
@@ -140,9 +142,10 @@ class Improvement:
         size = (len(target), self.num_negatives)
         negatives = torch.randint(len(table), size, generator=generator).to(target.device)
         items = table[torch.cat([chosen[:, None], negatives], dim=1)]
-        distance = (state.query[:, None] - items).square().sum(-1)
-        policy = -(-distance / self.temperature).log_softmax(1)[:, 0]
-        return policy + self.goal_weight * (state.query - table[target]).square().sum(-1)
+        unit = table.square().sum(-1).mean() if self.relative else 1.0
+        distance = (state.query[:, None] - items).square().sum(-1) / unit
+        goal = (state.query - table[target]).square().sum(-1) / unit
+        return -(-distance / self.temperature).log_softmax(1)[:, 0] + self.goal_weight * goal
 
 
 def repeat(state: State, times: int) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,6 +84,16 @@ def test_the_reader_finds_all_that_is_true(tmp_path, kind):
     }
     assert set(found.rows()) == expected
     assert len(Pictures.open(tmp_path / "out")) == 60
+
+
+def test_no_two_products_have_the_same_attributes_until_a_kind_is_sold_out():
+    random = np.random.default_rng(5)
+    products = boutique.assortment(("shirts",), 700, random)
+    assert len({frozenset(one.attributes.items()) for one in products}) == 700
+    choices = TYPES["shirts"]["Shirts"].values()
+    there = len(COLOURS) * math.prod(len(set(values)) for values in choices)
+    sold_out = boutique.assortment(("shirts",), there + 40, random)
+    assert len({frozenset(one.attributes.items()) for one in sold_out}) > 0.99 * there
 
 
 @pytest.mark.parametrize("kind", KINDS)

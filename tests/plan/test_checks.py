@@ -124,6 +124,8 @@ WRONG = [
     (TALKS, "  likes: fixed", "  likes: fixd", "'fixd' is not allowed; did you mean 'fixed'?"),
     (TALKS, "  encoder: clip_rn101", "  encoder: clip_rn10", "did you mean 'clip_rn101'?"),
     (TALKS, "heard: null", "heard: attribute", "did you mean 'attributes'?"),
+    (TALKS, "likes_by: null", "likes_by: attribute", "'attribute' is not allowed; did you mean 'attributes'?"),
+    (TALKS, "likes_noise: 0.0", "likes_noise: 1.5", "likes_noise: 1.5 is too large"),
     # -- exhibits and claims
     (EXHIBITS, "models: [sasrec,", "models: [sasrek,", "no model 'sasrek'; did you mean 'sasrec'?"),
     (EXHIBITS, "datasets: [rc15,", "datasets: [rc51,", "'rc51'; did you mean 'rc15'?"),

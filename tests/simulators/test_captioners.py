@@ -1,6 +1,7 @@
 """Captioner networks: teacher forcing and word-by-word decoding agree, sentences are never empty."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -121,3 +122,64 @@ def test_critique_depends_on_which_picture_is_wanted(captioner):
     target, liked = (ids[:ITEMS] for ids in pairs())
     target, liked = np.arange(6), np.arange(6, 12)
     assert captioner.critique(target, liked) != captioner.critique(liked, target)
+
+
+class Script:
+    """A network that would say its words over and over, whatever the pictures, and then the runner-up."""
+
+    def __init__(self, wanted, words):
+        self.wanted, self.words = wanted, words
+
+    def begin(self, target, reference):
+        return (torch.zeros(len(target), 1),)
+
+    def step(self, word, state):
+        scores = torch.zeros(len(word), self.words) - torch.arange(self.words)
+        scores[:, 0] = 1.0  # would rather end
+        place = int(state[0][0, 0])
+        if place < len(self.wanted):
+            scores[:, self.wanted[place]] = 5.0
+        return scores, (state[0] + 1,)
+
+    def __call__(self, target, reference, words):
+        raise NotImplementedError
+
+
+def said(wanted, open_words, length=8, words=8):
+    from recloop.simulators.decoding import greedy
+
+    open_words = open_words and torch.tensor(open_words)
+    found = greedy(Script(wanted, words), *torch.zeros(2, 3, 1, 1), length, words - 1, open_words)
+    assert found.eq(found[:1]).all()
+    return [number for number in found[0].tolist() if number]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "free", "complete"),
+    [
+        ([2, 3], [2, 3], [2, 3]),
+        ([2, 2, 3], [2, 2, 3], [2]),  # not the same word twice in a row: rather none
+        ([2, 3, 2, 3], [2, 3, 2, 3], [2, 3, 2]),  # nor the same two
+        ([2, 6], [2, 6], [2, 6, 1]),  # 6 needs another word
+        ([2, 3, 6, 5, 6, 4, 6, 2], [2, 3, 6, 5, 6, 4, 6, 2], [2, 3, 6, 5, 6, 4, 6, 2]),
+        ([2, 3, 6, 5, 6, 4, 1, 6], [2, 3, 6, 5, 6, 4, 1, 6], [2, 3, 6, 5, 6, 4, 1]),  # broken off
+    ],
+)
+def test_complete_sentences_do_not_repeat_themselves_or_break_off(wanted, free, complete):
+    assert said(wanted, None) == free
+    assert said(wanted, [6]) == complete
+
+
+def test_a_captioner_knows_the_words_that_need_another(network, pictures):
+    from recloop.language.vocabulary import UNKNOWN, Vocabulary
+    from recloop.simulators.captioner import Captioner
+
+    words = ("red", "like", "blue", "more", *(f"w{number}" for number in range(5)), UNKNOWN)
+    grid = Grid(pictures[0].numpy())
+    made = Captioner(network, Vocabulary(words), grid, complete=True)
+    assert sorted(made.open_words.tolist()) == [2, 4]
+    for sentence in made.critique(*pairs()):
+        said = sentence.split()
+        assert not said or said[-1] not in ("like", "more")
+        assert len(set(pairwise(said))) == max(len(said) - 1, 0)
+        assert all(first != second for first, second in pairwise(said))

@@ -121,3 +121,30 @@ def test_opening_a_user_leaves_the_chance_of_a_training_alone(critique_encoder):
     before = torch.get_rng_state()
     critique_encoder.hear(*draw(0))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_mute_user_is_heard_as_zeros(tmp_path):
+    from recloop.simulators import open_simulator
+    from recloop.simulators.critique_encoder import CritiqueEncoder
+
+    mute = open_simulator({"class": "mute.Mute"}, None, tmp_path, tmp_path)
+    encoder = CritiqueEncoder(mute, Texts(), DIM)
+    features, ids = encoder.hear(*draw(1))
+    assert not features.any() and encoder.texts.read == []
+    assert set(encoder.sentences(ids)) == {""}
+
+
+def test_an_empty_sentence_stands_beside_others():
+    from recloop.simulators.critique_encoder import CritiqueEncoder
+
+    class Shy(Parrot):
+        def critique(self, target, liked):
+            return ["" if one.endswith("3") else one for one in super().critique(target, liked)]
+
+    encoder = CritiqueEncoder(Shy(), Texts(), DIM)
+    for seed in range(3):
+        target, liked = draw(seed)
+        expected = (target - 2 * liked) % 7
+        features, _ = encoder.hear(target, liked)
+        wanted = torch.where(expected == 3, 0, expected).float()
+        assert torch.equal(features, wanted[:, None].expand(-1, DIM))

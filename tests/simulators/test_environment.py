@@ -109,3 +109,49 @@ def test_an_agent_that_listens_finds_the_target_and_a_deaf_one_does_by_chance(us
     for shown in deaf.split(SHOWN, dim=1):
         *_, found, _, _ = it.step(shown)
     assert found.float().mean() == pytest.approx(SHOWN * LISTS / ITEMS, abs=0.06)
+
+
+def test_a_noisy_user_likes_at_random_as_often_as_told(features):
+    from recloop.data.pools import Pool
+    from recloop.simulators.environment import Environment
+
+    ids = torch.arange(ITEMS) * 2 + 1
+    target, shown = torch.zeros(6000, dtype=torch.long), torch.tensor([[7, 0, 9]] * 6000)
+    liked = {}
+    for noise in (0.0, 0.3, 1.0):
+        it = Environment(Pool(ids, features[ids]), Pointing(features), LISTS, noise=noise)
+        it.reset(target)
+        info = it.step(shown)[-1]
+        liked[noise] = info["liked"] == target
+        both = torch.cat([info["liked"][:, None], info["disliked"]], 1)
+        assert both.sort(1).values.equal(shown.sort(1).values)
+    assert liked[0.0].all()
+    assert liked[0.3].float().mean() == pytest.approx(0.7 + 0.3 / 3, abs=0.02)
+    assert liked[1.0].float().mean() == pytest.approx(1 / 3, abs=0.02)
+    assert not (liked[1.0] & ~liked[0.3]).any()  # who slips at 0.3 slips at 1 to the same item
+
+
+def test_likes_by_attributes_know_no_picture(features):
+    from recloop.data.attributes import many_hot
+    from recloop.data.pools import Pool
+    from recloop.simulators.environment import Environment
+
+    described = [{"colour": frozenset({"red"}), "heel": frozenset({"high"})}] * 2
+    described += [{"colour": frozenset({"red"})}, {"heel": frozenset({"low"}), "toe": frozenset()}]
+    table = many_hot(described)
+    assert table.tolist() == [[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 1]]
+    ids = torch.arange(4)
+    it = Environment(
+        Pool(ids, features[ids]), Pointing(features), LISTS, "attributes", attributes=table
+    )
+    it.reset(torch.zeros(3, dtype=torch.long))
+    shown = torch.tensor([[3, 2, 1], [3, 2, 3], [2, 2, 3]])
+    assert it.step(shown)[-1]["liked"].tolist() == [1, 2, 2]
+    with pytest.raises(ValueError, match="the items have none"):
+        Environment(
+            Pool(ids, features[ids]),
+            Pointing(features),
+            LISTS,
+            "attributes",
+            attributes=torch.zeros(4, 0),
+        )

@@ -117,6 +117,7 @@ TRAINING = {
     "candidates": 3,
     "horizon": 2,
     "temperature": 10.0,
+    "relative": False,
     "goal_weight": 1.0,
     "num_negatives": 5,
 }
@@ -317,6 +318,32 @@ def test_with_one_candidate_the_improvement_follows_its_guide(worlds, make, crit
     assert (everything == world.requests.target).float().mean() > 0.8  # showing the target is best
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_relative_distances_mean_the_same_in_any_space(worlds, make, critique_encoder, relative):
+    """Twice as long vectors: the same loss, or four times the distances under the same temperature."""
+    from recloop.models.dialogue.dialogue import State
+    from recloop.simulators.environment import Environment
+    from recloop.training.improvement import Improvement
+
+    world, model, drawn = worlds()["train"], make(), torch.Generator()
+    users = Environment(world.pool, critique_encoder, TURNS + 1, "fixed")
+    it = Improvement(model, users, world, SHOWN, TRAINING | {"relative": relative})
+    table = torch.randn(77, 16, generator=drawn.manual_seed(1))
+    query, rows = torch.randn(5, 16, generator=drawn), torch.arange(5)
+    losses = [
+        it.pull(State(query * by), rows + 9, rows, table * by, drawn.manual_seed(2))
+        for by in (1, 2)
+    ]
+    assert losses[0].allclose(losses[1], rtol=1e-4) == relative
+    if relative:
+        items = torch.randint(77, (5, 5), generator=drawn.manual_seed(2))
+        unit = table.square().sum(1).mean()
+        near = lambda one: ((query - one) ** 2).sum(-1) / unit  # noqa: E731
+        logits = -torch.stack([near(table[rows + 9]), *(near(table[one]) for one in items.T)], 1)
+        wanted = near(table[rows]) - (logits / 10).log_softmax(1)[:, 0]
+        assert losses[0].allclose(wanted, rtol=1e-4)
+
+
 @pytest.mark.parametrize("personal", [False, True])
 def test_lists_are_written_by_catalogue_number(posed, make, tmp_path, monkeypatch, personal):
     from recloop.evaluation.dialogue import evaluate
@@ -331,6 +358,7 @@ def test_lists_are_written_by_catalogue_number(posed, make, tmp_path, monkeypatc
     monkeypatch.setattr(dialogue, "open_features", lambda data: vectors())
     monkeypatch.setattr(dialogue, "open_critique_encoder", lambda *_: critique_encoder)
     settings = {"model": {"class": "dialogue.dm.DM", "dim": 16}, "dialogue": DIALOGUE}
+    settings["inference"] = {"likes_by": None, "likes_noise": 0.0}
     dialogue.rank(
         {"dialogues": folder}, make().state_dict(), settings, {}, tmp_path / "lists.parquet"
     )
@@ -361,3 +389,55 @@ def test_a_run_starts_from_the_weights_of_another(make, tmp_path):
     settings = {"model": described, "dialogue": DIALOGUE}
     made = maker(settings, {"start": tmp_path / "w.safetensors"}, vectors())()
     assert all(torch.equal(made.state_dict()[name], t) for name, t in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["ege.EGE", "deers.DEERS"])
+def test_a_value_starts_afresh_behind_the_weights_of_dm(make, tmp_path, name):
+    from recloop.models import build
+    from recloop.storage import checkpoint
+    from recloop.training.dialogue import maker
+
+    model, path = make(seed=5), tmp_path / "w.safetensors"
+    checkpoint.save(path, model.state_dict(), {"settings": {"model": {}}})
+    described = {"class": f"dialogue.{name}", "dim": 16}
+    torch.manual_seed(3)
+    drawn = build(described, features=DIM, shown=SHOWN).state_dict()
+    torch.manual_seed(3)
+    made = maker({"model": described, "dialogue": DIALOGUE}, {"start": path}, vectors())()
+    learnt = model.state_dict()
+    assert all(torch.equal(t, learnt.get(n, drawn[n])) for n, t in made.state_dict().items())
+    checkpoint.save(path, {"head.weight": learnt["head.weight"]}, {"settings": {"model": {}}})
+    with pytest.raises(RuntimeError, match="Missing key"):
+        maker({"model": described, "dialogue": DIALOGUE}, {"start": path}, vectors())()
+
+
+def test_dm_is_the_first_stage_of_ege(fit, make):
+    from recloop.models.dialogue.ege import EGE
+
+    def ege():
+        torch.manual_seed(1)
+        return EGE(features=DIM, dim=16)
+
+    alone, other = fit(epochs=1)[0], fit(made=ege, epochs=1)[0]
+    assert all(torch.equal(other[name], tensor) for name, tensor in alone.items())
+
+
+def test_users_may_like_otherwise_when_they_ask(worlds, critique_encoder, monkeypatch, tmp_path):
+    from recloop.training import dialogue
+
+    read = [{"first": frozenset({str(attributes(item)[0])})} for item in range(ITEMS)]
+    monkeypatch.setattr(dialogue, "read_attributes", lambda folder: read)
+    world = worlds()["test"]
+
+    def users(**inference):
+        settings = {"dialogue": DIALOGUE, "inference": inference}
+        return dialogue.asking({"catalogue": tmp_path}, settings, world, critique_encoder)
+
+    plain = users(likes_by=None, likes_noise=0.0)
+    assert (plain.likes, plain.noise, plain.lists) == ("fixed", 0.0, TURNS + 1)
+    other = users(likes_by="attributes", likes_noise=0.5)
+    assert (other.likes, other.noise) == ("attributes", 0.5)
+    same = [attributes(item)[0] for item in world.pool.ids.tolist()]
+    assert torch.equal(
+        other.reference @ other.reference.T == 1, torch.tensor(same)[:, None] == torch.tensor(same)
+    )

@@ -24,6 +24,7 @@ SIZES = {
     "named": 1,  # 0: every title tells of another product, so that words say nothing about pictures
 }
 FIRST_ID = 1000
+TRIES = 200  # draws after which a kind counts as sold out, and a product may be there twice
 YEAR = "2026"
 DRAWN = {"shoes": draw_shoe, "dresses": draw_dress, "shirts": draw_shirt, "tops_tees": draw_top}
 
@@ -53,7 +54,7 @@ def generate(
     sizes = {**SIZES, **sizes}
     items = int(sizes["items"])
     random = np.random.Generator(np.random.PCG64(seed))
-    products = [draw_product(kinds[item % len(kinds)], random) for item in range(items)]
+    products = assortment(kinds, items, random)
     output.mkdir(parents=True, exist_ok=True)
     return [
         _write_styles(
@@ -62,6 +63,19 @@ def generate(
         _write_pictures(output / "images_0.tar", products, random),
         _write_truth(output / "truth.json", products),
     ]
+
+
+def assortment(kinds: Sequence[str], items: int, random: np.random.Generator) -> list[Product]:
+    """Draw products, none of which has the attributes of another as long as there are others."""
+    products, known = [], set()
+    for item in range(items):
+        for _ in range(TRIES):
+            product = draw_product(kinds[item % len(kinds)], random)
+            if (seen := frozenset(product.attributes.items())) not in known:
+                break
+        known.add(seen)
+        products.append(product)
+    return products
 
 
 def shuffled(products: Sequence[Product], seed: int) -> list[Product]:

@@ -15,6 +15,7 @@ from recloop.models.dialogue.composition import Concatenation, GatedResidual
 from recloop.models.dialogue.dialogue import Dialogue, Feedback, State
 from recloop.models.dialogue.reinforce import Reinforce
 from recloop.models.dialogue.tracked import Attentive
+from recloop.models.dialogue.tracker import turn_token
 
 
 class GOMMIR(Attentive):
@@ -28,6 +29,7 @@ class GOMMIR(Attentive):
         branches: form of the composition, see `GatedResidual`.
         gate, residual: rows 2 and 3.
         composition_loss: weight of L(psi); 0 is row 4.
+        tokens: `released` puts a learned token before the two of every turn, as the authors' code does.
         policy: makes the policy loss, see `Reinforce`: `negatives: random` is row 5, `current_dislikes: false` row 6,
             `reward: false` row 7, `disliked_reward: false` row 8.
         settings: as `Attentive`.
@@ -41,6 +43,7 @@ class GOMMIR(Attentive):
         gate: bool = True,
         residual: bool = True,
         composition_loss: float = 1.0,  # Eq. 10
+        tokens: str = "printed",
         policy: Callable[[], Reinforce] = Reinforce,
         **settings,
     ):
@@ -53,6 +56,7 @@ class GOMMIR(Attentive):
         else:
             self.compose = GatedResidual(dim, branches, gate, residual)
             self.composition_loss = composition_loss
+        self.turn = turn_token(dim, tokens)
         self.policy = policy()
 
     def read(
@@ -61,7 +65,10 @@ class GOMMIR(Attentive):
         """Return c_t = psi(a_t, o_t) and o_t (Eq. 1); the state keeps c_t for its loss."""
         liked, text = self.space.image(feedback.liked), self.space.text(feedback.text)
         composed = self.compose(liked, text)
-        return torch.stack([composed, text], dim=1), {"composed": composed}
+        turn = (
+            [composed, text] if self.turn is None else [self.turn.expand_as(text), composed, text]
+        )
+        return torch.stack(turn, dim=1), {"composed": composed}
 
     def pretrain_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
         """L(pi) + L(psi) (Eq. 12)."""

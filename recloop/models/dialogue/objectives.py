@@ -62,7 +62,8 @@ def returns(
     """Compute the return of each turn.
 
     Printed is one return for all turns, R = sum_t discount^t r_t (GOMMIR Eq. 5, PMMIR Eq. 7). With `to_go` a turn
-    counts only what follows it, sum_u>=t discount^(u-t) r_u, which is how both texts speak of "immediate rewards".
+    counts only what follows it, sum_u>=t discount^(u-t) r_u: the authors' code of both papers, and how both texts speak
+    of "immediate rewards".
     """
     turn = torch.arange(rewards.shape[1], device=rewards.device)
     ahead = turn - turn[:, None]  # from turn (row) to turn (column)
@@ -70,6 +71,14 @@ def returns(
     powers = torch.full_like(rewards[:1], discount).squeeze(0) ** ahead.clamp(min=0)
     weights = powers.triu() if to_go else powers[:1].expand_as(powers)
     return rewards @ weights.T
+
+
+def shuffled(
+    rewards: Float[Tensor, "batch turn"], generator: torch.Generator
+) -> Float[Tensor, "batch turn"]:
+    """Give the rewards of a batch to other turns and dialogues, each once."""
+    order = torch.randperm(rewards.numel(), generator=generator, device=generator.device)
+    return rewards.flatten()[order.to(rewards.device)].view_as(rewards)
 
 
 def random_items(

@@ -32,6 +32,8 @@ class PMMIR(DialogueModel):
         feedback: whether the turns are used. Without them the query stays where the history put it.
         hierarchical: two encoders; with False one for history and turns.
         start: h^c_0 is h^p_n (`history`) or a vector drawn once and kept (`random`; the paper says "randomly").
+        padded: read the zeros behind shorter histories as items, as the authors' code does; as many as the longest of
+            its part needs (there: of its batch).
         linear: a linear layer per modality before the unit vectors, learned in pretraining only (S4.3).
         same_head: one linear layer for s_0 and for s_t; the text does not say, two is how it reads. A single encoder
             (`hierarchical=False`) has one in any case.
@@ -52,6 +54,7 @@ class PMMIR(DialogueModel):
         feedback: bool = True,
         hierarchical: bool = True,
         start: str = "history",
+        padded: bool = False,
         linear: bool = False,
         same_head: bool = False,
         tanh_always: bool = False,
@@ -63,7 +66,7 @@ class PMMIR(DialogueModel):
         super().__init__(
             Space(features, features, "linear" if linear else "unit"), margin, stop_at_target
         )
-        self.personal, self.feedback = history, feedback
+        self.personal, self.feedback, self.padded = history, feedback, padded
         self.normalised_state = normalised_state
         self.encoders = tracker(
             inputs=self.space.dim,
@@ -74,8 +77,9 @@ class PMMIR(DialogueModel):
         )
         self.tanh = self.encoders.tanh or tanh_always
         shared = same_head or not hierarchical
-        self.head = nn.Linear(dim, features) if feedback or shared else None
-        self.past_head = nn.Linear(dim, features) if history and not shared else None
+        shape = {"in_features": dim, "out_features": features, "bias": self.encoders.biases}
+        self.head = nn.Linear(**shape) if feedback or shared else None
+        self.past_head = nn.Linear(**shape) if history and not shared else None
         self.register_buffer("noise", torch.randn(dim) if start == "random" else None)
         self.policy = policy()
 
@@ -85,9 +89,12 @@ class PMMIR(DialogueModel):
         """Estimate the past interests: s_0 = Linear(tanh(h^p_n)) and h^c_0 = h^p_n."""
         if not self.personal:
             history, length = history[:, :0], torch.zeros_like(length)
+        if self.padded:
+            length = torch.full_like(length, history.shape[1])
         items = self.space.image(history)
         hidden = self.encoders.past(items, length)
-        query = self.query((self.past_head or self.head)(hidden.tanh()))
+        past = hidden.tanh() if self.encoders.start_tanh else hidden
+        query = self.query((self.past_head or self.head)(past))
         if self.noise is not None:
             hidden = self.noise.expand(len(hidden), -1)
         return State(query, self.encoders.start(hidden, items, length))

@@ -11,6 +11,12 @@ from torch import Tensor
 from recloop.models.dialogue import objectives
 from recloop.models.dialogue.dialogue import Dialogue
 
+WORDS = {  # what a setting may be
+    "negatives": ("disliked", "random"),
+    "placebo": ("none", "constant", "shuffled"),
+    "returns": ("trajectory", "to_go"),
+}
+
 
 @dataclass(frozen=True)
 class Reinforce:
@@ -24,10 +30,14 @@ class Reinforce:
         num_negatives: J.
         negatives: `disliked` items, or `random` ones of the pool.
         current_dislikes: whether the dislikes of a turn's own list are among its negatives.
-        reward: whether the log-policy is weighted by the return; otherwise it is a supervised loss.
+        reward: whether the log-policy is weighted by the return; otherwise it is a supervised loss. What has a value
+            beside the policy (EGE, DEERS) then learns none.
+        placebo: what takes the place of the rewards (ours): `constant`, their mean over the batch; `shuffled`, the same
+            rewards given to other turns and dialogues of the batch.
         disliked_reward: whether disliked items are rewarded too, not only the liked one.
         raw_reward: sums of dot products as printed; otherwise mean cosines (ours).
-        to_go: give each turn its own return, see `objectives.returns`.
+        returns: what weights a turn: the return of the whole `trajectory`, as printed, or what is yet `to_go`, as in
+            the authors' code; see `objectives.returns`.
         temperature: divides the logits. 1 as printed: saturated for LayerNormed vectors, whose dot products reach
             hundreds, and nearly flat for unit vectors.
     """
@@ -37,14 +47,16 @@ class Reinforce:
     negatives: str = "disliked"
     current_dislikes: bool = True
     reward: bool = True
+    placebo: str = "none"
     disliked_reward: bool = True
     raw_reward: bool = True
-    to_go: bool = False
+    returns: str = "trajectory"
     temperature: float = 1.0
 
     def __post_init__(self):
-        if self.negatives not in ("disliked", "random"):
-            raise ValueError(f"negatives={self.negatives!r}: take disliked or random")
+        for name, words in WORDS.items():
+            if (word := getattr(self, name)) not in words:
+                raise ValueError(f"{name}={word!r}: take {' or '.join(words)}")
 
     def loss(self, dialogue: Dialogue, mask: Bool[Tensor, "batch state"]) -> Float[Tensor, ""]:
         """Minus the return-weighted log-policy (GOMMIR Eq. 6, PMMIR Eq. 8), no gradient through the return."""
@@ -52,9 +64,8 @@ class Reinforce:
         gain = self.log_policy(dialogue)
         if self.reward:
             # A list after the end of the dialogue earns nothing.
-            gain = gain * objectives.returns(
-                self.rewards(dialogue) * mask, self.discount, self.to_go
-            )
+            rewards = self.rewards(dialogue) * mask
+            gain = gain * objectives.returns(rewards, self.discount, self.returns == "to_go")
         return -objectives.mean_where(gain, mask)
 
     def log_policy(self, dialogue: Dialogue) -> Float[Tensor, "batch turn"]:
@@ -67,11 +78,16 @@ class Reinforce:
         )
 
     def rewards(self, dialogue: Dialogue) -> Float[Tensor, "batch turn"]:
-        """Similarity of what was chosen to the target, by list (GOMMIR Eq. 8, PMMIR Eq. 10)."""
+        """Similarity of what was chosen to the target, by list (GOMMIR Eq. 8, PMMIR Eq. 10), or its placebo."""
         items = dialogue.shown if self.disliked_reward else dialogue.liked[..., None]
-        return objectives.similarity_reward(
+        earned = objectives.similarity_reward(
             dialogue.table, items[:, dialogue.first :], dialogue.target, self.raw_reward
         )
+        if self.placebo == "constant":
+            return earned.mean().expand_as(earned)
+        if self.placebo == "shuffled":
+            return objectives.shuffled(earned, dialogue.generator)
+        return earned
 
     def draw(self, dialogue: Dialogue) -> Int[Tensor, "batch turn j"]:
         """Draw the negatives of every list: a_{d,j} of GOMMIR Eq. 7."""

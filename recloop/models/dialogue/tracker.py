@@ -22,7 +22,8 @@ class TransformerTracker(nn.Module):
             512 for both).
         layers, heads, feed_forward: size of the encoder, by default that of the authors' code.
         dropout: share dropped in training; off in the authors' code.
-        doubled_frequency: exponent of the positions twice too large, as in the authors' code.
+        doubled_frequency: exponents of the positions twice too large, and those of cosines a step further, as in the
+            authors' code.
         scaled_tokens: multiply tokens by sqrt(dim), as in the authors' code. Tokens that went through a Norm then
             enter with length `dim`; without a warm-up the first layers may diverge.
     """
@@ -91,10 +92,24 @@ def positions(
 ) -> Float[Tensor, "*row dim"]:
     """Return the sinusoids of some positions, sine and cosine in turn (Vaswani et al., S3.5)."""
     even = torch.arange(0, dim, 2, device=place.device)
-    # released code: exponent 2i / dim for i = 0, 2, 4, …, so that frequencies fall twice as fast
-    exponent = even * (2 if doubled_frequency else 1) / dim
-    angle = place[..., None] / 10000.0**exponent
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)[..., :dim]
+    sine, cosine = even / dim, even / dim
+    if (
+        doubled_frequency
+    ):  # released code: 2i / dim for sines at i = 0, 2, … and for cosines at i = 1, 3, …
+        sine, cosine = 2 * even / dim, 2 * (even + 1) / dim
+    sines, cosines = (place[..., None] / 10000.0**exponent for exponent in (sine, cosine))
+    return torch.stack([sines.sin(), cosines.cos()], dim=-1).flatten(-2)[..., :dim]
+
+
+def turn_token(inputs: int, tokens: str) -> nn.Parameter | None:
+    """Make the token that the authors' code of both papers puts before every turn: a learned constant, first 0.
+
+    Raises:
+        ValueError: tokens are neither `printed`, without it, nor `released`, with it.
+    """
+    if tokens not in ("printed", "released"):
+        raise ValueError(f"tokens={tokens!r}: take printed or released")
+    return nn.Parameter(torch.zeros(inputs)) if tokens == "released" else None
 
 
 class GatedRecurrence(nn.Module):

@@ -48,12 +48,14 @@ class Valued(Recurrent):
         raise NotImplementedError
 
     def joint_loss(self, dialogue: Dialogue) -> Float[Tensor, ""]:
-        """Cross-entropy of the target among negatives plus the TD error of the value."""
+        """Cross-entropy of the target among negatives plus, unless nothing is rewarded, the TD error of the value."""
         mask = dialogue.learning(self.stop_at_target)[:, dialogue.first :]
         classified, learned = -self.policy.log_policy(dialogue), mask[:, :-1]
         if self.last_turn_loss:
             classified, learned = classified[:, -1:], learned[:, -1:]
         classification = objectives.mean_where(classified, learned)
+        if not self.policy.reward:
+            return classification
         return classification + self.value_loss(dialogue, mask)
 
     def value_loss(

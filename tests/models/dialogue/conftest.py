@@ -7,9 +7,9 @@ FEATURES, DIM, ITEMS, SHOWN, TURNS = 10, 8, 30, 3, 4
 SIZE = {"layers": 2, "heads": 2, "feed_forward": 12}
 SMALL = {"dim": DIM, "tracker": {"class": "dialogue.tracker.TransformerTracker"} | SIZE}
 POLICY = {"class": "dialogue.reinforce.Reinforce"}
-IN_POLICY = ("discount", "negatives", "reward", "raw_reward", "disliked_reward", "to_go")
-IN_POLICY += ("num_negatives", "current_dislikes", "temperature")
-IN_TRACKER = ("doubled_frequency", "scaled_tokens")
+IN_POLICY = ("discount", "negatives", "reward", "raw_reward", "disliked_reward", "placebo")
+IN_POLICY += ("num_negatives", "current_dislikes", "temperature", "returns")
+IN_TRACKER = ("doubled_frequency", "scaled_tokens", "biases", "start_tanh")
 TRACKERS = {
     "gru": {"class": "dialogue.hierarchy.GRUs"},
     "transformer": {"class": "dialogue.hierarchy.Transformers"} | SIZE,

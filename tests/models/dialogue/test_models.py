@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn.functional import smooth_l1_loss
 
+DIM = 8  # of the models in conftest.py
+
 
 def joint_loss(make, world, converse, name, **changes):
     model = make(name, **changes).eval()
@@ -100,6 +102,18 @@ def test_without_discount_the_value_target_is_the_reward(make, world, converse, 
 
 
 @pytest.mark.parametrize("name", ["ege", "deers"])
+def test_without_a_reward_the_value_teaches_nothing(make, world, converse, name):
+    """The gradient is that of the classification alone."""
+    model, other = make(name, reward=False).eval(), make(name).eval()
+    model.joint_loss(converse(model, world)).backward()
+    dialogue = converse(other, world)
+    (-other.policy.log_policy(dialogue).mean()).backward()
+    for (part, mine), theirs in zip(model.named_parameters(), other.parameters(), strict=True):
+        assert (mine.grad is None) == (theirs.grad is None), part
+        assert mine.grad is None or mine.grad.allclose(theirs.grad, atol=1e-6), part
+
+
+@pytest.mark.parametrize("name", ["ege", "deers"])
 def test_a_raw_reward_is_beyond_the_value(make, world, converse, name):
     raw, clean = (make(name, raw_reward=raw).eval() for raw in (True, False))
     assert raw.policy.rewards(converse(raw, world)).abs().max() > 1.2
@@ -118,11 +132,18 @@ def test_a_raw_reward_is_beyond_the_value(make, world, converse, name):
         ("deers", {"shared_head": True}),
         ("pmmir_gru", {"normalised_state": True}),
         ("pmmir_gru", {"tanh_always": True}),
-        ("pmmir_gru", {"to_go": True}),
+        ("pmmir_gru", {"returns": "to_go"}),
+        ("pmmir_gru", {"placebo": "shuffled"}),
+        ("deers", {"placebo": "shuffled"}),
+        ("ege", {"placebo": "constant"}),
         ("pmmir_gru", {"temperature": 0.1}),
         ("pmmir_gru", {"same_head": True}),
         ("pmmir_transformer", {"doubled_frequency": True}),
         ("pmmir_transformer", {"scaled_tokens": False}),
+        ("pmmir_gru", {"padded": True}),
+        ("pmmir_gru", {"biases": False}),
+        ("pmmir_gru", {"start_tanh": False}),
+        ("gommir", {"tokens": "released"}),
     ],
 )
 def test_twins_differ(make, world, converse, name, changes):
@@ -220,3 +241,46 @@ def test_a_random_start_is_kept_with_the_weights(make):
 def test_normalised_states_are_unit_vectors(make, world, converse):
     dialogue = converse(make("pmmir_transformer", normalised_state=True).eval(), world)
     assert dialogue.queries(0).norm(dim=-1).allclose(torch.tensor(1.0))
+
+
+def test_the_released_gru_by_hand(make, world, converse):
+    """No tanh, no bias, and zeros read as items behind the history of a user who has two."""
+    changes = {"biases": False, "start_tanh": False, "padded": True}
+    model, norm = make("pmmir_gru", **changes).eval(), nn.functional.normalize
+    assert not [name for name, _ in model.named_parameters() if "bias" in name]
+    history = world["history"] * (torch.arange(4) < world["length"][:, None])[..., None]
+    states = converse(model, world | {"history": history}).states
+    items = norm(history[1:2], dim=-1)
+    assert not items[:, 2:].any()
+    hidden = model.encoders.history(items)[1]
+    assert states[0].query[1:2].allclose(model.past_head(hidden[0]), atol=1e-5)
+
+
+def test_the_released_tokens_of_the_transformer(make, world, converse, settings):
+    """First the scaled state of the history, then a learned token, critique and liked item of every turn."""
+    from recloop.models import build
+
+    def made(name):
+        torch.manual_seed(0)
+        tracker = settings[name]["tracker"] | {"tokens": "released"}
+        return build(settings[name] | {"tracker": tracker}, features=10).eval()
+
+    dialogue, norm = converse(made("pmmir_transformer"), world), nn.functional.normalize
+    memory = dialogue.states[2].memory
+    texts = norm(world["text"][:2], dim=-1)
+    liked = norm(world["images"][dialogue.liked[:, :2]], dim=-1)
+    wanted = [torch.zeros_like(texts[0]), texts[0], liked[:, 0]]
+    wanted += [torch.zeros_like(texts[0]), texts[1], liked[:, 1]]
+    assert memory["tokens"].allclose(torch.stack(wanted, 1), atol=1e-6)
+    plain = converse(make("pmmir_transformer").eval(), world).states[2].memory["lead"]
+    assert memory["lead"].allclose(plain * DIM**0.5, atol=1e-5)
+    alone = converse(made("transformer_all"), world).states
+    assert alone[0].memory["tokens"].shape[1] == 1 + 4
+    assert not alone[0].memory["tokens"][:, 0].any()
+    assert alone[0].memory["real"].sum(1).tolist() == (1 + world["length"]).tolist()
+    assert converse(made("transformer_img_txt"), world).states[1].memory["tokens"].shape[1] == 3
+
+
+def test_unknown_tokens_are_refused(make):
+    with pytest.raises(ValueError, match="printed or released"):
+        make("gommir", tokens="both")

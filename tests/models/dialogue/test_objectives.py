@@ -135,7 +135,9 @@ def test_switches_of_the_policy_loss(make, world, converse):
     switches = [
         {},
         {"discount": 0.9},
-        {"to_go": True},
+        {"returns": "to_go"},
+        {"placebo": "constant"},
+        {"placebo": "shuffled"},
         {"raw_reward": False},
         {"disliked_reward": False},
         {"temperature": 10.0},
@@ -151,3 +153,49 @@ def test_a_liked_item_alone_is_rewarded(make, world, converse):
     got = reinforced(disliked_reward=False).rewards(dialogue)
     wanted = (dialogue.table[dialogue.liked] * dialogue.table[dialogue.target][:, None]).sum(-1)
     assert got.allclose(wanted[:, 1:], atol=1e-5)
+
+
+def test_placebos_of_the_reward(make, world, converse):
+    dialogue = converse(make("gommir").eval(), world)
+    earned = reinforced().rewards(dialogue)
+    constant = reinforced(placebo="constant").rewards(dialogue)
+    assert constant.allclose(earned.mean())
+    shuffled = reinforced(placebo="shuffled").rewards(dialogue)
+    assert not shuffled.equal(earned)
+    assert shuffled.flatten().sort().values.equal(earned.flatten().sort().values)
+
+
+def test_without_a_reward_every_turn_weighs_alike(make, world, converse):
+    """`reward=False` has the gradient of the log-policy alone, a constant one that of its return times as much."""
+    gradients = []
+    for changes in ({"reward": False}, {"placebo": "constant"}, {}):
+        model = make("pmmir_gru").eval()
+        dialogue = converse(model, world)
+        policy = reinforced(**changes)
+        if changes:
+            policy.loss(dialogue, dialogue.learning(True)).backward()
+        else:
+            (-policy.log_policy(dialogue).mean()).backward()
+        gradients.append(model.head.weight.grad)
+    weight = reinforced().rewards(dialogue).mean() * (1 + 0.5 + 0.25 + 0.125)
+    assert gradients[0].allclose(gradients[2], atol=1e-6)
+    assert gradients[1].allclose(weight * gradients[2], atol=1e-5)
+
+
+def test_returns_to_go_weigh_a_turn_by_what_follows(make, world, converse):
+    dialogue = converse(make("pmmir_gru").eval(), world)
+    policy = reinforced(returns="to_go")
+    rewards, total = policy.rewards(dialogue), 0.0
+    log_policy = policy.log_policy(dialogue)
+    for turn in range(rewards.shape[1]):
+        ahead = sum(0.5**k * rewards[:, turn + k] for k in range(rewards.shape[1] - turn))
+        total = total + log_policy[:, turn] * ahead
+    dialogue.generator.manual_seed(3)
+    loss = policy.loss(dialogue, dialogue.learning(True))
+    assert loss.item() == pytest.approx(-total.mean().item() / rewards.shape[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["negatives", "placebo", "returns"])
+def test_an_unknown_word_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name}='nearest': take"):
+        reinforced(**{name: "nearest"})

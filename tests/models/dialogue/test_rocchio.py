@@ -74,3 +74,10 @@ def test_nothing_is_learned_and_random_lists_hear_nothing():
 def test_an_unknown_memory_is_refused():
     with pytest.raises(ValueError, match="all or last"):
         model(remembers="first")
+
+
+def test_a_mute_user_leaves_likes_and_dislikes():
+    mute = [Feedback(one.liked, one.disliked, torch.zeros_like(one.text)) for one in turns()]
+    for keywords in ({}, {"disliked": 0.0, "remembers": "last"}):
+        alone = last_query(model(**keywords), turns())
+        assert torch.equal(last_query(model(text=1.0, **keywords), mute), alone)

@@ -39,7 +39,9 @@ def test_positions_and_their_twin():
     place = torch.arange(4)
     standard, twin = positions(place, 8), positions(place, 8, doubled_frequency=True)
     assert standard[:, 2].allclose((place / 10000 ** (2 / 8)).sin())
+    assert standard[:, 3].allclose((place / 10000 ** (2 / 8)).cos())
     assert twin[:, 2].allclose((place / 10000 ** (4 / 8)).sin())
+    assert twin[:, 3].allclose((place / 10000 ** (6 / 8)).cos())
     assert positions(place, 7).shape == (4, 7)
 
 
