@@ -15,7 +15,14 @@ from recloop.models.backbones.embedding import item_embedding
 from recloop.models.backbones.sasrec import SASRec
 from recloop.models.blocks import CausalBlocks
 from recloop.models.catalogue import Catalogue
-from recloop.models.decision import returns
+from recloop.models.decision.controls import Control
+from recloop.models.decision.returns import (
+    Desired,
+    accuracy,
+    attainable_diversity,
+    observed_diversity,
+    to_go,
+)
 from recloop.models.sessions import last, lengths
 
 OBJECTIVES = ("acc", "nov", "div")  # order of the tokens, Eq. 4.1
@@ -40,10 +47,11 @@ class MODT4R(nn.Module):
         item_loss: whether UserTrans learns to predict items too (L_S). Without it its scores, never trained, are
             left out of Eq. 4.19.
         objectives: which returns are given to the model, joined by `+` (Eq. 4.21).
+        returns: `log`, or what stands in their place, see `controls`; with `none` there are states and actions alone.
         observed_diversity: train on the diversity return of the log instead of the printed 1 + Sim.
         state: `user` from UserTrans, `item` its embedding (MODT4R_i), `position` a learned one (MODT4R_imp).
         alpha: weight of the UserTrans score beside the MoTrans score (Eq. 4.19).
-        desired: makes the returns to ask for, see `returns.Desired`.
+        desired: makes the returns to ask for, see `Desired`.
     """
 
     order = ("state", *OBJECTIVES, "action")
@@ -61,15 +69,17 @@ class MODT4R(nn.Module):
         return_loss: float = 0.6,
         item_loss: bool = True,
         objectives: str = "acc+div+nov",
+        returns: str = "log",
         observed_diversity: bool = False,
         state: str = "user",
         alpha: float = 1.0,
-        desired: Callable[[], returns.Desired] = returns.Desired,
+        desired: Callable[[], Desired] = Desired,
     ):
         super().__init__()
-        given = check(objectives, state)
+        self.control = Control(returns, OBJECTIVES)
+        chosen = check(objectives, state) if self.control.given else ()
         self.padding, self.state = items, state
-        self.tokens = tuple(token for token in self.order if token in given)
+        self.tokens = tuple(token for token in self.order if token in (*chosen, "state", "action"))
         self.return_loss, self.alpha = return_loss, alpha
         self.item_loss = item_loss and state == "user"
         self.observed_diversity, self.desired = observed_diversity, desired()
@@ -95,11 +105,11 @@ class MODT4R(nn.Module):
     def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
         """Score every item as the one that follows, A_p + alpha Y_p (Eq. 4.19)."""
         sizes = lengths(session, self.padding)
-        asked = self.desired(session, self.vectors[session], self.novel[session], sizes)
+        desired = self.desired(session, self.vectors[session], self.novel[session], sizes)
         following = torch.full_like(session, self.padding)
         following[:, :-1] = session[:, 1:]  # a_1 … a_{p-1}; a_p comes after what is read
         states = self.states(session)
-        outputs = self.outputs(states, asked, following)
+        outputs = self.outputs(states, self.control.asked(desired), following)
         scores = self.act(last(self.before("action", outputs), session, self.padding))
         if self.rank and self.alpha:
             scores += self.alpha * self.rank(last(states, session, self.padding))
@@ -108,7 +118,7 @@ class MODT4R(nn.Module):
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """L_S + L_a + beta L_R (Eq. 4.17; the printed Eq. 4.16 lacks its minus sign)."""
         real = batch.following != self.padding
-        targets, logged = batch.following[real], self.logged(batch)
+        targets, logged = batch.following[real], self.control.logged(self.logged(batch), real)
         states = self.states(batch.session)
         outputs = self.outputs(states, logged, batch.following)
         loss = self.act.loss(self.before("action", outputs)[real], targets)
@@ -128,17 +138,17 @@ class MODT4R(nn.Module):
         """Return the returns of the log (Eqs. 4.3, 4.4 and 4.6)."""
         real = batch.following != self.padding
         return {
-            "acc": returns.accuracy(real),
-            "nov": returns.to_go(self.novel[batch.following].float()),
+            "acc": accuracy(real),
+            "nov": to_go(self.novel[batch.following].float()),
             "div": self.logged_diversity(batch, real),
         }
 
     def logged_diversity(self, batch, real) -> Float[Tensor, "batch time"]:
         """Return 1 + Sim as printed, or the true drop in similarity."""
         if not self.observed_diversity:
-            return returns.attainable_diversity(self.vectors[batch.session])
+            return attainable_diversity(self.vectors[batch.session])
         whole = torch.cat([batch.session[:, :1], batch.following], dim=1)
-        return returns.observed_diversity(real, self.vectors[whole])
+        return observed_diversity(real, self.vectors[whole])
 
     def states(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
         """Make s_t: UserTrans (Eq. 4.2), the item's embedding, or a learned one of the position."""
@@ -171,10 +181,10 @@ def small(*shape: int) -> nn.Parameter:
 
 
 def check(objectives: str, state: str) -> set[str]:
-    """Return the tokens that go in; raise an error that lists the allowed words otherwise."""
+    """Return the returns that go in; raise an error that lists the allowed words otherwise."""
     chosen = set(objectives.split("+"))
     if not chosen <= set(OBJECTIVES):
         raise ValueError(f"objectives={objectives!r}: join some of {', '.join(OBJECTIVES)} by '+'")
     if state not in ("user", "item", "position"):
         raise ValueError(f"state={state!r}: take user, item or position")
-    return chosen | {"state", "action"}
+    return chosen
