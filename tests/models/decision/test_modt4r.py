@@ -122,6 +122,30 @@ def test_without_its_weight_there_is_no_return_loss(new, batch):
     assert not new(MRDT).predict
 
 
+def test_scaled_returns_are_predicted_in_standard_deviations(new, batch):
+    raw, scaled = new(return_loss=0.7), new(return_loss=0.7, return_scale="training")
+    logged, states, outputs = parts(raw, batch)
+    real = batch.following != 20
+    expected = cross_entropy(raw.act(outputs[:, :, 3][real]), batch.following[real])
+    expected = expected + cross_entropy(raw.rank(states[real]), batch.following[real])
+    targets = {name: values / values[real].std(correction=0) for name, values in logged.items()}
+    expected = expected + 0.7 * raw.return_error(outputs, targets, real)  # Eq. 4.15 on targets / sd
+    torch.testing.assert_close(scaled.loss(batch), expected)
+
+
+def test_implicit_states_know_the_first_item(new):
+    one, other = torch.tensor([[2, 5, 9]]), torch.tensor([[3, 5, 9]])
+    for knows in (True, False):
+        model = new(state="position", objectives="acc", first_item=knows)
+        with torch.no_grad():
+            same = torch.allclose(model.score(one), model.score(other))
+            states = model.states(one)
+        assert same != knows
+        first = model.implicit[0] + knows * model.table(torch.tensor(2))
+        torch.testing.assert_close(states[0, 0], first)
+        torch.testing.assert_close(states[0, 1:], model.implicit[1:3])
+
+
 def test_mrdt_takes_no_return_loss(new):
     with pytest.raises(TypeError, match="return_loss"):
         new(MRDT, return_loss=0.5)
@@ -222,6 +246,7 @@ def test_shuffled_returns_train_on_those_of_other_sessions(new, batch):
         ({"objectives": "acc+dvi"}, r"objectives='acc\+dvi': join some of acc, nov, div by '\+'"),
         ({"objectives": ""}, "join some of"),
         ({"state": "users"}, "state='users': take user, item or position"),
+        ({"return_scale": "log"}, "return_scale='log': take raw or training"),
         ({"returns": "zero"}, "returns='zero': take log, none, constant, shuffled"),
     ],
 )
