@@ -98,7 +98,7 @@ def _base(model: str, dataset: str, tier: str, study: str | None) -> tuple[Path,
     named = [name for name, paper in having.items() if dataset in paper["datasets"]]
     name = (named or list(having))[0]
     here = folders.tier_of_study(known[name], folders.read_tier(tier))
-    return known[name], having[name], here
+    return known[name], having[name], folders.with_alike(here, having[name]["datasets"])
 
 
 def _with_class(paper: dict, model: str, changes: Mapping[str, str]) -> tuple[dict, str]:
