@@ -52,7 +52,8 @@ def write_study(
         "citation": "None; made by `recloop run`.",
         "task": "sequences",
         "seeds": [1],
-        "datasets": {name: source},
+        "datasets": {key: paper["datasets"][key] for key in [source.get("like")] if key}
+        | {name: source},
         **{key: paper[key] for key in ("training", "inference") if key in paper},
         "evaluation": _evaluation(paper["evaluation"], models),
         "models": models,
