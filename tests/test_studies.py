@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from recloop.plan.folders import with_alike, written_out
 from recloop.plan.studies import Run, modules
 from recloop.storage import fingerprint as hashing
 from recloop.storage.settings import SettingsError, check, read_settings
@@ -47,7 +48,10 @@ def test_later_settings_win_study_then_model_then_tier_then_name(plan):
 
 def test_values_can_differ_between_data_sets(plan):
     it = plan()
-    betas = [settings(it, "modt4r", name)["model"]["return_loss"] for name in it.datasets(STUDY)]
+    betas = [
+        settings(it, "modt4r", name)["model"]["return_loss"]
+        for name in ("rc15", "retailrocket", "lfm1b")
+    ]
     assert betas == [0.6, 0.8, 0.0]
     paper = it.studies[STUDY]
     paper["models"]["mrdt"]["inference"] = {"alpha": {"rc15": 0.5, "lfm1b": 2.0}}
@@ -63,6 +67,30 @@ def test_a_tier_is_only_where_it_says_so(plan):
     assert settings(plan(), "smonac")["model"]["warm_up"] == 5
     assert settings(plan(tier="full"), "smonac")["model"]["warm_up"] == 15000
     assert settings(plan(tier="full"), "sasrec")["training"]["epochs"] == 50
+
+
+def test_a_data_set_like_another_has_its_data_and_settings_but_for_what_it_says(plan):
+    it = plan()
+    plain, timed = (it.recipe(STUDY, name) for name in ("rc15", "rc15_temporal"))
+    assert timed == plain | {"split": {"by": "time", "shares": [0.8, 0.1, 0.1]}}
+    assert settings(it, "modt4r", "rc15_temporal") == settings(it, "modt4r", "rc15")
+    assert it.split(STUDY, "rc15_temporal").path != it.split(STUDY, "rc15").path
+    assert it.folder(STUDY, "rc15_temporal") == "shop_clicks-for-rc15_temporal"
+    assert "rc15_temporal" not in plan(tier="quick").datasets(STUDY)  # absent there
+
+
+def test_a_tier_does_not_change_the_split_by_which_a_data_set_differs():
+    datasets = {"a": {"split": {"by": "session"}}, "b": {"like": "a", "split": {"by": "time"}}}
+    here = {"datasets": {"a": {"source": "world", "split": {"by": "given"}}}}
+    assert with_alike(here, datasets)["datasets"]["b"] == {"source": "world"}
+    told = {"datasets": here["datasets"] | {"b": {"source": "other"}}}
+    assert with_alike(told, datasets) == told
+    assert with_alike(here | {"absent": {"b": "why"}}, datasets)["datasets"].keys() == {"a"}
+
+
+def test_a_data_set_like_none_is_explained():
+    with pytest.raises(SettingsError, match=r"like: unknown 'rc51'; did you mean 'rc15'\?"):
+        written_out({"rc15": {}, "other": {"like": "rc51"}}, "paper.yaml: datasets.other")
 
 
 def test_overrides_change_one_keyword_each(plan):

@@ -52,7 +52,8 @@ def write_study(
         "citation": "None; made by `recloop run`.",
         "task": "sequences",
         "seeds": [1],
-        "datasets": {name: source},
+        "datasets": {key: paper["datasets"][key] for key in [source.get("like")] if key}
+        | {name: source},
         **{key: paper[key] for key in ("training", "inference") if key in paper},
         "evaluation": _evaluation(paper["evaluation"], models),
         "models": models,
@@ -98,7 +99,7 @@ def _base(model: str, dataset: str, tier: str, study: str | None) -> tuple[Path,
     named = [name for name, paper in having.items() if dataset in paper["datasets"]]
     name = (named or list(having))[0]
     here = folders.tier_of_study(known[name], folders.read_tier(tier))
-    return known[name], having[name], here
+    return known[name], having[name], folders.with_alike(here, having[name]["datasets"])
 
 
 def _with_class(paper: dict, model: str, changes: Mapping[str, str]) -> tuple[dict, str]:

@@ -40,15 +40,48 @@ def folder_of(name: str, known: dict[str, Path]) -> Path:
 def read_study(folder: Path) -> dict:
     """Read the paper, its exhibits, its claims and what embedded worlds plant as one dictionary.
 
-    What holds for several hosts is written out.
+    What holds for several hosts, or for a data set that is like another, is written out.
     """
     paper = read_settings(folder / "paper.yaml", "paper")
     exhibits = read_settings(folder / "exhibits.yaml", "exhibits")
     claims = read_settings(folder / "claims.yaml", "claims")
     place = folder / "known.yaml"
     known = read_settings(place, "known") if place.exists() else {}
-    found = paper | exhibits | {"claims": claims, "known": known}
-    return grid.spread(found, f"studies/{folder.name}")
+    where = f"studies/{folder.name}"
+    datasets = written_out(paper["datasets"], f"{where}/paper.yaml: datasets")
+    found = paper | exhibits | {"claims": claims, "known": known, "datasets": datasets}
+    return grid.spread(found, where)
+
+
+def written_out(datasets: dict[str, dict], where: str) -> dict[str, dict]:
+    """Write out data sets that are `like` another one but for what they say themselves.
+
+    Raises:
+        SettingsError: one is like a data set that the paper does not have.
+    """
+    plain = {name: entry for name, entry in datasets.items() if "like" not in entry}
+    found = dict(plain)
+    for name, entry in datasets.items():
+        if name not in plain:
+            only_known(f"{where}.{name}.like", [entry["like"]], plain)
+            found[name] = plain[entry["like"]] | entry
+    return found
+
+
+def with_alike(here: dict, datasets: dict[str, dict]) -> dict:
+    """Let the data that play a data set play those that are like it, but where the tier says what does or that none do.
+
+    Args:
+        here: what a tier says about a study.
+        datasets: of the study, written out.
+    """
+    played = here.get("datasets", {})
+    found = {}
+    for name, entry in datasets.items():
+        if (like := entry.get("like")) in played and name not in here.get("absent", {}):
+            other = () if entry["split"] == datasets[like]["split"] else ("split",)
+            found[name] = {key: one for key, one in played[like].items() if key not in other}
+    return here | {"datasets": found | played} if found else here
 
 
 def in_order(studies: dict[str, dict]) -> dict[str, dict]:

@@ -60,6 +60,10 @@ class Studies:
             known = {*folders.find_studies("all"), *self.folders}
             only_known(f"tiers/{tier['name']}.yaml: studies", tier.get("studies", {}), known)
         own = {name: folders.tier_of_study(self.folders[name], tiers) for name in self.studies}
+        own = {
+            name: folders.with_alike(here, self.studies[name]["datasets"])
+            for name, here in own.items()
+        }
         self.studies, own = own_data.laid_over(self.studies, own, config["datasets"] or [])
         self.tier = folders.merged(tiers) | {"studies": own}
         self.studies = self.concerned()
@@ -110,12 +114,17 @@ class Studies:
         return [*self.datasets(study), *self.controls(study)]
 
     def plays(self, study: str, dataset: str) -> str:
-        """Return the paper's data set whose settings hold: a control has those of the one that it is like."""
-        return self.controls(study).get(dataset, {}).get("like", dataset)
+        """Return the data set whose settings hold: what is like another, a control too, has those of that one."""
+        entries = self.studies[study]["datasets"] | self.controls(study)
+        return entries.get(dataset, {}).get("like", dataset)
+
+    def entry_in(self, entries: dict, study: str, dataset: str) -> dict:
+        """Take a data set's entry among those of the paper or of the tier; that of what it plays where it has none."""
+        return entries[dataset if dataset in entries else self.plays(study, dataset)]
 
     def entry(self, study: str, dataset: str) -> dict:
         """Return the tier's settings of a data set; a control changes those of the data set that it is like."""
-        entry = self.here(study)["datasets"][self.plays(study, dataset)]
+        entry = self.entry_in(self.here(study)["datasets"], study, dataset)
         changes = dict(self.controls(study).get(dataset, {}))
         changes.pop("like", None)
         return folders.laid_over(entry, changes)
@@ -151,7 +160,7 @@ class Studies:
     @functools.cache  # noqa: B019 a plan lives as long as the process
     def recipe(self, study: str, dataset: str) -> dict:
         """Return which source plays a data set and how it is prepared and split."""
-        paper = self.studies[study]["datasets"][self.plays(study, dataset)]
+        paper = self.entry_in(self.studies[study]["datasets"], study, dataset)
         here = self.entry(study, dataset)
         name, tier = here.get("source", paper["source"]), self.config["tier"]
         return {

@@ -9,6 +9,7 @@ from recloop.report import labels
 from recloop.report.tables import Table
 
 PRINTED = "Printed, on the paper's own data"
+FEW = 3  # reasons for doubt that a table spells out
 LEVEL = 1e-9  # deviation up to which values over seeds are one value
 
 
@@ -118,9 +119,18 @@ def footnotes(table: Table) -> list[str]:
     cells, notes = table.cells, []
     if (cells["sd"].fill_null(0.0) > LEVEL).any():
         notes.append("± is the standard deviation over seeds.")
-    if any(doubtful(cell) for cell in cells.iter_rows(named=True)):
-        notes.append("? a printed number in doubt; the ledger says why.")
-    return explained(table) + notes + missing(cells)
+    return explained(table) + notes + doubts(cells) + missing(cells)
+
+
+def doubts(cells: pl.DataFrame) -> list[str]:
+    """Say why printed numbers are in doubt, or where to find it where there are many reasons."""
+    doubted = [cell for cell in cells.iter_rows(named=True) if doubtful(cell)]
+    reasons: dict[str, list[str]] = {}
+    for cell in doubted:
+        reasons.setdefault(cell["note"], []).append(f"{cell['row']}, {cell['column']}")
+    if len(reasons) > FEW:
+        return ["? a printed number in doubt; the ledger says why."]
+    return [f"? {'; '.join(dict.fromkeys(cells))}: {note}." for note, cells in reasons.items()]
 
 
 def explained(table: Table) -> list[str]:

@@ -80,7 +80,7 @@ def claim_row(study: Mapping, part: pl.DataFrame) -> list[str]:
     first = part.row(0, named=True)
     verdict, *rest = verdicts.summary(study, part)
     about = f"**{first['id']}** {first['claim']} ({first['origin']})"
-    return [about, f"{verdicts.SIGNS[verdict]} {verdict}", *rest]
+    return [about, f"{verdicts.SIGNS[first['claim_verdict']]} {verdict}", *rest]
 
 
 def cells(evidence: Evidence, output: Path) -> list[Part]:

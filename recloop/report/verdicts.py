@@ -114,9 +114,9 @@ LEGEND = (
     "A claim holds if the 95% interval of every comparison (bootstrap over sessions and seeds; for coverage, halves of "
     "the sessions) is on the claimed side, fails if one is on the other side at p < 0.05 after Holm's correction over "
     "those that decide, and is undecided otherwise. `not trained out`: it rests on a training that was still "
-    "gaining when its budget ended. `in part`: some of its data sets were not run. *Comparisons*: how many lie "
-    "on the claimed side, and how many of those with their whole interval. *Printed numbers*: the same checks on the "
-    "values that the paper prints. Every comparison is in `claims.csv`."
+    "gaining when its budget ended. `one seed`: another seed may decide otherwise. `in part`: some of its data sets "
+    "were not run. *Comparisons*: how many lie on the claimed side, and how many of those with their whole interval. "
+    "*Printed numbers*: the same checks on the values that the paper prints. Every comparison is in `claims.csv`."
 )
 
 
@@ -141,12 +141,21 @@ def summary(study: Mapping, rows: pl.DataFrame) -> list[str]:
         for name, verdicts in by_dataset(rows).iter_rows()
     ]
     return [
-        rows["claim_verdict"][0],
+        qualified(rows["claim_verdict"][0], rows),
         "<br>".join(per_set),
         agreeing(rows),
         worst(study, rows),
         in_print(rows),
     ]
+
+
+def qualified(verdict: str, rows: pl.DataFrame) -> str:
+    """Say beside a decision that it rests on one seed: one comparison that a claim needs, or all that contradict it."""
+    if not verdict.startswith(("holds", "fails")):
+        return verdict
+    single = rows.filter(verdict=verdict.removesuffix(" in part"))["seeds"] == 1
+    rests = single.all() if verdict == "fails" else single.any()
+    return f"{verdict} (one seed)" if rests else verdict
 
 
 def of_dataset(study: Mapping, rows: pl.DataFrame, verdicts: list[str]) -> str:
@@ -155,7 +164,7 @@ def of_dataset(study: Mapping, rows: pl.DataFrame, verdicts: list[str]) -> str:
     if verdict == "not run":
         return f"{name}: not run ({rows['not_run'].drop_nulls()[0]})"
     stand_in = f" (stand-in {rows['source'][0]})" if rows["stand_in"][0] else ""
-    return f"{name}{stand_in}: {verdict}"
+    return f"{name}{stand_in}: {qualified(verdict, rows)}"
 
 
 def agreeing(rows: pl.DataFrame) -> str:

@@ -40,7 +40,7 @@ def told_apart(settings, model, events):
     """Mark the events that a model can know."""
     if settings.get("state") in ("item", "position"):
         # Without UserTrans the first action hangs on returns, and Algorithm 2 asks there for R_div = 1, where the
-        # log always has 2; implicit states do not even hold x_1.
+        # log always has 2.
         return events.position > 1
     if "owner" in getattr(model, "reads", ()):
         # Who knows a user's items but not their order can tell only which one is left.

@@ -95,7 +95,7 @@ WRONG = [
     (PAPER, "sequential.sqn.SQN", "sequential.sqm.SQN", "did you mean 'sequential.sqn'?"),
     (PAPER, "click_reward: 1.0", "clik_reward: 1.0", "SQN: unknown 'clik_reward'; did you mean"),
     (PAPER, "heads: 1, dropout", "haeds: 1, dropout", "backbone: SASRec: unknown 'haeds'; did you"),
-    (PAPER, "horizon: 1.0 ", "horizn: 1.0 ", "desired: Desired: unknown 'horizn'; did you mean"),
+    (PAPER, "horizon: 1.0 ", "horizon: 1.0\n        horizn: 1.0 ", "desired: Desired: unknown 'horizn'; did you mean"),
     (PAPER, "    item_loss: true", "    items: 5\n    item_loss: true", "MODT4R: unknown 'items'"),
     (PAPER, "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0, default: 0.6}", "{rc15: 0.6, retailrocket: 0.8}",
      "return_loss has values for rc15, retailrocket and none for lfm1b"),

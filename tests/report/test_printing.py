@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from recloop.report.latex import ABREAST, LETTERS, compact, escape, latex
-from recloop.report.printing import markdown, number
+from recloop.report.printing import doubts, markdown, number
 from recloop.report.tables import CELL, PAPER, SIMPLE, Table, ranked
 
 OWN = """\
@@ -38,7 +38,7 @@ dialogues; coverage by resampling sessions and seeds).
 
 ± is the standard deviation over seeds.
 
-? a printed number in doubt; the ledger says why.
+? Old_i, HR@10: DOUBTFUL: smudged.
 
 – not run: Toys, Lost (too large).
 """
@@ -86,6 +86,12 @@ def small_table(stand_in: str | None = None) -> Table:
 
 def test_markdown_is_as_stored():
     assert markdown(small_table()) == OWN
+
+
+def test_many_reasons_for_doubt_are_left_to_the_ledger():
+    cells = small_table().cells
+    many = [cells.with_columns(note=pl.lit(f"DOUBTFUL: reason {place}")) for place in range(4)]
+    assert doubts(pl.concat(many)) == ["? a printed number in doubt; the ledger says why."]
 
 
 def test_on_a_stand_in_printed_numbers_stand_apart_and_only_orders_are_compared():

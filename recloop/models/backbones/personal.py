@@ -18,6 +18,9 @@ from recloop.models.backbones.sasrec import SASRec
 class Personal(nn.Module):
     """A backbone and a projection of the user's vector; where the user is not known, the plain backbone.
 
+    The projection starts as that of a goal in InterDT does (ours: not stated): at the size of an item, with a share of
+    it that keeps it from outgrowing the items within the first few updates.
+
     Args:
         plain: the backbone, whose width of an item is also that of a user.
         output: width of the projected vector; that of an item, unless given.
@@ -28,6 +31,9 @@ class Personal(nn.Module):
         self.plain = plain
         self.dim, self.width, self.length = plain.dim, plain.width, plain.length
         self.project = nn.Linear(self.width, output or self.width)
+        nn.init.normal_(self.project.weight, std=0.01)
+        nn.init.zeros_(self.project.bias)
+        self.share = self.width**-0.5
 
     @property
     def embedding(self) -> nn.Embedding:
@@ -41,7 +47,7 @@ class Personal(nn.Module):
         known: Bool[Tensor, " batch"],
     ) -> Float[Tensor, "batch time state"]:
         """Encode the session of a user up to each of its steps."""
-        return self.encode(self.plain.embed(session), self.project(user), known)
+        return self.encode(self.plain.embed(session), self.share * self.project(user), known)
 
 
 class PersonalGRU4Rec(Personal):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from recloop.data.batches import Batch
 from recloop.data.popularity import novel_items
@@ -15,7 +16,14 @@ from recloop.models.backbones.embedding import item_embedding
 from recloop.models.backbones.sasrec import SASRec
 from recloop.models.blocks import CausalBlocks
 from recloop.models.catalogue import Catalogue
-from recloop.models.decision import returns
+from recloop.models.decision.controls import Control, Moments
+from recloop.models.decision.returns import (
+    Desired,
+    accuracy,
+    attainable_diversity,
+    observed_diversity,
+    to_go,
+)
 from recloop.models.sessions import last, lengths
 
 OBJECTIVES = ("acc", "nov", "div")  # order of the tokens, Eq. 4.1
@@ -37,13 +45,17 @@ class MODT4R(nn.Module):
         heads: attention heads of UserTrans and of MoTrans.
         dropout: share dropped in both.
         return_loss: beta, weight of the return prediction (Eq. 4.17); with 0 there is none.
+        return_scale: unit in which returns are predicted: `raw` (Eq. 4.15), or their standard deviation over
+            `training`, so that counts do not outweigh similarities and items.
         item_loss: whether UserTrans learns to predict items too (L_S). Without it its scores, never trained, are
             left out of Eq. 4.19.
         objectives: which returns are given to the model, joined by `+` (Eq. 4.21).
+        returns: `log`, or what stands in their place, see `controls`; with `none` there are states and actions alone.
         observed_diversity: train on the diversity return of the log instead of the printed 1 + Sim.
         state: `user` from UserTrans, `item` its embedding (MODT4R_i), `position` a learned one (MODT4R_imp).
+        first_item: with `position`, whether the first state knows x_1, which is no action and stands nowhere else.
         alpha: weight of the UserTrans score beside the MoTrans score (Eq. 4.19).
-        desired: makes the returns to ask for, see `returns.Desired`.
+        desired: makes the returns to ask for, see `Desired`.
     """
 
     order = ("state", *OBJECTIVES, "action")
@@ -59,17 +71,21 @@ class MODT4R(nn.Module):
         heads: int = 1,
         dropout: float = 0.1,
         return_loss: float = 0.6,
+        return_scale: str = "raw",
         item_loss: bool = True,
         objectives: str = "acc+div+nov",
+        returns: str = "log",
         observed_diversity: bool = False,
         state: str = "user",
+        first_item: bool = True,
         alpha: float = 1.0,
-        desired: Callable[[], returns.Desired] = returns.Desired,
+        desired: Callable[[], Desired] = Desired,
     ):
         super().__init__()
-        given = check(objectives, state)
-        self.padding, self.state = items, state
-        self.tokens = tuple(token for token in self.order if token in given)
+        self.control = Control(returns, OBJECTIVES)
+        chosen = check(objectives, state, return_scale) if self.control.given else ()
+        self.padding, self.state, self.first_item = items, state, first_item
+        self.tokens = tuple(token for token in self.order if token in (*chosen, "state", "action"))
         self.return_loss, self.alpha = return_loss, alpha
         self.item_loss = item_loss and state == "user"
         self.observed_diversity, self.desired = observed_diversity, desired()
@@ -81,6 +97,8 @@ class MODT4R(nn.Module):
         self.scale = nn.ParameterDict(
             {name: small(dim) for name in self.tokens if name in OBJECTIVES}
         )  # E_o
+        scaled = return_loss and return_scale == "training"
+        self.moments = Moments(list(self.scale)) if scaled else None
         self.multi = CausalBlocks(dim, layers, heads, dropout)
         learned = self.scale if return_loss else ()
         self.predict = nn.ModuleDict({name: nn.Linear(dim, 1) for name in learned})  # Eq. 4.11
@@ -95,11 +113,11 @@ class MODT4R(nn.Module):
     def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
         """Score every item as the one that follows, A_p + alpha Y_p (Eq. 4.19)."""
         sizes = lengths(session, self.padding)
-        asked = self.desired(session, self.vectors[session], self.novel[session], sizes)
+        desired = self.desired(session, self.vectors[session], self.novel[session], sizes)
         following = torch.full_like(session, self.padding)
         following[:, :-1] = session[:, 1:]  # a_1 … a_{p-1}; a_p comes after what is read
         states = self.states(session)
-        outputs = self.outputs(states, asked, following)
+        outputs = self.outputs(states, self.control.asked(desired), following)
         scores = self.act(last(self.before("action", outputs), session, self.padding))
         if self.rank and self.alpha:
             scores += self.alpha * self.rank(last(states, session, self.padding))
@@ -108,7 +126,7 @@ class MODT4R(nn.Module):
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """L_S + L_a + beta L_R (Eq. 4.17; the printed Eq. 4.16 lacks its minus sign)."""
         real = batch.following != self.padding
-        targets, logged = batch.following[real], self.logged(batch)
+        targets, logged = batch.following[real], self.control.logged(self.logged(batch), real)
         states = self.states(batch.session)
         outputs = self.outputs(states, logged, batch.following)
         loss = self.act.loss(self.before("action", outputs)[real], targets)
@@ -118,35 +136,41 @@ class MODT4R(nn.Module):
 
     def return_error(self, outputs, logged, real) -> Float[Tensor, ""]:
         """Squared error of the predicted returns, summed over objectives (Eq. 4.15)."""
-        total = outputs.new_zeros(())
+        total, targets = outputs.new_zeros(()), logged
+        if self.moments:
+            self.moments.count({name: logged[name] for name in self.predict}, real)
+            targets = {name: logged[name] / self.moments.deviation(name) for name in self.predict}
         for name, head in self.predict.items():
             predicted = head(self.before(name, outputs)).squeeze(-1)
-            total = total + (predicted - logged[name])[real].square().mean()
+            total = total + (predicted - targets[name])[real].square().mean()
         return total
 
     def logged(self, batch: Batch) -> dict[str, Float[Tensor, "batch time"]]:
         """Return the returns of the log (Eqs. 4.3, 4.4 and 4.6)."""
         real = batch.following != self.padding
         return {
-            "acc": returns.accuracy(real),
-            "nov": returns.to_go(self.novel[batch.following].float()),
+            "acc": accuracy(real),
+            "nov": to_go(self.novel[batch.following].float()),
             "div": self.logged_diversity(batch, real),
         }
 
     def logged_diversity(self, batch, real) -> Float[Tensor, "batch time"]:
         """Return 1 + Sim as printed, or the true drop in similarity."""
         if not self.observed_diversity:
-            return returns.attainable_diversity(self.vectors[batch.session])
+            return attainable_diversity(self.vectors[batch.session])
         whole = torch.cat([batch.session[:, :1], batch.following], dim=1)
-        return returns.observed_diversity(real, self.vectors[whole])
+        return observed_diversity(real, self.vectors[whole])
 
     def states(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
-        """Make s_t: UserTrans (Eq. 4.2), the item's embedding, or a learned one of the position."""
+        """Make s_t: UserTrans (Eq. 4.2), the item's embedding, or a learned one of the position (s_1 with x_1)."""
         if self.state == "user":
             return self.user(session)
         if self.state == "item":
             return self.embed(session)
-        return self.implicit[: session.shape[1]].expand(len(session), -1, -1)
+        states = self.implicit[: session.shape[1]].expand(len(session), -1, -1)
+        if not self.first_item:
+            return states
+        return states + pad(self.embed(session[:, :1]), (0, 0, 0, session.shape[1] - 1))
 
     def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time dim"]:
         """Look items up in the table of UserTrans, which actions share (ours), or in one of their own."""
@@ -170,11 +194,13 @@ def small(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(shape) * 0.02)
 
 
-def check(objectives: str, state: str) -> set[str]:
-    """Return the tokens that go in; raise an error that lists the allowed words otherwise."""
+def check(objectives: str, state: str, return_scale: str) -> set[str]:
+    """Return the returns that go in; raise an error that lists the allowed words otherwise."""
     chosen = set(objectives.split("+"))
     if not chosen <= set(OBJECTIVES):
         raise ValueError(f"objectives={objectives!r}: join some of {', '.join(OBJECTIVES)} by '+'")
     if state not in ("user", "item", "position"):
         raise ValueError(f"state={state!r}: take user, item or position")
-    return chosen | {"state", "action"}
+    if return_scale not in ("raw", "training"):
+        raise ValueError(f"return_scale={return_scale!r}: take raw or training")
+    return chosen

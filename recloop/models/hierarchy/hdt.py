@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from recloop.data.popularity import novel_items
 from recloop.models.catalogue import Catalogue
-from recloop.models.decision import returns
+from recloop.models.decision.returns import observed_diversity, to_go
 from recloop.models.hierarchy.inter import InterDT, Reading, projection
 from recloop.models.hierarchy.intra import IntraDT
 
@@ -36,8 +36,10 @@ class HDT(InterDT):
         wanted_novelty: what the item to predict adds to R^n_t at inference; 1 treats it as novel (Sec 5.3.4).
         action_score: weight of IntraDT's scores beside those of the session state.
         sum_of: what is added at inference, `logits` or `probabilities`.
-        Others: as `InterDT`.
+        Others: as `InterDT`. With `returns=none` no return goes into either transformer and none is predicted.
     """
+
+    named = ("across", "novelty", "unexpected")  # R_c, R^n_t, and R_{c,t}, which is predicted
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class HDT(InterDT):
     ):
         super().__init__(backbone, items, item_vectors, dim, heads, dropout, **inter)
         check(intra, novel_steps, sum_of)
-        given = {RETURNS[name] for name in intra.split("+")}
+        given = {RETURNS[name] for name in intra.split("+") if self.control.given}
         order = ("goal", "novelty", "state", "action")  # Eq. 5.9
         tokens = [name for name in order if name in given or name in order[2:]]
         self.return_loss = return_loss if "goal" in given else 0.0
@@ -81,9 +83,10 @@ class HDT(InterDT):
         if not self.act or not self.action_score:
             return ranked
         real = reading.items != self.padding
-        novelty = self.desired_novelty(reading.items)
+        desired = self.control.asked({"novelty": self.desired_novelty(reading.items)})
         actions = pad(reading.embedded[:, 1:], (0, 0, 0, 1))  # a_p comes after what is read
-        outputs = self.outputs(reading, real, reading.states, actions, novelty, ["state"])["state"]
+        parts = (reading, real, reading.states, actions, desired["novelty"])
+        outputs = self.outputs(*parts, ["state"])["state"]
         acted = self.act(outputs[real.sum(1).cumsum(0) - 1])  # at the last step of each session
         if self.sum_of == "probabilities":
             ranked, acted = ranked.softmax(-1), acted.softmax(-1)
@@ -98,12 +101,11 @@ class HDT(InterDT):
         real = following != self.padding
         if not read or not real.any():
             return loss
-        novelty = self.logged_novelty(reading.items)
+        logged = self.control.logged(self.logged(reading), real)
         states, actions = reading.states[:, :-1], reading.embedded[:, 1:]
-        outputs = self.outputs(reading, real, states, actions, novelty, read)
+        outputs = self.outputs(reading, real, states, actions, logged["novelty"], read)
         if self.predict:
-            wanted = self.logged_unexpected(reading)[real]
-            error = self.predict(outputs["goal"]).squeeze(-1) - wanted
+            error = self.predict(outputs["goal"]).squeeze(-1) - logged["unexpected"][real]
             loss = loss + self.return_loss * error.square().mean()
         if self.act:
             loss = loss + self.action_loss * self.act.loss(outputs["state"], following[real])
@@ -111,28 +113,33 @@ class HDT(InterDT):
 
     def outputs(self, reading, real, states, actions, novelty, read) -> dict[str, Tensor]:
         """Embed the tokens of the real steps (Eq. 5.9) and run IntraDT over them (Eqs. 5.10 to 5.12)."""
-        parts = {
-            "goal": reading.goal_return.repeat_interleave(real.sum(1), 0),
-            "state": self.embed_step(states[real]),
-            "action": self.embed_action(actions[real]),
-        }
+        parts = {"state": self.embed_step(states[real]), "action": self.embed_action(actions[real])}
+        if "goal" in self.intra.tokens:
+            parts["goal"] = reading.goal_return.repeat_interleave(real.sum(1), 0)
         if self.embed_novelty:
             parts["novelty"] = self.embed_novelty(novelty[real][:, None])
         return self.intra(parts, real, read)
 
+    def logged(self, reading: Reading) -> dict[str, Float[Tensor, "batch step"]]:
+        """Return the returns of the log inside a session."""
+        return {
+            "novelty": self.logged_novelty(reading.items),
+            "unexpected": self.logged_unexpected(reading),
+        }
+
     def logged_novelty(self, items: Int[Tensor, "batch time"]) -> Float[Tensor, "batch step"]:
         """Count what is novel from each step of the log on, R^n_{c,t} (Eq. 5.7)."""
-        left = returns.to_go(self.novel[items])
+        left = to_go(self.novel[items])
         return left[:, 1:] if self.novel_steps == "actions" else left[:, :-1]
 
     def logged_unexpected(self, reading: Reading) -> Float[Tensor, "batch step"]:
         """R_{c,t} = dis(x_1 … x_T) - dis(x_1 … x_t) (Eq. 5.8), where one item has dis = 0."""
         real = reading.items[:, 1:] != self.padding
-        return returns.observed_diversity(real, self.vectors[reading.items])
+        return observed_diversity(real, self.vectors[reading.items])
 
     def desired_novelty(self, prefix: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time"]:
         """Count what was novel from each step of a prefix on, and the item to predict as well."""
-        left = returns.to_go(self.novel[prefix])
+        left = to_go(self.novel[prefix])
         left = pad(left[:, 1:], (0, 1)) if self.novel_steps == "actions" else left
         return left + self.wanted_novelty
 

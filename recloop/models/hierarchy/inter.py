@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from recloop.data.batches import Batch
 from recloop.models.blocks import MutualAttention
 from recloop.models.catalogue import Catalogue
+from recloop.models.decision.controls import Control
 from recloop.models.decision.returns import mean_cosine
 from recloop.models.sessions import last, lengths, trimmed
 
@@ -55,7 +56,11 @@ class InterDT(nn.Module):
         inter_return: `past`: R_c looks at the sessions before c; `current`: at session c too, as printed in Eq. 5.2,
             which nobody can know while it is being recommended for.
         dis_max: largest dissimilarity, the bound of one minus a cosine unless given.
+        returns: `log`, or what stands in their place, see `decision.controls`; with `none` T_1 has a
+            learned token instead: one token alone would attend to nothing.
     """
+
+    named = ("across",)  # the returns: R_c
 
     def __init__(
         self,
@@ -68,14 +73,16 @@ class InterDT(nn.Module):
         goal_loss: float = 0.1,
         inter_return: str = "past",
         dis_max: float = 2.0,
+        returns: str = "log",
     ):
         super().__init__()
         if inter_return not in ("past", "current"):
             raise ValueError(f"inter_return={inter_return!r}: take past or current")
         self.padding, self.inter_return, self.dis_max = items, inter_return, dis_max
-        self.goal_loss = goal_loss
+        self.goal_loss, self.control = goal_loss, Control(returns, self.named)
         self.backbone = backbone()
-        self.embed_return = nn.Linear(1, dim)
+        self.embed_return = nn.Linear(1, dim) if self.control.given else None
+        self.absent = None if self.control.given else nn.Parameter(torch.randn(dim))
         self.embed_state = projection(self.backbone.dim, dim)
         self.inter = MutualAttention(dim, heads, dropout)  # T_1, Eq. 5.4
         self.join_item = nn.Linear(self.backbone.width, self.backbone.width)  # W_s [x; g] + b_s,
@@ -103,13 +110,15 @@ class InterDT(nn.Module):
     def loss(self, batch: Batch, memory: dict) -> tuple[Float[Tensor, ""], dict]:
         """Weighted sum of the losses of Eq. 5.21 for one session per user; the memory after it."""
         whole = trimmed(torch.cat([batch.session[:, :1], batch.following], dim=1), self.padding)
-        reading = self.read(whole, memory, whole)
+        every = torch.ones_like(whole[:, :1], dtype=torch.bool)
+        logged = self.control.logged({"across": self.unexpected(memory, whole)[:, None]}, every)
+        reading = self.read(whole, memory, logged["across"])
         return self.objective(reading), self.after(reading, memory)
 
     @torch.no_grad()
     def remember(self, session: Int[Tensor, "batch time"], memory: dict) -> dict:
         """Return the memory after a whole session."""
-        return self.after(self.read(session, memory, session), memory)
+        return self.after(self.read(session, memory, self.asked(memory, session)), memory)
 
     def score(
         self,
@@ -118,7 +127,7 @@ class InterDT(nn.Module):
         whole: Int[Tensor, "batch step"] | None = None,
     ) -> Float[Tensor, "batch item"]:
         """Score every item as the one that follows; `whole`, the test session, is for `inter_return=current` alone."""
-        return self.answer(self.read(session, memory, whole))
+        return self.answer(self.read(session, memory, self.asked(memory, whole)))
 
     def answer(self, reading: Reading) -> Float[Tensor, "batch item"]:
         """Score with the session state."""
@@ -133,14 +142,18 @@ class InterDT(nn.Module):
             loss = loss + self.goal_loss * self.first.loss(reading.goal, reading.items[:, 0])
         return loss
 
-    def read(self, session, memory, whole) -> Reading:
-        """Make the goal from the memory (Eqs. 5.3 and 5.4), then the states (Eqs. 5.5 and 5.6)."""
-        asked = self.embed_return(self.unexpected(memory, whole)[:, None])
-        tokens = torch.stack([asked, self.embed_state(memory["state"])], dim=1)
-        goal_return, goal = self.inter(tokens).unbind(1)
+    def read(self, session, memory, wanted: Float[Tensor, "batch 1"]) -> Reading:
+        """Make the goal from return and memory (Eqs. 5.3 and 5.4), then the states (Eqs. 5.5 and 5.6)."""
+        state = self.embed_state(memory["state"])
+        asked = self.embed_return(wanted) if self.embed_return else self.absent.expand_as(state)
+        goal_return, goal = self.inter(torch.stack([asked, state], dim=1)).unbind(1)
         embedded = self.backbone.embed(session)
         joined = self.join_item(embedded) + self.goal_share * self.join_goal(goal)[:, None]
         return Reading(session, embedded, goal_return, goal, self.backbone.encode(joined))
+
+    def asked(self, memory, whole) -> Float[Tensor, "batch 1"]:
+        """Return the R_c to go in when nothing is learned."""
+        return self.control.asked({"across": self.unexpected(memory, whole)[:, None]})["across"]
 
     def unexpected(self, memory, whole) -> Float[Tensor, " batch"]:
         """R_c = dis_max - dis(C_1 … C_{c-1}), where no item and one item have dis = 0; or as printed in Eq. 5.2."""

@@ -147,3 +147,16 @@ def test_gru_can_go_on_from_a_state():
 
 def test_gru_stacks_layers():
     assert lively(GRU4Rec, layers=2).gru.num_layers == 2
+
+
+def test_gru4rec_drops_what_goes_in_and_what_comes_out_in_training_alone():
+    torch.manual_seed(1)
+    plain = GRU4Rec(20, 8)
+    torch.manual_seed(1)
+    wet = GRU4Rec(20, 8, dropout=0.5)
+    session = torch.tensor([[1, 2, 3]])
+    assert torch.equal(plain(session), plain.eval()(session))  # no dropout unless asked for
+    assert torch.equal(plain(session), wet.eval()(session))
+    found = wet.train()(session)
+    assert 0 < (found == 0).float().mean() < 1
+    assert not torch.allclose(found[found != 0], 2 * plain(session)[found != 0])

@@ -37,6 +37,14 @@ def test_a_user_without_a_past_has_the_plain_states(new, kind):
 
 
 @kinds
+def test_a_user_starts_no_larger_than_an_item(kind):
+    torch.manual_seed(5)
+    backbone = personal(kind(ITEMS, 64, LENGTH))
+    goes_in = backbone.share * backbone.project(torch.randn(500, 64))
+    assert goes_in.std() < 2 * backbone.embedding.weight[:ITEMS].std()
+
+
+@kinds
 def test_the_past_reaches_every_step_of_its_own_user_only(new, kind):
     _, backbone = new(kind)
     user, known = torch.randn(2, DIM), torch.tensor([True, True])

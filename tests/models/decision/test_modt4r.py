@@ -122,6 +122,30 @@ def test_without_its_weight_there_is_no_return_loss(new, batch):
     assert not new(MRDT).predict
 
 
+def test_scaled_returns_are_predicted_in_standard_deviations(new, batch):
+    raw, scaled = new(return_loss=0.7), new(return_loss=0.7, return_scale="training")
+    logged, states, outputs = parts(raw, batch)
+    real = batch.following != 20
+    expected = cross_entropy(raw.act(outputs[:, :, 3][real]), batch.following[real])
+    expected = expected + cross_entropy(raw.rank(states[real]), batch.following[real])
+    targets = {name: values / values[real].std(correction=0) for name, values in logged.items()}
+    expected = expected + 0.7 * raw.return_error(outputs, targets, real)  # Eq. 4.15 on targets / sd
+    torch.testing.assert_close(scaled.loss(batch), expected)
+
+
+def test_implicit_states_know_the_first_item(new):
+    one, other = torch.tensor([[2, 5, 9]]), torch.tensor([[3, 5, 9]])
+    for knows in (True, False):
+        model = new(state="position", objectives="acc", first_item=knows)
+        with torch.no_grad():
+            same = torch.allclose(model.score(one), model.score(other))
+            states = model.states(one)
+        assert same != knows
+        first = model.implicit[0] + knows * model.table(torch.tensor(2))
+        torch.testing.assert_close(states[0, 0], first)
+        torch.testing.assert_close(states[0, 1:], model.implicit[1:3])
+
+
 def test_mrdt_takes_no_return_loss(new):
     with pytest.raises(TypeError, match="return_loss"):
         new(MRDT, return_loss=0.5)
@@ -168,12 +192,62 @@ def test_padding_is_never_novel(new):
     assert not model.novel[20]
 
 
+def other_log(model, monkeypatch):
+    """Make the log hold other returns than it does."""
+    told = model.logged
+    more = {"acc": 3.0, "nov": -2.0, "div": 0.5}
+    monkeypatch.setattr(
+        model, "logged", lambda batch: {n: r + more[n] for n, r in told(batch).items()}
+    )
+
+
+@pytest.mark.parametrize("kind", [MODT4R, MRDT])
+def test_without_returns_the_log_may_hold_any(new, batch, kind, monkeypatch):
+    one, other = new(kind, returns="none"), new(kind, returns="none")
+    assert one.tokens == ("state", "action")
+    assert not one.scale
+    other_log(other, monkeypatch)
+    torch.testing.assert_close(one.loss(batch), other.loss(batch))
+    wish = new(kind, returns="none", desired=partial(Desired, horizon=9.0, diversity_weight=7.0))
+    session = torch.tensor([[2, 5, 9]])
+    assert torch.equal(one.score(session), wish.score(session))
+
+
+def test_without_returns_the_two_orders_are_one_model(new, batch):
+    one, other = new(MODT4R, returns="none", return_loss=0.0), new(MRDT, returns="none")
+    torch.testing.assert_close(one.loss(batch), other.loss(batch))
+
+
+def test_constant_returns_are_the_mean_of_training_whatever_is_asked(new, batch):
+    model, session = new(returns="constant"), torch.tensor([[2, 5, 9]])
+    model.loss(batch)
+    real = batch.following != 20
+    for name, values in model.logged(batch).items():
+        torch.testing.assert_close(model.control.moments.mean(name), values[real].mean())
+    wish = new(returns="constant", desired=partial(Desired, horizon=9.0, diversity_weight=7.0))
+    wish.load_state_dict(model.state_dict())
+    assert torch.equal(model.score(session), wish.score(session))
+    assert not torch.equal(model.score(session), new(returns="constant").score(session))
+
+
+def test_shuffled_returns_train_on_those_of_other_sessions(new, batch):
+    plain, mixed = new(), new(returns="shuffled")
+    session = torch.tensor([[2, 5, 9]])
+    assert torch.equal(plain.score(session), mixed.score(session))  # asked as the log is
+    torch.manual_seed(2)
+    losses = {round(mixed.loss(batch).item(), 4) for _ in range(20)}
+    assert len(losses) == 2  # of two sessions, of which the shorter has one step
+    assert round(plain.loss(batch).item(), 4) in losses
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"objectives": "acc+dvi"}, r"objectives='acc\+dvi': join some of acc, nov, div by '\+'"),
         ({"objectives": ""}, "join some of"),
         ({"state": "users"}, "state='users': take user, item or position"),
+        ({"return_scale": "log"}, "return_scale='log': take raw or training"),
+        ({"returns": "zero"}, "returns='zero': take log, none, constant, shuffled"),
     ],
 )
 def test_refuses_what_it_does_not_know(new, settings, message):

@@ -29,7 +29,8 @@ def new(kind="hdt.HDT", **changes):
 
 
 def read(model, session=SESSION, memory=None, whole=None):
-    return model.read(session, memory or model.start(len(session)), whole)
+    memory = memory or model.start(len(session))
+    return model.read(session, memory, model.asked(memory, whole))
 
 
 def test_return_across_sessions_is_what_is_left_of_the_largest_dissimilarity():
@@ -134,7 +135,7 @@ def test_loss_is_the_weighted_sum_of_four():
     weights = {"goal_loss": 0.3, "return_loss": 0.5, "action_loss": 0.7}
     model, log = new(**weights), Batch.whole(torch.tensor([[0, 1, 2], [3, 1, 0]]))
     memory = model.start(2)
-    reading = model.read(torch.tensor([[0, 1, 2], [3, 1, 0]]), memory, None)
+    reading = read(model, torch.tensor([[0, 1, 2], [3, 1, 0]]), memory)
     following, real = reading.items[:, 1:], reading.items[:, 1:] != NONE
     novelty = model.logged_novelty(reading.items)
     states, actions = reading.states[:, :-1], reading.embedded[:, 1:]
@@ -183,9 +184,76 @@ def test_the_novelty_asked_for_reaches_the_scores():
     assert not torch.allclose(one, other)
 
 
+LOG = Batch.whole(torch.tensor([[0, 1, 2], [3, 1, 0], [2, 0, 3]]))
+
+
+def past(model):
+    return model.remember(torch.tensor([[0, 1], [0, 2], [3, NONE]]), model.start(3))
+
+
+@pytest.mark.parametrize("kind", ["inter.InterDT", "hdt.HDT"])
+@pytest.mark.parametrize("returns", ["none", "constant"])
+def test_returns_that_tell_nothing_may_be_any(kind, returns, monkeypatch):
+    scores = []
+    for change in (0.0, 1.5):
+        model = new(kind, returns=returns)
+        model.loss(LOG, past(model))
+        memory = past(model)
+        for name in ("unexpected", "desired_novelty"):
+            if told := getattr(model, name, None):
+                monkeypatch.setattr(
+                    model, name, lambda *given, told=told, change=change: told(*given) + change
+                )
+        with torch.no_grad():
+            scores.append(model.score(torch.tensor([[0], [1], [2]]), memory))
+    assert torch.equal(*scores)
+
+
+def test_without_returns_intra_has_states_and_actions_alone():
+    model = new(returns="none")
+    assert model.intra.tokens == ["state", "action"]
+    assert model.predict is None
+    silent = [n for n, _ in model.named_parameters() if n.startswith(("embed_return", "embed_nov"))]
+    assert silent == []
+
+
+def test_constant_returns_are_the_means_of_training():
+    model = new(returns="constant")
+    memory = past(model)
+    model.loss(LOG, memory)
+    mean = model.control.moments.mean
+    whole = torch.tensor([[0, 1, 2], [3, 1, 0], [2, 0, 3]])
+    torch.testing.assert_close(mean("across"), model.unexpected(memory, None).mean())
+    torch.testing.assert_close(mean("novelty"), model.logged_novelty(whole).mean())
+    torch.testing.assert_close(
+        mean("unexpected"), model.logged_unexpected(read(model, whole)).mean()
+    )
+
+
+@pytest.mark.parametrize("kind", ["inter.InterDT", "hdt.HDT"])
+def test_shuffled_returns_train_on_those_of_other_users(kind):
+    plain, mixed = new(kind), new(kind, returns="shuffled")
+    memory = past(plain)
+    session = torch.tensor([[0], [1], [2]])
+    with torch.no_grad():
+        assert torch.equal(plain.score(session, memory), mixed.score(session, memory))
+    losses = set()
+    for seed in range(30):
+        torch.manual_seed(seed)
+        losses.add(round(mixed.loss(LOG, memory)[0].item(), 5))
+    assert len(losses) > 2
+    assert round(plain.loss(LOG, memory)[0].item(), 5) in losses
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"inter_return": "next"}, {"intra": "uxp+div"}, {"novel_steps": "all"}, {"sum_of": "x"}],
+    [
+        {"inter_return": "next"},
+        {"intra": "uxp+div"},
+        {"novel_steps": "all"},
+        {"sum_of": "x"},
+        {"returns": "x"},
+    ],
 )
 def test_refuses_unknown_words(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
