@@ -47,7 +47,8 @@ def test_all_printed_cells_are_there_with_a_margin(paper):
     assert cells == {"table_5_2": 22, "table_5_3": 240, "table_5_5": 30}
     assert set(printed["metric"]) <= set(paper["margins"])
     models = {model.partition(",")[0] for model in printed["model"].drop_nulls()}
-    assert models == {name for name in paper["models"] if name.split("_")[0] in HOSTS}
+    hosted = {name for name in paper["models"] if name.split("_")[0] in HOSTS}
+    assert models == {name for name in hosted if not name.endswith("_tuned")}
 
 
 HOSTS = ("gru4rec", "caser", "nextitnet", "sasrec")
