@@ -56,8 +56,8 @@ class Environment:
     ):
         if likes not in LIKES:
             raise ValueError(f"likes={likes!r}: expected one of {', '.join(LIKES)}")
-        if likes == "attributes" and (attributes is None or not attributes.any()):
-            raise ValueError("likes=attributes: the items have none")
+        if likes == "attributes" and (attributes is None or (attributes == attributes[:1]).all()):
+            raise ValueError("likes=attributes: no attribute tells the items apart")
         self.pool, self.critique_encoder, self.lists, self.likes = (
             pool,
             critique_encoder,

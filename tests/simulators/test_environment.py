@@ -147,11 +147,11 @@ def test_likes_by_attributes_know_no_picture(features):
     it.reset(torch.zeros(3, dtype=torch.long))
     shown = torch.tensor([[3, 2, 1], [3, 2, 3], [2, 2, 3]])
     assert it.step(shown)[-1]["liked"].tolist() == [1, 2, 2]
-    with pytest.raises(ValueError, match="the items have none"):
+    with pytest.raises(ValueError, match="no attribute tells"):
         Environment(
             Pool(ids, features[ids]),
             Pointing(features),
             LISTS,
             "attributes",
-            attributes=torch.zeros(4, 0),
+            attributes=torch.ones(4, 2),
         )
