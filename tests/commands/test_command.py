@@ -200,7 +200,7 @@ def test_the_papers_data_are_what_they_were_beside_own_data(place, capsys, monke
             "modt4r"
         ]["datasets"]
     }
-    assert papers == {"rc15", "retailrocket", "lfm1b", "shop"}
+    assert papers == {*before.studies["modt4r"]["datasets"], "shop"}
     after = Plan(config(studies=["modt4r"]))
     assert keys == {after.scores(run).path for run in after.study_runs("modt4r")}
 
@@ -226,6 +226,16 @@ def test_a_papers_data_set_is_played_as_in_its_tier(place):
     folder, _ = written(place, "sasrec", "rc15", study="ssrl")
     tiers = yaml.safe_load((folder / "tiers.yaml").read_text())
     assert tiers["smoke"]["datasets"]["rc15"]["source"] == "shop_baskets"
+
+
+def test_a_data_set_like_another_has_its_settings_alone_too(place):
+    folder, _ = written(place, "modt4r", "rc15_temporal", study="modt4r")
+    plan = Plan(config(studies=[str(folder)], datasets=None, seeds=[1]))
+    whole = Plan(config(studies=["modt4r"]))
+    found = plan.settings(alone.NAME, "rc15_temporal", "modt4r")
+    assert found == whole.settings("modt4r", "rc15", "modt4r")
+    paper = plan.studies[alone.NAME]
+    assert paper["datasets"]["rc15_temporal"]["split"]["by"] == "time"
 
 
 @pytest.mark.parametrize("study", sorted(folders.find_studies("all")))
