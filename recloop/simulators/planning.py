@@ -14,8 +14,8 @@ def plan(
 ) -> tuple[Int[Tensor, " turn"], Float[Tensor, ""]]:
     """Find the items that are worth most to a user, by dynamic programming over the last items.
 
-    Turn by turn, the best value of each way to have shown the last items is kept, at most `width` of them. Where that is
-    no limit, the plan is optimal; else it is a plan that can be carried out, hence a lower bound of the optimum.
+    Turn by turn, the best value of each way to have shown the last items is kept, at most `width` of them. Where that
+    is no limit, the plan is optimal; else it is one that can be carried out, hence a lower bound of the optimum.
 
     Args:
         gains: what each item is worth.

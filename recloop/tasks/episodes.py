@@ -35,7 +35,7 @@ def data(plan: Plan, run: Run) -> dict[str, Artifact]:
 
 
 def environments(plan: Plan, run: Run) -> dict[str, str]:
-    """Name the environments of a run: the one that it learns in, and the one that it is judged in, if that is another."""
+    """Name the environments of a run: the one that it learns in, and the one that it is judged in."""
     settings = plan.settings(run.study, run.dataset, run.model)
     learns = settings["training"]["environment"]
     return {"environment": learns, "played_in": settings["inference"]["played_in"] or learns}

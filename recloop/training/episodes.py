@@ -102,8 +102,8 @@ class Online(Objective):
     Args:
         model: the agent.
         world: the environment.
-        training: `parallel` episodes, `rows` of steps between two updates, `epoch_steps` of the environment in an epoch,
-            `remembered` steps, `batch_size` and those of the schedule.
+        training: `parallel` episodes, `rows` of steps between two updates, `epoch_steps` of an epoch, `keep_epochs`
+            between two checkpoints, `remembered` steps, `batch_size` and what the schedule knows.
         context: of the training.
     """
 
@@ -137,14 +137,14 @@ class Online(Objective):
     def batches(self, epoch: int, skip: int) -> Iterator[Steps]:
         """Act, and look up what is learned from; at first until something is known."""
         for _ in range(skip, self.length):
-            waiting = (
-                self.lookahead + 1 - self.memory.count
-                if self.model.learns_from != "finished"
-                else 0
-            )
-            for _ in range(max(self.rows, waiting)):
+            for _ in range(max(self.rows, self.waiting)):
                 self.act()
             yield self.batch()
+
+    @property
+    def waiting(self) -> int:
+        """Rows until a step is followed by as many as are added up."""
+        return self.lookahead + 1 - self.memory.count if self.model.learns_from != "finished" else 0
 
     @torch.no_grad()
     def act(self) -> None:

@@ -39,7 +39,9 @@ def test_what_is_older_than_the_window_is_forgotten():
 
 
 def test_the_cap_truncates_and_leaving_terminates():
-    assert [step[1:] for step in walk(world(), 3, 2, 0, 3)] == [(False, False)] * 3 + [(False, True)]
+    assert [step[1:] for step in walk(world(), 3, 2, 0, 3)] == [(False, False)] * 3 + [
+        (False, True)
+    ]
     assert walk(world(), 3, 2, 0, 0)[-1] == (1.0, True, False)
 
 

@@ -63,8 +63,14 @@ def data(tmp_path):
     for part, users in (("train", ["a"]), ("valid", ["b"]), ("test", [])):
         frame = pl.DataFrame({"user": users}, schema={"user": pl.String})
         frame.write_parquet(sessions / f"{part}.parquet")
-    pl.DataFrame({"item": [0, 1, 2], "id": ["x", "y", "z"]}).write_parquet(sessions / "items.parquet")
-    cells = [(u, i, float(r)) for u, row in (("a", "135"), ("b", "542")) for i, r in zip("xyz", row, strict=True)]
+    pl.DataFrame({"item": [0, 1, 2], "id": ["x", "y", "z"]}).write_parquet(
+        sessions / "items.parquet"
+    )
+    cells = [
+        (u, i, float(r))
+        for u, row in (("a", "135"), ("b", "542"))
+        for i, r in zip("xyz", row, strict=True)
+    ]
     columns = {"user": pl.String, "item": pl.String, "rating": pl.Float32}
     pl.DataFrame(cells, schema=columns, orient="row").write_parquet(tables / "interactions.parquet")
     return {"sessions": sessions, "tables": tables}

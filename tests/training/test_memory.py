@@ -30,7 +30,9 @@ def test_rewards_are_discounted_and_added_up():
     it = filled()
     assert look(it, 0, 1, 1) == (1.0, 0.5, True, 0)
     assert look(it, 0, 1, 3) == (1 + 0.5 * 2 + 0.25 * 3, 0.125, True, 2)
-    assert it.steps(torch.tensor([5]), torch.tensor([1]), 3, GAMMA)[0].after.items.tolist() == [[3, 3]]
+    assert it.steps(torch.tensor([5]), torch.tensor([1]), 3, GAMMA)[0].after.items.tolist() == [
+        [3, 3]
+    ]
 
 
 def test_nothing_counts_after_the_end_of_an_episode():

@@ -14,9 +14,9 @@ class Bound(nn.Module):
 
     Args:
         items: how many there are.
-        knows: `nothing` (any item), `popularity` (the mean rating of each item by the users of the training part; the
-            best that was not shown), `rewards` (what this user rates highest, not shown yet), `rules` (that, of the items
-            which do not end the episode), `all` (the plan that is worth most, see `recloop.simulators.planning`).
+        knows: `nothing` (any item), `popularity` (the best that was not shown, by the mean rating of the users of the
+            training part), `rewards` (what this user rates highest, not shown yet), `rules` (that, of the items which do
+            not end the episode), `all` (the plan that is worth most, see `recloop.simulators.planning`).
         width: states that a plan keeps.
 
     Raises:

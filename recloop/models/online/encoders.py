@@ -1,6 +1,7 @@
 """What an agent makes of the last items and their rewards: its state."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -59,8 +60,6 @@ def head(inputs: int, hidden: int, layers: int, outputs: int) -> nn.Sequential:
     """Make hidden layers with ReLU and a linear output."""
     widths = [inputs, *[hidden] * layers]
     parts = [
-        part
-        for before, after in zip(widths, widths[1:], strict=False)
-        for part in (nn.Linear(before, after), nn.ReLU())
+        part for before, after in pairwise(widths) for part in (nn.Linear(before, after), nn.ReLU())
     ]
     return nn.Sequential(*parts, nn.Linear(widths[-1], outputs))

@@ -99,7 +99,9 @@ def test_epsilon_is_the_share_of_random_items():
         it.advance(steps_)
         assert it.chance == pytest.approx(max(0.2, 0.8 - 0.06 * int(it.steps)))
         expected = it.chance / ITEMS + 1 - it.chance
-        assert frequencies(it, given, "epsilon")[best] == pytest.approx(expected, abs=0.015), epsilon
+        assert frequencies(it, given, "epsilon")[best] == pytest.approx(expected, abs=0.015), (
+            epsilon
+        )
 
 
 def test_another_way_to_explore_is_refused():
@@ -248,7 +250,9 @@ def test_direct_fine_tuning_goes_on_with_all_weights():
     assert int(it.steps) == 0
 
 
-@pytest.mark.parametrize(("name", "changes"), [("ialp", {"proposed": "all"}), ("ap", {"actor": "own"})])
+@pytest.mark.parametrize(
+    ("name", "changes"), [("ialp", {"proposed": "all"}), ("ap", {"actor": "own"})]
+)
 def test_a_word_that_is_not_known_is_named(name, changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         agent(name, **changes)
