@@ -1,4 +1,4 @@
-"""The planner: optimal where its states are all kept, as value iteration finds it; and what bounds know is worth more."""
+"""The planner: optimal where its states are all kept, as value iteration finds it; knowledge is worth more."""
 
 import itertools
 

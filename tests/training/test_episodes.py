@@ -46,13 +46,39 @@ ATTENTIVE = {"class": "online.encoders.Attentive", "backbone": SASREC, "memory":
 IALP = {"encoder": ATTENTIVE, "weighted": True, "candidates": 4, "proposed": "drawn"} | SHARED
 DRAWS = {"explore": "categorical"}
 AGENTS = {
-    "dqn": {"class": "online.dqn.DQN", "encoder": AVERAGE, "double": True, "target_every": 3, "lookahead": 2, "explore": "epsilon", "epsilon_steps": 80} | SHARED,
-    "pg": {"class": "online.policy_gradient.PolicyGradient", "encoder": AVERAGE, "baseline": False} | SHARED | DRAWS,
-    "a2c": {"class": "online.a2c.A2C", "encoder": AVERAGE, "value_weight": 0.5, "entropy_weight": 0.01, "lookahead": 2} | SHARED | DRAWS,
+    "dqn": {
+        "class": "online.dqn.DQN",
+        "encoder": AVERAGE,
+        "double": True,
+        "target_every": 3,
+        "lookahead": 2,
+        "explore": "epsilon",
+        "epsilon_steps": 80,
+    }
+    | SHARED,
+    "pg": {"class": "online.policy_gradient.PolicyGradient", "encoder": AVERAGE, "baseline": False}
+    | SHARED
+    | DRAWS,
+    "a2c": {
+        "class": "online.a2c.A2C",
+        "encoder": AVERAGE,
+        "value_weight": 0.5,
+        "entropy_weight": 0.01,
+        "lookahead": 2,
+    }
+    | SHARED
+    | DRAWS,
     "ialp": {"class": "online.ialp.IALP"} | IALP | {"explore": "candidates"},
     "ft": {"class": "online.ialp.IALP"} | IALP | DRAWS,
-    "ap": {"class": "online.ialp.AdaptiveIALP", "alpha": [0.1, 1.0], "alpha_steps": 80, "actor": "random"} | IALP | DRAWS,
-}  # fmt: skip
+    "ap": {
+        "class": "online.ialp.AdaptiveIALP",
+        "alpha": [0.1, 1.0],
+        "alpha_steps": 80,
+        "actor": "random",
+    }
+    | IALP
+    | DRAWS,
+}
 BOUND = {"class": "online.bounds.Bound", "width": 9}
 
 
@@ -237,7 +263,10 @@ def test_fine_tuning_begins_where_pretraining_ended(run, data, tmp_path):
     needs = {"start": tmp_path / "first" / "weights.safetensors"}
     later = run("ft", "later", needs=needs)[0]
     start, end = episodes.moment(later, "start"), episodes.moment(first, "end")
-    assert same({k: v for k, v in start.items() if k != "steps"}, {k: v for k, v in end.items() if k != "steps"})  # fmt: skip
+    assert same(
+        {k: v for k, v in start.items() if k != "steps"},
+        {k: v for k, v in end.items() if k != "steps"},
+    )
     assert int(start["steps"]) == 0
 
 

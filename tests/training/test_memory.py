@@ -13,7 +13,9 @@ def filled(rows=8, steps=6, episodes=2) -> Memory:
     """Two episodes at once: item t at step t, reward t + 1; the first is over at step 2, the second at step 4."""
     it = Memory(rows, episodes, memory=2)
     for t in range(steps):
-        seen = Seen(torch.full((episodes, 2), t), torch.full((episodes, 2), 1.0 * t), torch.arange(episodes))  # fmt: skip
+        seen = Seen(
+            torch.full((episodes, 2), t), torch.full((episodes, 2), 1.0 * t), torch.arange(episodes)
+        )
         over = torch.tensor([t == 2, t == 4])
         it.add(seen, torch.full((episodes,), t), torch.full((episodes,), t + 1.0), over)
     return it

@@ -41,7 +41,7 @@ class A2C(Agent):
         states = self.encoder(steps.seen)
         after = self.critic(self.encoder(steps.after)).detach()[:, 0]
         advantage = steps.gain + steps.discount * after - self.critic(states)[:, 0]
-        policy = self.scores(states).log_softmax(1)
+        policy = self.logits(states, steps.seen).log_softmax(1)
         actor = -(chosen(policy, steps.action) * advantage.detach()).mean()
         entropy = -(policy.exp() * policy).sum(1).mean()
         value = advantage.square().mean()

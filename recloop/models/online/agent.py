@@ -77,7 +77,13 @@ class Agent(nn.Module):
 
     def score(self, seen: Seen) -> Float[Tensor, "episode item"]:
         """Score every item: Q values, or logits of a policy."""
-        return self.scores(self.encoder(seen))
+        return self.logits(self.encoder(seen), seen)
+
+    def logits(
+        self, states: Float[Tensor, "episode dim"], seen: Seen
+    ) -> Float[Tensor, "episode item"]:
+        """Score every item in states, and perhaps by what was seen there."""
+        return self.scores(states)
 
     def loss(self, steps: Steps) -> Float[Tensor, ""]:
         """Compute the loss of some steps."""

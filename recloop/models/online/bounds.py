@@ -15,8 +15,8 @@ class Bound(nn.Module):
     Args:
         items: how many there are.
         knows: `nothing` (any item), `popularity` (the best that was not shown, by the mean rating of the users of the
-            training part), `rewards` (what this user rates highest, not shown yet), `rules` (that, of the items which do
-            not end the episode), `all` (the plan that is worth most, see `recloop.simulators.planning`).
+            training part), `rewards` (what this user rates highest, not shown yet), `rules` (that, of the items
+            which do not end the episode), `all` (the plan that is worth most, see `recloop.simulators.planning`).
         width: states that a plan keeps.
 
     Raises:

@@ -53,10 +53,11 @@ class IALP(Agent):
         """Add the losses of actor and critic (Eqs. 7.6 to 7.10, 7.12 and 7.13)."""
         with torch.no_grad():
             best = self.critic(self.encoder(steps.after)).amax(1)
-        value = chosen(self.critic(self.encoder(steps.seen)), steps.action)
+        states = self.encoder(steps.seen)
+        value = chosen(self.critic(states), steps.action)
         error = steps.gain + steps.discount * best - value
         weight = error.detach() if self.weighted else 1.0
-        likely = chosen(self.score(steps.seen).log_softmax(1), steps.action)
+        likely = chosen(self.logits(states, steps.seen).log_softmax(1), steps.action)
         return -(likely * weight).mean() + error.square().mean()
 
     def act(self, seen: Seen, generator: torch.Generator, explore: str) -> Tensor:
@@ -111,9 +112,11 @@ class AdaptiveIALP(IALP):
         done = min(1.0, int(self.steps) / max(1, self.alpha_steps))
         return self.alpha[0] + done * (self.alpha[1] - self.alpha[0])
 
-    def score(self, seen: Seen) -> Float[Tensor, "episode item"]:
+    def logits(
+        self, states: Float[Tensor, "episode dim"], seen: Seen
+    ) -> Float[Tensor, "episode item"]:
         """Give the logarithm of (1 - alpha) pi_theta + alpha pi_beta."""
-        learning = super().score(seen).softmax(1)
+        learning = super().logits(states, seen).softmax(1)
         with torch.no_grad():
             frozen = self.frozen["scores"](self.frozen["encoder"](seen)).softmax(1)
         mixed = (1 - self.share) * frozen + self.share * learning

@@ -17,12 +17,30 @@ ATTENTIVE = {"class": "online.encoders.Attentive", "backbone": SASREC, "memory":
 SHARED = {"hidden": 8, "layers": 1, "discount": 0.5, "explore": "categorical"}
 IALP = {"encoder": ATTENTIVE, "weighted": True, "candidates": 3, "proposed": "drawn"}
 AGENTS = {
-    "dqn": {"class": "online.dqn.DQN", "encoder": AVERAGE, "double": True, "target_every": 2, "lookahead": 1},
+    "dqn": {
+        "class": "online.dqn.DQN",
+        "encoder": AVERAGE,
+        "double": True,
+        "target_every": 2,
+        "lookahead": 1,
+    },
     "pg": {"class": "online.policy_gradient.PolicyGradient", "encoder": AVERAGE, "baseline": False},
-    "a2c": {"class": "online.a2c.A2C", "encoder": AVERAGE, "value_weight": 0.5, "entropy_weight": 0.01, "lookahead": 1},
+    "a2c": {
+        "class": "online.a2c.A2C",
+        "encoder": AVERAGE,
+        "value_weight": 0.5,
+        "entropy_weight": 0.01,
+        "lookahead": 1,
+    },
     "ialp": {"class": "online.ialp.IALP", **IALP},
-    "ap": {"class": "online.ialp.AdaptiveIALP", **IALP, "alpha": [0.2, 1.0], "alpha_steps": 100, "actor": "random"},
-}  # fmt: skip
+    "ap": {
+        "class": "online.ialp.AdaptiveIALP",
+        **IALP,
+        "alpha": [0.2, 1.0],
+        "alpha_steps": 100,
+        "actor": "random",
+    },
+}
 
 
 def agent(name, **changes):
@@ -53,7 +71,11 @@ def test_the_average_ignores_what_was_not_shown():
     it = Average(ITEMS, width=2, memory=3)
     with torch.no_grad():
         it.embedding.weight[1], it.embedding.weight[2] = torch.tensor([[1.0, 2], [3, 4]])
-    given = Seen(torch.tensor([[5, 1, 2], [5, 5, 5]]), torch.tensor([[0.0, 4, 2], [0, 0, 0]]), torch.tensor([0, 0]))  # fmt: skip
+    given = Seen(
+        torch.tensor([[5, 1, 2], [5, 5, 5]]),
+        torch.tensor([[0.0, 4, 2], [0, 0, 0]]),
+        torch.tensor([0, 0]),
+    )
     assert it(given).tolist() == [[2.0, 3.0, 3.0], [0.0, 0.0, 0.0]]
 
 
