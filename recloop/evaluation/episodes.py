@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.evaluation import metrics, records
+from recloop.evaluation import metrics, steps
 
 WHOLE = 0  # the cut-off of a metric of whole episodes
 
@@ -24,8 +24,7 @@ def evaluate(lists: pl.DataFrame) -> pl.DataFrame:
     """
     if lists.is_empty():
         raise ValueError("There is no step to evaluate: no episode was played.")
-    names = [name for name, metric in records.METRICS.items() if metric.of == "steps"]
-    rows = [(name, WHOLE, metrics.value(lists, name, WHOLE)) for name in names]
+    rows = [(name, WHOLE, metrics.value(lists, name, WHOLE)) for name in steps.NAMES]
     schema = {"metric": pl.String, "k": pl.Int64, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("metric")
 

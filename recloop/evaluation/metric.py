@@ -53,7 +53,6 @@ class Metric:
             study declares.
         absent: tells from the facts that the metric says nothing here.
         why_absent: the reason, for tables.
-        of: the rows that it reads, `lists` of next items or `steps` of episodes.
         resample: of a metric of the system: deviations over draws of sessions, from halves, draws, the session and the
             item of every listing, and facts.
 
@@ -73,7 +72,6 @@ class Metric:
     filters: bool | str = False
     absent: Callable[[Facts], bool] | None = None
     why_absent: str | None = None
-    of: str = "lists"
     resample: Callable[..., np.ndarray] | None = None
 
     def __post_init__(self):

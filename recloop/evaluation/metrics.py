@@ -71,10 +71,7 @@ def asked(facts: Facts, filtered: Sequence[str] = ()) -> list[str]:
     metrics = [
         metric
         for metric in records.METRICS.values()
-        if metric.of == "lists"
-        and metric.unit != TURN
-        and not metric.lacks(facts)
-        and not metric.says_nothing(facts)
+        if metric.unit != TURN and not metric.lacks(facts) and not metric.says_nothing(facts)
     ]
     kinds = [*filtered, *([filters.OF_USERS] if facts.users else [])]
     names = [metric.name for metric in metrics]

@@ -162,7 +162,8 @@ register(
         SESSION,
         "Sum of the rewards of an episode; mean over the episodes of a user, then over users.",
         digits=2,
-        of="steps",
+        absent=steps.in_lists,
+        why_absent=steps.WHY,
     ),
     Metric(
         "Length",
@@ -170,7 +171,8 @@ register(
         SESSION,
         "Items shown in an episode; mean over the episodes of a user, then over users.",
         digits=2,
-        of="steps",
+        absent=steps.in_lists,
+        why_absent=steps.WHY,
     ),
     Metric(
         "AvgReward",
@@ -178,7 +180,8 @@ register(
         EVENT,
         "Mean reward of a shown item: all rewards over all lengths.",
         digits=3,
-        of="steps",
+        absent=steps.in_lists,
+        why_absent=steps.WHY,
     ),
 )
 

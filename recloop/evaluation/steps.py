@@ -9,6 +9,14 @@ import polars as pl
 
 from recloop.evaluation.metric import Facts
 
+NAMES = ("Return", "Length", "AvgReward")
+WHY = "it is of played episodes, lists of next items have no rewards"
+
+
+def in_lists(facts: Facts) -> bool:
+    """Say nothing of lists of next items, whatever is known of them; who plays episodes asks by name."""
+    return True
+
 
 def first(lists: pl.DataFrame, k: int) -> pl.DataFrame:
     """Take the first k steps of every episode, all where k is 0."""

@@ -85,7 +85,7 @@ def train(
     trainer = Trainer(online, context)
     weights, done = trainer.fit(), trainer.progress
     facts |= {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
-    facts |= {"learning_rate": online.schedule.learning_rate, "parameters": learning(model)}
+    facts |= {"learning_rate": online.schedule.learning_rate, "learned": learning(model)}
     facts |= {"steps_per_second": int(model.steps) / done.seconds}
     played = zip(PLAYED, online.played.T.tolist(), strict=True)
     return weights | checkpoint.join(online.moments), facts | {"played": dict(played)}

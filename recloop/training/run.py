@@ -58,7 +58,7 @@ def train(
             training=settings["training"],
             context=context,
         )
-        record = identity | {"parameters": count(weights)} | found | {"settings": settings}
+        record = identity | found | {"settings": settings, "parameters": count(weights)}
         record |= costs(clock, device) | {"split": split_hash(data)}
         write(output, weights, record)
     shutil.rmtree(checkpoint_dir, ignore_errors=True)

@@ -223,7 +223,7 @@ def test_weights_of_the_start_and_of_an_epoch_are_kept(run):
     assert moments["start"].keys() == moments["epoch"].keys() == moments["end"].keys()
     assert [int(one["steps"]) for one in moments.values()] == [0, 40 + 4, 160 + 4]
     assert not same(moments["start"], moments["epoch"])
-    assert record["parameters"] < sum(one.numel() for one in weights.values()) / 2
+    assert record["learned"] < sum(one.numel() for one in weights.values()) / 2
     with pytest.raises(ValueError, match="after='later'"):
         episodes.moment(weights, "later")
 
