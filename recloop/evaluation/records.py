@@ -5,7 +5,7 @@ Evaluation, intervals, tables and claims go by the record; its fields are explai
 
 from collections.abc import Iterable
 
-from recloop.evaluation import catalogue, filters, ranking, rewards, turns
+from recloop.evaluation import catalogue, filters, ranking, rewards, steps, turns
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
 
@@ -151,6 +151,37 @@ register(
             f"1 / log2(rank + 1) of the target at this turn, 0 below the first {n}; 1 once it was shown.",
         )
         for n in (3, 10)
+    ),
+)
+
+
+register(
+    Metric(
+        "Return",
+        steps.returns,
+        SESSION,
+        "Sum of the rewards of an episode; mean over the episodes of a user, then over users.",
+        digits=2,
+        absent=steps.in_lists,
+        why_absent=steps.WHY,
+    ),
+    Metric(
+        "Length",
+        steps.lengths,
+        SESSION,
+        "Items shown in an episode; mean over the episodes of a user, then over users.",
+        digits=2,
+        absent=steps.in_lists,
+        why_absent=steps.WHY,
+    ),
+    Metric(
+        "AvgReward",
+        steps.rewards,
+        EVENT,
+        "Mean reward of a shown item: all rewards over all lengths.",
+        digits=3,
+        absent=steps.in_lists,
+        why_absent=steps.WHY,
     ),
 )
 

@@ -45,6 +45,7 @@ PEERS = {
     "cosine": {"all": [0.1, 0.2]},
 }
 INTENTS = [{"update": update, "elbo": -1 / update, "kl": 0.1 * update} for update in (1, 2, 3)]
+PLAYED = {"steps": [10, 20, 30], "return": [5.0, 6.0, 9.0], "length": [2.0, 2.0, 3.0]}
 MACHINE = {"device": "cpu", "host": "2 cores", "torch": "2.13"}
 
 
@@ -72,6 +73,7 @@ class Generated:
         self.datasets = self.wanted.get("datasets") or {next(iter(self.study["datasets"])): FIRST}
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
+        kinds |= {"episodes": Episodes}
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -86,7 +88,10 @@ class Generated:
         splits = {name: self.write_split(name) for name in ran}
         folders = [self.write_run(*run) for run in self.runs(ran)]
         users = [
-            self.write_user(name, user) for name in ran for user in self.study.get("simulators", {})
+            self.write_user(name, user)
+            for name in ran
+            for user in self.study.get("simulators", {})
+            if any(entry["kind"] == "validity" for entry in self.exhibits)
         ]
         refused = [
             self.write_refusal(name, *pair)
@@ -160,7 +165,7 @@ class Generated:
         score(*saved, self.kind.vectors, self.metrics)
         hash_ = json.loads((split / "split.json").read_text())["hash"]
         run = identity | {"split": hash_, "not_run": None} | COST | MACHINE
-        run |= {"peers": PEERS, "intents": INTENTS}
+        run |= {"peers": PEERS, "intents": INTENTS, "played": PLAYED}
         (folder / "run.json").write_text(json.dumps(run))
         curve(model).write_csv(folder / "curve.csv")
         return folder
@@ -355,6 +360,23 @@ class Intents(Sequences):
             elbo=pl.Series(-random.random(number)),
             kl=pl.Series(random.random(number)),
         )
+
+
+class Episodes(Sequences):
+    """Users who are shown items until they leave, and the reward of each."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Make two episodes of each user, longer and better rewarded where a run is good."""
+        quality, random = self.all.quality(model)["hits"], stream(dataset, model, seed)
+        luck = stream(dataset, "luck").random((self.sessions, 2))
+        rows = [
+            {"session": user, "episode": episode, "position": position, "item": position}
+            for user in range(self.sessions)
+            for episode in range(2)
+            for position in range(1, 3 + int(10 * quality * luck[user, episode]))
+        ]
+        rewards = 1 + 4 * quality * random.random(len(rows))
+        return pl.DataFrame(rows).with_columns(reward=pl.Series(rewards))
 
 
 class Dialogues:

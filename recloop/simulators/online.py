@@ -1,0 +1,207 @@
+"""Environments for online RL: a user is shown one item after the other, rates each, and leaves when bored.
+
+The methods and their results are Gymnasium's (`reset`, `step`, terminated, truncated), for many episodes at once; those
+that are over begin anew when `reset` is asked for them by `reset_mask`, as with Gymnasium's disabled autoreset.
+
+Gao et al. Alleviating Matthew Effect of Offline Reinforcement Learning in Interactive Recommendation. SIGIR 2023
+(DORL), and Yu et al. EasyRL4Rec. SIGIR 2024, whose released code has these rules.
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from recloop.data.ratings import PARTS, read_ratings
+from recloop.models.online.state import Environment, Seen, Step
+from recloop.simulators import planning
+
+SLICES = ("all", "as_released")
+
+
+class RatedItems:
+    """Users whose rating of an item is its reward, and who leave at an item too much like a recent one.
+
+    Args:
+        ratings: of the users whose episodes these are, shape (user, item).
+        distances: between items, shape (item, item).
+        episodes: how many run at once.
+        memory: shown items that an agent sees.
+        threshold: an item nearer than that to a recent one ends the episode; its reward counts.
+        window: how many items are recent.
+        cap: items after which an episode is over.
+        first: whether an item drawn at random is seen before the first one is shown (`random`), or nothing (`none`);
+            it has no reward and is none of the recent items.
+        recent: `all` of the last `window`; `as_released` of the first ones fewer, see `reach`.
+        seed: of users and first items.
+        device: where the episodes are.
+
+    Raises:
+        ValueError: a word that is not known.
+    """
+
+    def __init__(
+        self,
+        ratings: Float[Tensor, "user item"],
+        distances: Float[Tensor, "item item"],
+        episodes: int,
+        memory: int,
+        threshold: float,
+        window: int,
+        cap: int,
+        first: str = "random",
+        recent: str = "all",
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ):
+        if recent not in SLICES or first not in ("random", "none"):
+            raise ValueError(f"recent={recent!r}, first={first!r}: expected one of {SLICES}")
+        self.users, self.items = ratings.shape
+        self.ratings, self.near = ratings.to(device), (distances < threshold).to(device)
+        self.episodes, self.memory, self.window, self.cap = episodes, memory, window, cap
+        self.first, self.device = first, device
+        self.reach = reach(window, recent).to(device)
+        self.ages = torch.arange(window, 0, -1, device=device)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.user = torch.zeros(episodes, dtype=torch.long, device=device)
+        self.turn = torch.zeros_like(self.user)
+        self.recent = torch.zeros(episodes, window, dtype=torch.long, device=device)
+        self.seen = torch.full((episodes, memory), self.items, device=device)
+        self.rewards = torch.zeros(episodes, memory, device=device)
+
+    @classmethod
+    def open(cls, data: Mapping[str, Path], parts: Iterable[str], **keywords: Any) -> "RatedItems":
+        """Read ratings of the users of some parts; distances are those of all users.
+
+        Args:
+            data: `sessions`, a split of users, and `tables`, with their ratings.
+            parts: whose users come.
+            keywords: of the constructor.
+        """
+        place = data["sessions"], data["tables"]
+        ratings, everyone = (torch.from_numpy(read_ratings(*place, one)) for one in (parts, PARTS))
+        return cls(ratings, column_distances(everyone), **keywords)
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[Seen, dict]:
+        """Begin all episodes, or those of `options`: `reset_mask`, and `users` where they are not drawn."""
+        given = options or {}
+        if seed is not None:
+            self.generator.manual_seed(seed)
+        users = self.draw(self.users)
+        first = self.draw(self.items) if self.first == "random" else self.items
+        if "users" in given:
+            users = given["users"].to(self.device)
+        over = given.get("reset_mask", torch.ones_like(self.user, dtype=torch.bool))
+        self.user = torch.where(over, users, self.user)
+        self.turn = self.turn.masked_fill(over, 0)
+        self.rewards = self.rewards.masked_fill(over[:, None], 0.0)
+        self.seen = self.seen.masked_fill(over[:, None], self.items)
+        self.seen[:, -1] = torch.where(over, first, self.seen[:, -1])
+        return self.observation(), {}
+
+    def draw(self, below: int) -> Int[Tensor, " episode"]:
+        """Draw a number for each episode."""
+        drawn = torch.randint(below, (self.episodes,), generator=self.generator)
+        return drawn.to(self.device)
+
+    def step(self, action: Int[Tensor, " episode"]) -> Step:
+        """Show an item in each episode.
+
+        Returns:
+            what is seen then, rewards, whether the user left (terminated), whether the cap ended it (truncated), and
+            an empty dictionary.
+        """
+        left = self.bored(action)
+        reward = self.ratings[self.user, action]
+        self.turn = self.turn + 1
+        self.recent = pushed(self.recent, action)
+        self.seen, self.rewards = pushed(self.seen, action), pushed(self.rewards, reward)
+        return self.observation(), reward, left, (self.turn >= self.cap) & ~left, {}
+
+    def bored(self, action: Int[Tensor, " episode"]) -> Bool[Tensor, " episode"]:
+        """Check whether items are too near to a recent one."""
+        counts = self.reach[self.turn.clamp_max(self.window)]
+        return (self.near[action[:, None], self.recent] & (self.ages <= counts[:, None])).any(1)
+
+    def tiring(self) -> Bool[Tensor, "episode item"]:
+        """Check for every item whether it would end the episode; for planners."""
+        counts = self.reach[self.turn.clamp_max(self.window)]
+        near = self.near[self.recent] & (self.ages <= counts[:, None])[:, :, None]
+        return near.any(1)
+
+    def plan(self, user: int, width: int) -> tuple[Int[Tensor, " turn"], Float[Tensor, ""]]:
+        """Find the items that are worth most to a user, see `recloop.simulators.planning`."""
+        return planning.plan(self.ratings[user], self.near, self.reach, self.cap, width)
+
+    def observation(self) -> Seen:
+        """Return what agents see."""
+        return Seen(self.seen, self.rewards, self.user)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that goes from one step to the next."""
+        return {name: getattr(self, name) for name in CARRIED} | {
+            "generator": self.generator.get_state()
+        }
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        for name in CARRIED:
+            setattr(self, name, tensors[name].to(self.device))
+        self.generator.set_state(tensors["generator"])
+
+
+CARRIED = ("user", "turn", "recent", "seen", "rewards")
+
+
+def pushed(
+    values: Float[Tensor, "episode time"] | Int[Tensor, "episode time"],
+    newest: Float[Tensor, " episode"] | Int[Tensor, " episode"],
+) -> Tensor:
+    """Drop the oldest column and put a new one at the end."""
+    return torch.cat([values[:, 1:], newest[:, None]], dim=1)
+
+
+def reach(window: int, recent: str) -> Int[Tensor, " turn"]:
+    """Count the recent items that are looked at after 0, 1, … `window` shown ones.
+
+    The released code slices [t - window : t] of a list of length t: below `window` the first bound is negative and
+    counts from the end, so that after more than half of them only window - t are looked at.
+    """
+    shown = torch.arange(window + 1)
+    if recent == "all":
+        return shown
+    return torch.where(shown < window, torch.minimum(shown, window - shown), shown)
+
+
+def column_distances(ratings: Float[Tensor, "user item"]) -> Float[Tensor, "item item"]:
+    """Measure how differently items are rated: L2 between their columns (released code of DORL)."""
+    columns = ratings.T.contiguous().double()
+    return torch.cdist(columns, columns, compute_mode="donot_use_mm_for_euclid_dist").float()
+
+
+def open_world(
+    data: Mapping[str, Path],
+    parts: Iterable[str],
+    settings: Mapping[str, Any],
+    **given: Any,
+) -> Environment:
+    """Open the environment of a study for the users of some parts.
+
+    Args:
+        data: folders and files by role: `sessions`, a split of users, and what else the environment reads.
+        parts: whose users come.
+        settings: `class`, below recloop.simulators or an import path, and keywords.
+        given: other keywords: `episodes`, `memory`, `seed` and `device`.
+    """
+    module, _, name = settings["class"].rpartition(".")
+    place = f"recloop.simulators.{module}"
+    made = getattr(import_module(place if find_spec(place) else module), name)
+    keywords = {key: value for key, value in settings.items() if key != "class"}
+    return made.open(data, parts, **keywords, **given)
