@@ -243,8 +243,8 @@ class LanguageModel:
         decoding: Decoding,
         constraint: Constraint | None = None,
         budget: int = BUDGET,
-    ) -> Iterator[tuple[int, Said]]:
-        """Answer prompts, batch by batch; give the place of each with what was said.
+    ) -> Iterator[dict[int, Said]]:
+        """Answer prompts, batch by batch; give the place of each prompt of a batch with what was said.
 
         Args:
             prompts: none of them empty.
@@ -256,7 +256,7 @@ class LanguageModel:
         lengths = [len(row) + decoding.max_tokens for row in rows]
         for number, batch in enumerate(by_length(lengths, budget)):
             said = self.generate([rows[place] for place in batch], decoding, constraint, number)
-            yield from zip(batch, said, strict=True)
+            yield dict(zip(batch, said, strict=True))
 
     def rows(self, prompts: list[str], decoding: Decoding) -> list[list[int]]:
         """Return the token numbers of prompts as they are asked: a chat template brings its own marks."""

@@ -1,4 +1,7 @@
-"""Texts to hidden states on disk, in the form of `recloop.features.cache`; goes on where a killed job stopped."""
+"""Rule `write_states`: texts to hidden states on disk, in the form of `recloop.features.cache`.
+
+Goes on where a killed job stopped.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,53 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from recloop.features.cache import RECORD, SHARD_ROWS, check_hash, read_record, write_record
+from recloop.features.encode import move
+from recloop.language_models import open_language_model, texts
 from recloop.language_models.model import BUDGET, LanguageModel
 from recloop.storage.files import replacing, sha256_of
 
 
+def write_item_states(
+    corpus: Path,
+    settings: dict,
+    output: Path,
+    checkpoint_dir: Path,
+    model: Path | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+    log: Callable[[str], None] = print,
+) -> None:
+    """Write the hidden state behind the text of every item of a corpus; zeros where an item has no text.
+
+    Args:
+        corpus: folder of `make_corpus`.
+        settings: what `open_language_model` takes, and perhaps `layer`.
+        output: folder for the shards and features.json.
+        checkpoint_dir: folder where the work is kept until it is whole.
+        model: folder of a model of ours; None takes the published one.
+        device: cpu or cuda.
+        threads: of the processor.
+        log: takes a line of progress.
+    """
+    torch.set_num_threads(threads)
+    rows, record = texts.read(corpus), texts.read_record(corpus)
+    described = [""] * record["items"]
+    for item, text in zip(rows["item"], rows["text"], strict=True):
+        if item >= 0:
+            described[item] = text
+    opened = {name: value for name, value in settings.items() if name != "layer"}
+    reader = open_language_model(opened, model, device)
+    layer = settings.get("layer", -1)
+    write_states(reader, described, record["key"], checkpoint_dir, layer, log=log)
+    move(checkpoint_dir, output)
+
+
 def write_states(
     model: LanguageModel,
-    texts: list[str],
+    sentences: list[str],
     data: str,
     output: Path,
     layer: int = -1,
@@ -26,7 +67,7 @@ def write_states(
 
     Args:
         model: frozen; its revision is recorded.
-        texts: one per item or session, in their order.
+        sentences: one per item or session, in their order; zeros stand for an empty one.
         data: hash of where they come from.
         output: folder for the shards and features.json.
         layer: as of `LanguageModel.hidden`.
@@ -40,7 +81,7 @@ def write_states(
         "encoder": {"layer": layer},
         "revision": model.revision,
         "data": data,
-        "rows": len(texts),
+        "rows": len(sentences),
         "shape": [model.dim],
         "dtype": "float32",
         "precision": model.precision,
@@ -50,13 +91,15 @@ def write_states(
     output.mkdir(parents=True, exist_ok=True)
     record = resumed(output, record)
     done, started = sum(shard["rows"] for shard in record["shards"]), time.monotonic()
-    for first in range(done, len(texts), record["shard_rows"]):
-        part = texts[first : first + record["shard_rows"]]
-        states = model.hidden(part, layer, budget).numpy()
+    for first in range(done, len(sentences), record["shard_rows"]):
+        part = sentences[first : first + record["shard_rows"]]
+        states = np.zeros((len(part), model.dim), np.float32)
+        said = [place for place, text in enumerate(part) if text]
+        states[said] = model.hidden([part[place] for place in said], layer, budget).numpy()
         record["shards"].append(write_shard(output, len(record["shards"]), states))
         write_record(output, record)
         rate = (first + len(part) - done) / (time.monotonic() - started)
-        log(f"{first + len(part):,} of {len(texts):,} texts, {rate:.0f}/s")
+        log(f"{first + len(part):,} of {len(sentences):,} texts, {rate:.0f}/s")
     write_record(output, record)
 
 

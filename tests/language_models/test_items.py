@@ -99,8 +99,8 @@ def test_a_constrained_model_says_items_alone_and_none_twice(model, temperature)
     it = model("mistral")
     tokens = ItemTokens(it, 5, seed=1)
     decoding = Decoding(max_tokens=4, temperature=temperature)
-    answers = [said for _, said in it.say(TITLES, decoding, tokens.constraint(3))]
-    for answer in answers:
+    batches = it.say(TITLES, decoding, tokens.constraint(3))
+    for answer in (answer for batch in batches for answer in batch.values()):
         found = answer.text.replace("><", "> <").split()
         assert len(set(found)) == len(found) == 3
         assert set(found) <= {word(item) for item in range(5)}

@@ -196,7 +196,7 @@ def test_nothing_asked_nothing_said(model):
 
 
 def said(it, *more, **settings):
-    found = dict(it.say(TEXTS, Decoding(**settings), *more))
+    found = {k: v for batch in it.say(TEXTS, Decoding(**settings), *more) for k, v in batch.items()}
     return [found[place] for place in range(len(TEXTS))]
 
 
