@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recloop.language_models.batching import by_length
+from recloop.language_models.decoding import Decoding
 from recloop.language_models.files import ModelError, first_line
 
 if TYPE_CHECKING:
@@ -21,35 +22,6 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("float32", "bfloat16", "4-bit")
 BUDGET = 4096  # tokens of a batch with padding
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How an answer is made.
-
-    Attributes:
-        max_tokens: most tokens of it.
-        temperature: 0 takes the likeliest token each time.
-        top_p: share of the probability from which tokens are drawn.
-        seed: of what is drawn.
-        chat: whether a prompt is put into the model's chat template.
-    """
-
-    max_tokens: int = 32
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    chat: bool = False
-
-    def __post_init__(self) -> None:
-        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
-            raise ValueError(
-                f"{self}: expected max_tokens of at least 1, temperature of at least 0, top_p in (0, 1]"
-            )
-
-    def facts(self) -> dict:
-        """Write it as JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -254,8 +226,8 @@ class LanguageModel:
         """
         rows = self.rows(prompts, decoding)
         lengths = [len(row) + decoding.max_tokens for row in rows]
-        for number, batch in enumerate(by_length(lengths, budget)):
-            said = self.generate([rows[place] for place in batch], decoding, constraint, number)
+        for batch in by_length(lengths, budget):
+            said = self.generate([rows[place] for place in batch], decoding, constraint)
             yield dict(zip(batch, said, strict=True))
 
     def rows(self, prompts: list[str], decoding: Decoding) -> list[list[int]]:
@@ -270,32 +242,29 @@ class LanguageModel:
         rows: list[list[int]],
         decoding: Decoding,
         constraint: Constraint | None = None,
-        number: int = 0,
     ) -> list[Said]:
-        """Answer one batch; what is drawn hangs on the seed and the number of the batch."""
+        """Answer one batch; what is drawn hangs on the seed and on the prompt alone."""
         from transformers import GenerationConfig
 
+        from recloop.language_models.drawing import Draw
+
         ids, mask = self.padded(rows)
-        drawn = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
         settings = GenerationConfig(
             max_new_tokens=decoding.max_tokens,
-            do_sample=decoding.temperature > 0,
+            do_sample=False,  # what is drawn is drawn by `Draw`
             pad_token_id=self.padding,
             eos_token_id=self.end,
             bos_token_id=self.tokenizer.bos_token_id,
             decoder_start_token_id=getattr(self.network.config, "decoder_start_token_id", None),
-            **(drawn if decoding.temperature else {}),
         )
         width = 1 if self.encodes else ids.shape[1]
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(decoding.seed * 1_000_003 + number)
-            found = self.network.generate(
-                ids,
-                attention_mask=mask,
-                generation_config=settings,
-                prefix_allowed_tokens_fn=constraint.behind(width) if constraint else None,
-            )
+        found = self.network.generate(
+            ids,
+            attention_mask=mask,
+            generation_config=settings,
+            logits_processor=[Draw(rows, decoding)] if decoding.temperature else [],
+            prefix_allowed_tokens_fn=constraint.behind(width) if constraint else None,
+        )
         return [self.read(row) for row in found[:, width:].tolist()]
 
     def read(self, row: list[int]) -> Said:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from recloop.fitting.context import TrainingContext
+from recloop.language_models.decoding import Decoding
 from recloop.language_models.items import ItemTokens, Tokenization, near, word
-from recloop.language_models.model import Decoding
 
 TITLES = ["Live Forever", "a red shoe with a low heel", "Wonderwall", "a blue shoe", "Supersonic"]
 SENTENCES = [f"{word(item)} is titled {title}." for item, title in enumerate(TITLES)]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from recloop.language_models import open_language_model
 from recloop.language_models.batching import by_length
 from recloop.language_models.constraint import OneOf, OnlyItems
+from recloop.language_models.decoding import Decoding
+from recloop.language_models.drawing import Draw
 from recloop.language_models.files import ModelError, published, revision_of
-from recloop.language_models.model import Decoding
 from recloop.storage.settings import SettingsError
 
 TEXTS = ["a red shoe", "Live Forever is a track from the album Definitely Maybe", "a blue shoe"]
@@ -226,6 +227,25 @@ def test_drawn_answers_hang_on_the_seed_and_on_nothing_else(model):
     assert one == said(it, max_tokens=8, temperature=1.0, seed=1)
     assert one != said(it, max_tokens=8, temperature=1.0, seed=2)
     torch.random.set_rng_state(before)
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_a_draw_does_not_hang_on_who_is_asked_beside_it(model, name):
+    it, decoding = model(name), Decoding(max_tokens=8, temperature=1.0, top_p=0.9)
+    (alone,) = it.say(TEXTS[:1], decoding)
+    (together,) = it.say(TEXTS, decoding)
+    assert alone[0] == together[0]
+
+
+def test_draws_have_the_chances_of_the_model():
+    scores = torch.tensor([[1.0, 2.0, 0.0]])
+    rows = [[number] for number in range(4000)]
+    for top_p, kept in ((1.0, [0, 1, 2]), (0.8, [0, 1])):
+        draw = Draw(rows, Decoding(temperature=2.0, top_p=top_p))
+        found = draw(torch.zeros(4000, 1, dtype=torch.long), scores.expand(4000, 3)).argmax(1)
+        wanted = torch.zeros(3)
+        wanted[kept] = (scores[0, kept] / 2.0).softmax(0)
+        assert torch.allclose(found.bincount(minlength=3) / 4000, wanted, atol=0.03)
 
 
 def test_impossible_decoding_is_refused():
