@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import polars as pl
 
 from recloop.language_models import texts
+from recloop.language_models.parts import part_of
+from recloop.language_models.published_texts import make_published
 
-PARTS = {"valid": 0.1, "test": 0.1}  # shares; the rest is learnt from
 LABELS = {"title": "Title", "kind": "Kind", "brand": "Brand", "category": "Category"}
 
 
-def make_corpus(items: Path, output: Path) -> None:
-    """Write the texts of a catalogue or of tidy tables; what users did is not among them.
+def make_corpus(
+    output: Path, items: Path | None = None, raw: Path | None = None, published: dict | None = None
+) -> None:
+    """Write the texts of a catalogue or of tidy tables, or those of published files.
+
+    Args:
+        output: folder for texts.arrow and corpus.json.
+        items: folder of `build_catalogue` or of `read`.
+        raw: folder of `fetch`, if the files themselves are texts.
+        published: `texts` of their manifest.
+
+    Raises:
+        ValueError: neither folder, or no text in it.
+    """
+    if items:
+        make_item_texts(items, output)
+    elif raw and published:
+        make_published(raw, published, output)
+    else:
+        raise ValueError("expected `items`, or `raw` with `published`, got neither")
+
+
+def make_item_texts(items: Path, output: Path) -> None:
+    """Write what items are called and what people said of them; what users did is not among them.
 
     Args:
         items: folder of `build_catalogue` or of `read`.
@@ -76,9 +98,3 @@ def captions(items: Path) -> list[str]:
     return (
         pl.read_parquet(path, columns=["caption"])["caption"].unique(maintain_order=True).to_list()
     )
-
-
-def part_of(text: str) -> str:
-    """Decide by a hash of the text: the same words are always in the same part, whoever they are said of."""
-    share = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
-    return "test" if share < PARTS["test"] else "valid" if share < sum(PARTS.values()) else "train"

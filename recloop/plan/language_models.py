@@ -1,6 +1,6 @@
 """Texts, language models of ours and hidden states, declared for the tasks whose studies need them."""
 
-from recloop.plan.artifacts import Artifact
+from recloop.plan.artifacts import Artifact, raw
 
 
 def corpus(source: str, items: Artifact) -> Artifact:
@@ -10,6 +10,17 @@ def corpus(source: str, items: Artifact) -> Artifact:
         f"data/corpora/{source}",
         {},
         {"items": items},
+        ("recloop.language_models.corpora",),
+    )
+
+
+def published_texts(source: str, manifest: dict) -> Artifact:
+    """Declare published files as texts; the manifest's `texts` says how they are read."""
+    return Artifact(
+        "corpora",
+        f"data/corpora/{source}",
+        {"published": manifest["texts"]},
+        {"raw": raw(source, manifest)},
         ("recloop.language_models.corpora",),
     )
 

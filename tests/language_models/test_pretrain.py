@@ -9,9 +9,9 @@ import torch
 from datasets import Dataset
 
 from recloop.language_models import open_language_model, texts
-from recloop.language_models.corpora import part_of
 from recloop.language_models.files import ModelError
 from recloop.language_models.ngrams import Bigram, Unigram, perplexity
+from recloop.language_models.parts import part_of
 from recloop.language_models.pretrain import pretrain
 from recloop.language_models.tokenizer import learn
 

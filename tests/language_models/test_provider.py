@@ -150,7 +150,7 @@ def test_a_refusal_is_not_tried_again(server, status, message):
 
 
 def test_one_setting_names_a_provider(server, saved):
-    it, provider = server(right())
+    _, provider = server(right())
     place = {"address": provider.address, "name": "some-model", "key": None}
     speaker = open_speaker({"name": "x/y", "revision": "c" * 40, "provider": place})
     assert speaker.revision == f"some-model at {provider.address}"

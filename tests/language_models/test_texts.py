@@ -8,7 +8,8 @@ from datasets import Dataset
 from datasets.fingerprint import Hasher
 
 from recloop.language_models import texts
-from recloop.language_models.corpora import make_corpus, part_of
+from recloop.language_models.corpora import make_corpus
+from recloop.language_models.parts import part_of
 
 
 def shoes(number=30):
@@ -91,7 +92,7 @@ def write_catalogue(folder):
 
 
 def test_a_catalogue_becomes_sentences(tmp_path):
-    make_corpus(write_catalogue(tmp_path / "catalogue"), tmp_path / "corpus")
+    make_corpus(tmp_path / "corpus", write_catalogue(tmp_path / "catalogue"))
     rows = texts.read(tmp_path / "corpus")
     assert rows["text"][:] == [
         "Title: Acme shoe. Kind: Shoes. Colour: blue. Heel: low.",
@@ -112,7 +113,7 @@ def test_tidy_tables_become_sentences(tmp_path):
     pl.DataFrame(rows | {"attributes": [["blue", "steel"], None]}).write_parquet(
         tmp_path / "items.parquet"
     )
-    make_corpus(tmp_path, tmp_path / "corpus")
+    make_corpus(tmp_path / "corpus", tmp_path)
     found = texts.read(tmp_path / "corpus")
     assert found["text"][:] == ["Title: Pen. Brand: Acme. Attributes: blue, steel."]
     assert texts.read_record(tmp_path / "corpus")["items"] == 2
@@ -121,7 +122,7 @@ def test_tidy_tables_become_sentences(tmp_path):
 def test_items_without_words_are_refused(tmp_path):
     pl.DataFrame({"item": ["a"], "title": [None]}).write_parquet(tmp_path / "items.parquet")
     with pytest.raises(ValueError, match="found no text; take another source"):
-        make_corpus(tmp_path, tmp_path / "corpus")
+        make_corpus(tmp_path / "corpus", tmp_path)
 
 
 def test_parts_hang_on_the_words_alone():
