@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from recloop.language_models.model import LanguageModel
 
-KNOWN = {"name", "revision", "hash", "precision"}
+KNOWN = {"name", "revision", "hash", "precision", "package"}
 OF_THE_PLAN = {"pretrain", "learnt_from", "label"}  # read by the rule that trains a model of ours
 
 
@@ -20,8 +20,8 @@ def open_language_model(
     """Open the language model that a study describes, causal or sequence to sequence.
 
     Args:
-        settings: `name` and `revision` (a commit) of a published model; perhaps `hash`, what `files.revision_of` must
-            give, and `precision`, one of `model.PRECISIONS`.
+        settings: `name` and `revision` (a commit) of a published model, or `package` (one of `packaged.PACKAGES`);
+            perhaps `hash`, what `files.revision_of` must give, and `precision`, one of `model.PRECISIONS`.
         folder: where a model of ours was saved; None takes the published one.
         device: cpu or cuda.
 
@@ -29,11 +29,13 @@ def open_language_model(
         SettingsError: an unknown setting.
         ModelError: no such model, another one than was pinned, or weights that are not safetensors.
     """
-    from recloop.language_models import files
+    from recloop.language_models import files, packaged
     from recloop.language_models.model import LanguageModel
     from recloop.storage.settings import only_known
 
     only_known("language model", settings, KNOWN | OF_THE_PLAN)
+    if folder is None and "package" in settings:
+        folder = packaged.converted(settings["package"])
     if folder is not None:
         revision = files.checked_revision(folder, settings.get("hash"))
     else:
