@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     from recloop.language_models.constraint import Constraint
 
-PRECISIONS = ("float32", "bfloat16", "4-bit")
+PRECISIONS = (
+    "float32",
+    "bfloat16",
+    "4-bit",
+)  # without avx512_bf16 a processor is faster in float32
 BUDGET = 4096  # tokens of a batch with padding
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recloop.storage.files import replacing, write_json
+from recloop.storage.files import replacing, sha256_of, write_json
 from recloop.storage.fingerprint import digest
+from recloop.storage.settings import only_known
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from recloop.language_models.prompts import Prompt
 
 TABLE, RECORD = "texts.arrow", "corpus.json"
 
@@ -23,12 +26,12 @@ def save(rows: Dataset, folder: Path, record: dict) -> None:
     Args:
         rows: in their order.
         folder: made if it is not there.
-        record: joined by `rows` and `key`, the hash of the record and of all rows.
+        record: joined by `rows` and `key`, the hash of the record and of the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    key = digest(record, rows.column_names, rows.to_dict())
     with replacing(folder / TABLE) as draft:
         write_table(rows, draft)
+        key = digest(record, sha256_of(draft))
     write_json(folder / RECORD, record | {"rows": len(rows), "key": key})
 
 
@@ -100,6 +103,30 @@ def mapped(rows: Dataset, function: Callable, made_of: object, folder: Path) -> 
         )
         draft.replace(place)
     return opened(place, key)
+
+
+def prompted(rows: Dataset, prompt: Prompt, folder: Path) -> Dataset:
+    """Fill a prompt with each row: one column, `prompt`.
+
+    Args:
+        rows: with a column for each field of the prompt, and a fingerprint of ours.
+        prompt: of a study.
+        folder: for the result.
+
+    Raises:
+        SettingsError: a field that is no column.
+    """
+    only_known(f"{prompt.name}: field", prompt.fields, rows.column_names)
+
+    def fill(batch: Mapping) -> dict:
+        columns = [batch[name] for name in prompt.fields]
+        filled = (
+            prompt.fill(**dict(zip(prompt.fields, row, strict=True)))
+            for row in zip(*columns, strict=True)
+        )
+        return {"prompt": list(filled)}
+
+    return mapped(rows, fill, {"template": prompt.template}, folder)
 
 
 def pairs(prompts: list[str], chosen: list[str], rejected: list[str]) -> Dataset:

@@ -10,6 +10,8 @@ from datasets.fingerprint import Hasher
 from recloop.language_models import texts
 from recloop.language_models.corpora import make_corpus
 from recloop.language_models.parts import part_of
+from recloop.language_models.prompts import Prompt
+from recloop.storage.settings import SettingsError
 
 
 def shoes(number=30):
@@ -63,6 +65,15 @@ def test_what_was_mapped_is_not_mapped_again(tmp_path, monkeypatch):
         "texts.arrow",
     ]
     assert all(path.suffix == ".arrow" for path in (tmp_path / "work").iterdir())
+
+
+def test_prompts_are_filled_row_by_row(tmp_path):
+    texts.save(shoes(3), tmp_path / "corpus", {})
+    rows, prompt = texts.read(tmp_path / "corpus"), Prompt("reward", "Is {text} next?")
+    found = texts.prompted(rows, prompt, tmp_path / "work")
+    assert found["prompt"][:] == [f"Is shoe {number} next?" for number in range(3)]
+    with pytest.raises(SettingsError, match="reward: field: unknown 'txt'; did you mean 'text'"):
+        texts.prompted(rows, Prompt("reward", "Is {txt} next?"), tmp_path / "work")
 
 
 def test_pairs_of_preferences():
