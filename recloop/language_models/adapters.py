@@ -58,6 +58,13 @@ def adapt(
         raise ModelError(
             f"adapters: {str(fault).splitlines()[0]}; name linear layers of this architecture"
         ) from fault
+    model.learning = True
+
+
+def settle(model: LanguageModel) -> None:
+    """Take what the adapters have learnt into the model's revision; before that nothing is kept of it."""
+    named = model.network.named_parameters()
+    model.settle({name: one for name, one in named if "lora_" in name})
 
 
 def save(model: LanguageModel, folder: Path) -> None:
@@ -76,6 +83,8 @@ def load(model: LanguageModel, folder: Path, learns: bool = False) -> None:
             f"{folder}: expected {WEIGHTS}, found none; other files may run code and are not opened"
         )
     model.network = peft().PeftModel.from_pretrained(model.network, folder, is_trainable=learns)
+    settle(model)
+    model.learning = learns
 
 
 def checkpoint_gradients(model: LanguageModel) -> None:

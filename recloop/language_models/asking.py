@@ -49,7 +49,7 @@ class Local:
         self, model: LanguageModel, constraint: Constraint | None = None, budget: int = BUDGET
     ):
         self.model, self.constraint, self.budget = model, constraint, budget
-        self.revision = f"{model.revision} {model.precision}"
+        self.revision = model.identity
 
     def count(self, prompts: list[str], decoding: Decoding) -> list[int]:
         """Count the tokens of prompts."""

@@ -58,6 +58,7 @@ class ItemTokens:
         for number, table in enumerate(self.tables()):
             drawn = near(table.weight[:known].float().cpu(), items, seed + number)
             table.weight[self.places] = drawn.to(table.weight)
+        model.settle({f"table {number}": one.weight for number, one in enumerate(self.tables())})
 
     def tables(self) -> list[nn.Module]:
         """List the embedding table and, where it is not the same, the head's."""
@@ -102,11 +103,12 @@ class ItemTokens:
             ValueError: a sentence without its item's token.
         """
         objective = Tokenization(self, sentences, iterations, learning_rate)
-        weights = Trainer(objective, context, {"revision": self.model.revision}).fit()
+        weights = Trainer(objective, context, {"model": self.model.identity}).fit()
         rows = torch.cat([weights[str(part)] for part in range(len(objective.model))])
         rows = rows[objective.order.argsort()]
         with torch.no_grad():
             self.table.copy_(rows)
+        self.model.settle({"items": rows})
         return rows
 
 

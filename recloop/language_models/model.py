@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class LanguageModel:
         precision: str = "float32",
     ):
         self.network, self.tokenizer = network, tokenizer
-        self.revision, self.precision = revision, precision
+        self.revision, self.precision, self.learning = revision, precision, False
         self.encodes = bool(network.config.is_encoder_decoder)
         end = tokenizer.eos_token_id
         self.end = end if end is not None else network.config.eos_token_id
@@ -82,6 +83,27 @@ class LanguageModel:
             folder, local_files_only=True, trust_remote_code=False
         )
         return cls(network.eval().requires_grad_(False), tokenizer, revision, precision)
+
+    @property
+    def identity(self) -> str:
+        """Name the weights and their precision; what is kept of a model is kept under it.
+
+        Raises:
+            ModelError: something in it is still learning.
+        """
+        if self.learning:
+            raise ModelError(
+                "a model with adapters that have not been settled; call adapters.settle when they have learnt"
+            )
+        return f"{self.revision} {self.precision}"
+
+    def settle(self, tensors: dict[str, Tensor]) -> None:
+        """Take what has been added to the weights, or changed in them, into the revision."""
+        found = hashlib.sha256(self.revision.encode())
+        for name, tensor in sorted(tensors.items()):
+            found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            found.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        self.revision, self.learning = found.hexdigest(), False
 
     @property
     def device(self) -> torch.device:

@@ -79,7 +79,7 @@ def write_states(
     """
     record = {
         "encoder": {"layer": layer},
-        "revision": model.revision,
+        "revision": model.identity,
         "data": data,
         "rows": len(sentences),
         "shape": [model.dim],

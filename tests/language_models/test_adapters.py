@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from recloop.language_models import adapters
+from recloop.language_models.asking import Local
 from recloop.language_models.files import ModelError
 
 # peft 0.21 asks transformers 5.23 under a name that goes in 6
@@ -68,6 +69,22 @@ def test_saved_adapters_are_put_back(peft, model, tmp_path):
     assert torch.equal(it.hidden(TEXTS), again.hidden(TEXTS))
     assert not torch.equal(it.hidden(TEXTS), model().hidden(TEXTS))
     assert not any(one.requires_grad for one in again.network.parameters())
+
+
+def test_nothing_is_kept_of_adapters_that_still_learn(peft, model, tmp_path):
+    it = model()
+    adapters.adapt(it, rank=2)
+    with pytest.raises(ModelError, match=r"call adapters.settle when they have learnt"):
+        Local(it)
+    nudge(it)
+    adapters.settle(it)
+    adapters.save(it, tmp_path)
+    again = model()
+    adapters.load(again, tmp_path)
+    assert Local(again).revision == Local(it).revision != Local(model()).revision
+    nudge(again)
+    adapters.settle(again)
+    assert Local(again).revision != Local(it).revision
 
 
 def test_pickled_adapters_are_never_opened(model, tmp_path):

@@ -27,6 +27,17 @@ def test_new_tokens_change_nothing_else(model, name):
         ItemTokens(it, 5, seed=1)
 
 
+def test_a_model_with_items_is_another_model(model):
+    names = {model().identity}
+    for seed in (1, 1, 2):
+        it = model()
+        tokens = ItemTokens(it, 5, seed)
+        names.add(it.identity)
+    assert len(names) == 3
+    tokens.learn(SENTENCES, context(), iterations=1)
+    assert it.identity not in names
+
+
 def test_rows_are_drawn_where_the_embeddings_lie():
     table = torch.randn(500, 4) * torch.tensor([1.0, 2, 3, 4]) + torch.tensor([5.0, 0, -5, 1])
     rows = near(table, 20_000, seed=2)
