@@ -51,13 +51,12 @@ class Answers:
 
     Args:
         folder: of all models; this one's are in a file named by its revision.
-        revision: of the model.
-        constraint: what restricts its answers, as JSON-like data; part of the key.
+        revision: of who answers.
     """
 
-    def __init__(self, folder: Path, revision: str, constraint: object = None):
+    def __init__(self, folder: Path, revision: str):
         named = hashlib.sha256(revision.encode()).hexdigest()[:16]
-        self.path, self.revision, self.constraint = folder / f"{named}.jsonl", revision, constraint
+        self.path, self.revision = folder / f"{named}.jsonl", revision
         self.found: dict[str, Answer] = {}
         self.offset = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,12 +64,7 @@ class Answers:
 
     def key(self, prompt: str, decoding: Decoding) -> str:
         """Return the key of a prompt."""
-        return key_of(prompt, self.revision, self.settings(decoding))
-
-    def settings(self, decoding: Decoding) -> dict:
-        """Return all that decides an answer besides prompt and model."""
-        more = {} if self.constraint is None else {"constraint": self.constraint}
-        return decoding.facts() | more
+        return key_of(prompt, self.revision, decoding.facts())
 
     def get(self, prompt: str, decoding: Decoding) -> Answer | None:
         """Return what was answered; None where it was never asked."""
@@ -139,7 +133,7 @@ class Answers:
 
     def line(self, key: str, prompt: str, decoding: Decoding, answer: Answer) -> bytes:
         """Write one answer down."""
-        asked = dict(zip(FIELDS, (prompt, self.revision, self.settings(decoding)), strict=True))
+        asked = dict(zip(FIELDS, (prompt, self.revision, decoding.facts()), strict=True))
         said = {"answer": answer.text, "tokens": answer.tokens, "seconds": answer.seconds}
         entry = {"key": key, **asked, **said, "asked": answer.asked}
         return json.dumps(entry, ensure_ascii=False).encode() + b"\n"

@@ -16,6 +16,7 @@ from recloop.language_models.constraint import Constraint
 from recloop.language_models.decoding import Decoding
 from recloop.language_models.model import BUDGET, LanguageModel
 from recloop.language_models.provider import Provider
+from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, only_known
 
 TRIAL = 4  # prompts by which an unknown speed is measured
@@ -50,6 +51,8 @@ class Local:
     ):
         self.model, self.constraint, self.budget = model, constraint, budget
         self.revision = model.identity
+        if constraint:  # what may be said decides what is said
+            self.revision += f" {digest(constraint.allowed())}"
 
     def count(self, prompts: list[str], decoding: Decoding) -> list[int]:
         """Count the tokens of prompts."""

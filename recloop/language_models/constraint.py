@@ -15,6 +15,10 @@ class Constraint(ABC):
     def after(self, said: Sequence[int]) -> list[int]:
         """List what may follow; never empty."""
 
+    @abstractmethod
+    def allowed(self) -> list:
+        """Write down all that decides what may be said."""
+
     def behind(self, width: int) -> Callable[[int, Tensor], list[int]]:
         """Make what transformers calls `prefix_allowed_tokens_fn`, for prompts of one padded width."""
         return lambda batch, ids: self.after(ids[width:].tolist())
@@ -42,6 +46,10 @@ class OneOf(Constraint):
         if not self.next:
             raise ValueError("expected answers that may be said, got none")
 
+    def allowed(self) -> list:
+        """Write the answers down."""
+        return [self.end, *sorted(key for key, tokens in self.next.items() if self.end in tokens)]
+
     def after(self, said: Sequence[int]) -> list[int]:
         """List what goes on with an answer; behind a whole one the end mark."""
         return sorted(self.next.get(tuple(said), {self.end}))
@@ -63,6 +71,10 @@ class OnlyItems(Constraint):
         if not 1 <= length <= len(items):
             raise ValueError(f"expected 1 to {len(items)} items to say, got {length}")
         self.items, self.length, self.end = items, length, end
+
+    def allowed(self) -> list:
+        """Write the range of items, their number and the end mark down."""
+        return [self.items.start, self.items.stop, self.length, self.end]
 
     def after(self, said: Sequence[int]) -> list[int]:
         """List the items that have not been said, until there are enough."""

@@ -9,6 +9,7 @@ import pytest
 
 from recloop.language_models.answers import Answer, Answers
 from recloop.language_models.asking import Local, ask, preview
+from recloop.language_models.constraint import OneOf, OnlyItems
 from recloop.language_models.decoding import Decoding
 
 ROOT = Path(__file__).parents[2]
@@ -57,15 +58,12 @@ def test_a_second_run_asks_nothing_and_gets_the_same(tmp_path):
     assert again.asked == []
 
 
-def test_another_decoding_constraint_or_model_is_another_question(tmp_path):
+def test_another_decoding_or_model_is_another_question(tmp_path):
     ask(Parrot(), PROMPTS, GREEDY, Answers(tmp_path, "parrot 1"), quiet)
     for change in (Decoding(max_tokens=5), Decoding(max_tokens=4, seed=1)):
         parrot = Parrot()
         ask(parrot, PROMPTS, change, Answers(tmp_path, "parrot 1"), quiet)
         assert len(parrot.asked) == 3
-    parrot = Parrot()
-    ask(parrot, PROMPTS, GREEDY, Answers(tmp_path, "parrot 1", ["first", "second"]), quiet)
-    assert len(parrot.asked) == 3
     with pytest.raises(ValueError, match="holds answers of 'parrot 2', expected 'parrot 1'"):
         ask(Parrot(), PROMPTS, GREEDY, Answers(tmp_path, "parrot 2"), quiet)
 
@@ -174,6 +172,13 @@ def test_an_unknown_speed_is_known_after_a_few(tmp_path):
 
 
 # -- networks ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_may_be_said_names_who_answers(model):
+    it = model()
+    limits = [None, OneOf([[5], [6]], 2), OneOf([[6], [5]], 2), OneOf([[5, 6]], 2)]
+    limits += [OnlyItems(range(9), 1, 2), OnlyItems(range(9), 2, 2)]
+    assert len({Local(it, limit).revision for limit in limits}) == len(limits) - 1
 
 
 def test_a_network_is_asked_and_is_never_asked_again(model, tmp_path):
