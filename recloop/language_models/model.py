@@ -172,6 +172,7 @@ class LanguageModel:
             layer: 0 is the embedding table, -1 the last layer with the norm behind it.
             budget: tokens of a batch.
         """
+        self.network.eval()
         rows, found = self.tokens(texts), torch.empty(len(texts), self.dim)
         for batch in by_length([len(row) for row in rows], budget):
             ids, mask = self.padded([rows[place] for place in batch])
@@ -191,6 +192,7 @@ class LanguageModel:
         self, prompts: list[str], answers: list[str], budget: int = BUDGET
     ) -> Float[Tensor, " pair"]:
         """Return the log-probability of each answer behind its prompt, summed over the answer's tokens."""
+        self.network.eval()
         heads = self.tokens(prompts)
         tails = self.tokenizer(answers, add_special_tokens=False)["input_ids"] if answers else []
         lengths = [len(head) + len(tail) for head, tail in zip(heads, tails, strict=True)]
@@ -274,6 +276,7 @@ class LanguageModel:
 
         from recloop.language_models.drawing import Draw
 
+        self.network.eval()
         ids, mask = self.padded(rows)
         settings = GenerationConfig(
             max_new_tokens=decoding.max_tokens,

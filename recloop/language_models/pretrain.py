@@ -208,9 +208,10 @@ class NextToken(Objective):
         return [self.parts["train"][place] for place in order[skip:]]
 
     def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
-        """Make an AdamW."""
+        """Make an AdamW for all that learns."""
         rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
-        return {"all": torch.optim.AdamW(self.model.parameters(), rate, weight_decay=decay)}
+        learning = [one for one in self.model.parameters() if one.requires_grad]
+        return {"all": torch.optim.AdamW(learning, rate, weight_decay=decay)}
 
     def loss(self, batch: list[int]) -> Float[Tensor, ""]:
         """Compute the cross-entropy per token."""

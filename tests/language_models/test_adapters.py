@@ -5,9 +5,14 @@ import sys
 import pytest
 import torch
 
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
 from recloop.language_models import adapters
 from recloop.language_models.asking import Local
 from recloop.language_models.files import ModelError
+from recloop.language_models.pretrain import NextToken
+from recloop.storage import checkpoint
 
 # peft 0.21 asks transformers 5.23 under a name that goes in 6
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -85,6 +90,36 @@ def test_nothing_is_kept_of_adapters_that_still_learn(peft, model, tmp_path):
     nudge(again)
     adapters.settle(again)
     assert Local(again).revision != Local(it).revision
+
+
+def tuned(model, folder, log=lambda line: None):
+    """Tune adapters on a few texts with the one trainer; return the model and the training."""
+    torch.manual_seed(1)
+    it = model()
+    adapters.adapt(it, rank=2, dropout=0.1)
+    adapters.checkpoint_gradients(it)
+    rows = {part: it.tokens(TEXTS * 4) for part in ("train", "valid")}
+    schedule = Schedule(0.01, batch_size=40, epochs=4, keeps="trained")
+    context = TrainingContext(3, folder, log=log)
+    trainer = Trainer(NextToken(it.network, rows, schedule, context), context)
+    trainer.fit()
+    return it, trainer
+
+
+def test_the_one_trainer_tunes_adapters_keeps_them_alone_and_goes_on_exactly(peft, model, tmp_path):
+    def die(line):
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    whole, trainer = tuned(model, None)
+    scores = [row["valid_perplexity"] for row in trainer.progress.curve]
+    assert scores[-1] < scores[0]
+    with pytest.raises(KeyboardInterrupt):
+        tuned(model, tmp_path, die)
+    tensors, _ = checkpoint.load(tmp_path / "checkpoint.safetensors")
+    assert all("lora_" in name for name in checkpoint.below(tensors, "model"))
+    resumed, _ = tuned(model, tmp_path)
+    assert torch.equal(whole.hidden(TEXTS), resumed.hidden(TEXTS))
 
 
 def test_pickled_adapters_are_never_opened(model, tmp_path):
