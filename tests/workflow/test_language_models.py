@@ -27,22 +27,18 @@ def data(plan, run):
 
 @pytest.fixture
 def project(untouched, tmp_path):
-    """The project with a task of the user's own for one study."""
-    (tmp_path / "reading").mkdir()
-    (tmp_path / "reading/__init__.py").write_text('"""A user\'s own."""\n')
-    (tmp_path / "reading/task.py").write_text(TASK)
-    before = {name: (untouched.root / name).read_text() for name in ("studies/modt4r/paper.yaml",)}
-    untouched.edit(
-        "studies/modt4r/paper.yaml",
-        lambda text: text.replace("task: sequences", "task: reading.task"),
-    )
-    untouched.packages = tmp_path
-    untouched.settings = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
-    untouched.settings += ["studies=[modt4r]", "datasets=[retailrocket]", "--cores", "1"]
-    yield untouched
-    untouched.packages = None
-    for name, text in before.items():
-        (untouched.root / name).write_text(text)
+    """A copy of the project with a task of the user's own for one study."""
+    package, root = tmp_path / "packages/reading", tmp_path / "project"
+    package.mkdir(parents=True)
+    root.mkdir()
+    (package / "__init__.py").write_text('"""A user\'s own."""\n')
+    (package / "task.py").write_text(TASK)
+    settings = ["--config", "tier=smoke", "seeds=[1]", "device=cpu", "studies=[modt4r]"]
+    settings += ["datasets=[retailrocket]", "--cores", "1"]
+    project = type(untouched)(root, settings, package.parent)
+    own = "studies/modt4r/paper.yaml"
+    project.edit(own, lambda text: text.replace("task: sequences", "task: reading.task"))
+    return project
 
 
 def test_rules_make_texts_a_model_and_states(project):
