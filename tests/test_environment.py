@@ -14,7 +14,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-BY_HAND = {"openclip"}  # brings torchvision, which has to fit the torch that is there
+BY_HAND = {
+    "openclip",  # brings torchvision, which has to fit the torch that is there
+    "quantised",  # for GPUs
+}
 EXTRAS = {
     name: lines for name, lines in PROJECT["optional-dependencies"].items() if name not in BY_HAND
 }
@@ -163,7 +166,7 @@ def test_current_set_up_does_nothing(tmp_path):
     binaries = folder / ".venv/bin"
     binaries.mkdir(parents=True)
     interpreter(binaries / "python", (3, 11))
-    source = f"{folder}/.venv dev,slurm "
+    source = f"{folder}/.venv dev,lm,slurm "
     sums = subprocess.run(
         f"{{ cat pyproject.toml envs/constraints.txt setup.sh; echo '{source}'; }} | sha256sum | cut -c1-16",
         shell=True, cwd=folder, capture_output=True, text=True,

@@ -8,7 +8,9 @@ import itertools
 import operator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
+from recloop.data import hub
 from recloop.plan import components, folders, own_data
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
@@ -403,7 +405,12 @@ def manifest(name: str, sizes: dict | None = None, where: str = "") -> dict:
     return with_sizes(source, sizes, where or f"the source {name}")
 
 
-known_source = functools.cache(functools.partial(read_settings, schema="source"))
+@functools.cache
+def known_source(path: Path) -> dict:
+    """Read a manifest once, with its addresses on hubs written out."""
+    return hub.resolved(read_settings(path, schema="source"))
+
+
 value_of = functools.cache(lambda text: parse(text, text))
 
 

@@ -9,6 +9,9 @@ PATHS
     data/dialogues/{source}-{key}/                         who looks for what, with which past
     data/encoders/{encoder}-{key}/                         encoders that the workflow trains itself
     data/features/{source}-{key}/{encoder}-{key}/          pictures as an encoder sees them
+    data/corpora/{source}-{key}/                           texts of items
+    data/language_models/{model}-{key}/                    language models that the workflow trains itself
+    data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
@@ -64,6 +67,9 @@ CATALOGUE = "data/catalogues/{source}"
 DIALOGUES = "data/dialogues/{source}"
 ENCODER = "data/encoders/{encoder}-{key}"
 FEATURES = "data/features/{source}/{encoder}-{key}"
+CORPUS = "data/corpora/{source}"
+LANGUAGE_MODEL = "data/language_models/{model}-{key}"
+STATES = "data/states/{source}/{model}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
@@ -76,6 +82,7 @@ wildcard_constraints:
     name=r"(table|figure)_\w+",
     source=r"\w+(-[0-9a-f]{8})?",
     encoder=r"\w+",
+    model=r"\w+",
     user=r"\w+",
 
 
@@ -123,6 +130,7 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 
 
 def judged_user(wildcards):

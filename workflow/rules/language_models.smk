@@ -1,0 +1,70 @@
+"""Texts to language models and to what they see in texts.
+
+IN   data/catalogues/{source}-{key}/, or data/tables/…
+OUT  data/corpora/{source}-{key}/                texts of items, as one Arrow file
+     data/language_models/{model}-{key}/         a language model of ours, where none can be fetched
+     data/states/{source}-{key}/{model}-{key}/   hidden states in memory-mapped shards, features.json
+"""
+
+
+rule make_corpus:
+    """Write what is known of items, and what people said of them, as sentences."""
+    input:
+        lambda wildcards: corpus(wildcards).records,
+    output:
+        multiext(f"{CORPUS}/", "texts.arrow", "corpus.json"),
+    log:
+        f"{CORPUS}/make_corpus.log",
+    priority: urgency(corpus)
+    params:
+        arguments=lambda wildcards, output: arguments(corpus(wildcards), output=folder(output)),
+    message:
+        "make_corpus {wildcards.source}"
+    shell:
+        "RECLOOP_LOG={log:q} {JOB}/make_corpus.py {params.arguments} 2>&1 | tee -a {log:q}"
+
+
+rule pretrain_language_model:
+    """Train a small language model until it is better than counting."""
+    input:
+        lambda wildcards: language_model(wildcards).records,
+    output:
+        f"{LANGUAGE_MODEL}/model.json",
+    log:
+        f"{LANGUAGE_MODEL}/pretrain_language_model.log",
+    priority: urgency(language_model)
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: arguments(
+            language_model(wildcards), output=folder(output)
+        ),
+    message:
+        "pretrain_language_model {wildcards.model}"
+    shell:
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain_language_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+
+
+rule write_states:
+    """Read the texts of items with a language model; goes on where a killed job stopped."""
+    input:
+        lambda wildcards: states(wildcards).records,
+    output:
+        f"{STATES}/features.json",
+    log:
+        f"{STATES}/write_states.log",
+    priority: urgency(states)
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: arguments(
+            states(wildcards),
+            output=folder(output),
+            checkpoint_dir=f".recloop/states/{wildcards.key}",
+        ),
+    message:
+        "write_states {wildcards.source} with {wildcards.model}"
+    shell:
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_states.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
