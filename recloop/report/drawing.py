@@ -5,7 +5,7 @@ The palette is safe for the colour-blind; it follows Wong. Points of view: Color
 
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
+from textwrap import shorten, wrap
 
 import matplotlib as mpl
 
@@ -126,6 +126,13 @@ def draw(plot: Plot) -> Figure:
 def height(panel: Panel, data: pl.DataFrame) -> float:
     """Measure a panel in inches; one that was not run needs a line only."""
     return panel.height if data["value"].count() else EMPTY
+
+
+def folded(name: str, width: int = 24) -> str:
+    """Break the name of a curve at its commas, and where a part is wider than the room beside the curves."""
+    parts = name.split(", ")
+    kept = [part + "," for part in parts[:-1]] + parts[-1:]
+    return "\n".join(line for part in kept for line in wrap(part, width))
 
 
 def wrapped(stamp: str, width: int = 92) -> list[str]:

@@ -109,7 +109,7 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     (ax,) = row.axes(1, left=0.55, gap=0.0, right=LEGEND)
     data = data.drop_nulls("value")
     for number, name in enumerate(data["label"].unique(maintain_order=True)):
-        text = labels.indexed(name).replace(", ", ",\n")
+        text = drawing.folded(labels.indexed(name))
         style = {"label": text, "linewidth": 1, "markersize": 3, "markeredgewidth": 0, "band": 0.15}
         place = number % len(drawing.PALETTE)
         color, marker = drawing.PALETTE[place], drawing.MARKERS[place]

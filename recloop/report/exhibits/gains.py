@@ -51,7 +51,7 @@ def panel(evidence: Evidence, entry: Mapping, dataset: str, metric: str, letter:
             rows.append(found | gain(evidence, mine, entry["baseline"]))
     title, measure = labels.panel_title(evidence, dataset), labels.metric(*split(metric))
     baseline = names.get(entry["baseline"]) or labels.model(evidence.study, entry["baseline"])
-    height = AROUND + GAIN * len({row["label"] for row in rows})
+    height = AROUND + GAIN * len({row["label"] for row in rows if row.get("value") is not None})
     given = (letter, title, draw, height, (metric,))
     return Panel(*given, baseline=baseline, measure=measure), rows
 
@@ -71,17 +71,18 @@ def gain(evidence: Evidence, mine: Quantity, baseline: str) -> dict:
 
 
 def draw(panel: Panel, data: pl.DataFrame, row) -> None:
-    """Draw a row per label, in it a dot per series with its interval."""
+    """Draw a row per label that was run, in it a dot per series with its interval."""
     from recloop.report import drawing
 
+    there = data.drop_nulls("value")
     names, kinds = (
-        data[part].unique(maintain_order=True).to_list() for part in ("label", "series")
+        there[part].unique(maintain_order=True).to_list() for part in ("label", "series")
     )
     (ax,) = row.axes(1, left=0.1 + LETTER * max(map(len, names)), gap=0.0, above=0.58)
     for number, (kind, offset) in enumerate(
         zip(kinds, drawing.offsets(len(kinds), 0.7), strict=True)
     ):
-        mine = data.filter(series=kind).drop_nulls("value")
+        mine = there.filter(series=kind)
         at = np.array([names.index(name) for name in mine["label"]]) + offset
         color, marker = drawing.PALETTE[number % 10], drawing.MARKERS[number % 10]
         ax.hlines(at, mine["low"], mine["high"], color=color, linewidth=0.8)

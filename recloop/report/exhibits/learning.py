@@ -81,7 +81,7 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
         mine = data.filter(label=name)
         place = number % len(drawing.PALETTE)
         others = PUBLISHED in mine["series"]
-        style = {"label": labels.indexed(name).replace(", ", ",\n"), "linewidth": 1}
+        style = {"label": drawing.folded(labels.indexed(name)), "linewidth": 1}
         style |= {"linestyle": "--" if others else "-", "markersize": 2, "markeredgewidth": 0}
         drawing.draw_line(ax, mine, drawing.PALETTE[place], drawing.MARKERS[place], **style)
     if PUBLISHED in data["series"]:
