@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy.cluster.vq import kmeans2
+from scipy.cluster.vq import ClusterError, kmeans2
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import rankdata
@@ -75,11 +75,19 @@ def clusters(points: np.ndarray, number: int = CLUSTERS) -> np.ndarray:
     points = points + 0.0
     if len(np.unique(points, axis=0)) <= number:
         return np.unique(points, axis=0, return_inverse=True)[1].ravel()
-    tries = [
-        kmeans2(points, number, minit="++", seed=seed, missing="raise") for seed in range(STARTS)
-    ]
+    tries = [found for seed in range(STARTS) if (found := parted(points, number, seed))]
+    if not tries:  # so many have no room among points that lie so close together
+        return clusters(points, number - 1)
     spread = [((points - centres[label]) ** 2).sum() for centres, label in tries]
     return tries[int(np.argmin(spread))][1]
+
+
+def parted(points: np.ndarray, number: int, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Run k-means from one start: centres, and the cluster of each point; None where a cluster went empty."""
+    try:
+        return kmeans2(points, number, minit="++", seed=seed, missing="raise")
+    except ClusterError:
+        return None
 
 
 def behaviour(lists: pl.DataFrame) -> np.ndarray:

@@ -84,6 +84,20 @@ def test_a_deterministic_intent_has_no_divergence_and_a_real_log_no_truth():
     assert "ARI" not in unknown
 
 
+def test_a_start_whose_cluster_goes_empty_is_left_out(monkeypatch):
+    points, tried = np.arange(12.0)[:, None], []
+
+    def fails(points, number, seed, **given):
+        tried.append((number, seed))
+        if number > 2 or seed:
+            raise intents.ClusterError("One of the clusters is empty")
+        return np.array([[2.5], [8.5]]), (points[:, 0] > 5).astype(int)
+
+    monkeypatch.setattr(intents, "kmeans2", fails)
+    assert intents.clusters(points, 3).tolist() == [0] * 6 + [1] * 6
+    assert len(tried) == 2 * intents.STARTS
+
+
 def test_planted_intents_are_recovered_where_they_are():
     planted = RANDOM.integers(0, 4, 120)
     told = vectors(np.eye(4)[planted] + 0.01 * RANDOM.normal(size=(120, 4)))
