@@ -35,7 +35,7 @@ TRAINING = {
 def world(ratings: torch.Tensor, parallel: int) -> RatedItems:
     """Open an environment with the rules of the public logs."""
     rules = {"threshold": 6.0, "window": 7, "cap": 30}
-    return RatedItems(ratings, column_distances(ratings), parallel, memory=3, **rules)
+    return RatedItems(ratings, column_distances(ratings), episodes=parallel, memory=3, **rules)
 
 
 def trained(ratings: torch.Tensor) -> Agent:

@@ -1,4 +1,4 @@
-"""Encoded pictures on disk: shards that are mapped into memory, and a record of what they were made from."""
+"""Encoded pictures or texts on disk: shards that are mapped into memory, and a record of what they were made from."""
 
 from __future__ import annotations
 
@@ -115,6 +115,32 @@ def read_record(folder: Path) -> dict:
 def write_record(folder: Path, record: dict) -> None:
     """Write features.json whole or not at all."""
     write_json(folder / RECORD, record)
+
+
+def resumed(folder: Path, record: dict) -> dict:
+    """Take over the whole shards of an earlier job, if it was the same job; two caches may be mixed only then.
+
+    Raises:
+        ValueError: the folder holds the work of another job, or a damaged shard.
+    """
+    if not (folder / RECORD).exists():
+        return record
+    before = read_record(folder)
+    for key in record.keys() - {"shards"}:
+        if before.get(key) != record[key]:
+            raise ValueError(
+                f"{folder}: holds features with {key} {before.get(key)!r}, expected {record[key]!r}; "
+                "remove the folder, or encode into another one"
+            )
+    for shard in before["shards"]:
+        check_hash(folder, shard)
+    return before
+
+
+def described(path: Path, rows: int) -> dict:
+    """Say of a whole shard what the record keeps of it."""
+    size = path.stat().st_size
+    return {"file": path.name, "rows": rows, "bytes": size, "sha256": sha256_of(path)}
 
 
 def check_size(folder: Path, shard: dict) -> None:

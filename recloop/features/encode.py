@@ -18,15 +18,14 @@ from recloop.features.cache import (
     DTYPES,
     RECORD,
     SHARD_ROWS,
-    check_hash,
+    described,
     read_record,
+    resumed,
     write_record,
 )
 from recloop.features.encoder import Encoder
 from recloop.features.loading import Loader
-from recloop.storage.files import replacing, sha256_of
-
-IDENTITY = ("encoder", "revision", "data", "rows", "shape", "dtype", "precision", "shard_rows")
+from recloop.storage.files import replacing
 
 
 def encode(
@@ -111,24 +110,9 @@ class Writer:
         self.folder, self.network, self.log = folder, network, log
         self.batch_size = batch_size
         folder.mkdir(parents=True, exist_ok=True)
-        self.record = self.resume(record)
+        self.record = resumed(folder, record)
         pinned = network.device.type == "cuda"
         self.loader = Loader(pictures, network.prepare, workers, pinned)
-
-    def resume(self, record: dict) -> dict:
-        """Take over the whole shards of an earlier job, if it was the same job."""
-        if not (self.folder / RECORD).exists():
-            return record
-        before = read_record(self.folder)
-        for key in IDENTITY:
-            if before.get(key) != record[key]:
-                raise ValueError(
-                    f"{self.folder}: holds features with {key} {before.get(key)!r}, expected {record[key]!r}; "
-                    "remove the folder, or encode into another one"
-                )
-        for shard in before["shards"]:
-            check_hash(self.folder, shard)
-        return before
 
     def run(self) -> None:
         """Write what is missing."""
@@ -159,14 +143,7 @@ class Writer:
         name = f"{len(self.record['shards']):05}.npy"
         with replacing(self.folder / name) as draft:
             self.fill(draft, stream, rows)
-        path = self.folder / name
-        shard = {
-            "file": name,
-            "rows": rows,
-            "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
-        }
-        self.record["shards"].append(shard)
+        self.record["shards"].append(described(self.folder / name, rows))
         write_record(self.folder, self.record)
         return rows
 

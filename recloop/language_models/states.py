@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recloop.features.cache import RECORD, SHARD_ROWS, check_hash, read_record, write_record
+from recloop.features.cache import SHARD_ROWS, described, resumed, write_record
 from recloop.features.encode import move
 from recloop.language_models import open_language_model, texts
 from recloop.language_models.model import BUDGET, LanguageModel
-from recloop.storage.files import replacing, sha256_of
+from recloop.storage.files import replacing
 
 
 def write_item_states(
@@ -43,14 +43,14 @@ def write_item_states(
     """
     torch.set_num_threads(threads)
     rows, record = texts.read(corpus), texts.read_record(corpus)
-    described = [""] * record["items"]
+    sentences = [""] * record["items"]
     for item, text in zip(rows["item"], rows["text"], strict=True):
         if item >= 0:
-            described[item] = text
+            sentences[item] = text
     opened = {name: value for name, value in settings.items() if name != "layer"}
     reader = open_language_model(opened, model, device)
     layer = settings.get("layer", -1)
-    write_states(reader, described, record["key"], checkpoint_dir, layer, log=log)
+    write_states(reader, sentences, record["key"], checkpoint_dir, layer, log=log)
     move(checkpoint_dir, output)
 
 
@@ -103,22 +103,6 @@ def write_states(
     write_record(output, record)
 
 
-def resumed(folder: Path, record: dict) -> dict:
-    """Take over the whole shards of an earlier job, if it was the same job."""
-    if not (folder / RECORD).exists():
-        return record
-    before = read_record(folder)
-    for key in record.keys() - {"shards"}:
-        if before.get(key) != record[key]:
-            raise ValueError(
-                f"{folder}: holds hidden states with {key} {before.get(key)!r}, expected {record[key]!r}; remove the "
-                "folder, or write into another one"
-            )
-    for shard in before["shards"]:
-        check_hash(folder, shard)
-    return before
-
-
 def write_shard(folder: Path, number: int, states: np.ndarray) -> dict:
     """Write one file of rows; return what the record says of it.
 
@@ -134,5 +118,4 @@ def write_shard(folder: Path, number: int, states: np.ndarray) -> dict:
         table = np.lib.format.open_memmap(draft, mode="w+", dtype="float32", shape=states.shape)
         table[:] = states
         table.flush()
-    size = path.stat().st_size
-    return {"file": path.name, "rows": len(states), "bytes": size, "sha256": sha256_of(path)}
+    return described(path, len(states))

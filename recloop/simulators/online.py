@@ -24,68 +24,45 @@ from recloop.simulators import planning
 SLICES = ("all", "as_released")
 
 
-class RatedItems:
-    """Users whose rating of an item is its reward, and who leave at an item too much like a recent one.
+class Episodes:
+    """Many episodes at once: whose they are, how far they are, and what an agent sees of them.
 
     Args:
-        ratings: of the users whose episodes these are, shape (user, item).
-        distances: between items, shape (item, item).
+        users, items: how many there are.
         episodes: how many run at once.
         memory: shown items that an agent sees.
-        threshold: an item nearer than that to a recent one ends the episode; its reward counts.
-        window: how many items are recent.
         cap: items after which an episode is over.
         first: whether an item drawn at random is seen before the first one is shown (`random`), or nothing (`none`);
-            it has no reward and is none of the recent items.
-        recent: `all` of the last `window`; `as_released` of the first ones fewer, see `reach`.
+            it has no reward.
         seed: of users and first items.
         device: where the episodes are.
 
     Raises:
-        ValueError: a word that is not known.
+        ValueError: another `first`.
     """
+
+    carried: tuple[str, ...] = ("user", "turn", "seen", "rewards")  # from one step to the next
 
     def __init__(
         self,
-        ratings: Float[Tensor, "user item"],
-        distances: Float[Tensor, "item item"],
+        users: int,
+        items: int,
         episodes: int,
         memory: int,
-        threshold: float,
-        window: int,
         cap: int,
         first: str = "random",
-        recent: str = "all",
         seed: int = 0,
         device: torch.device | str = "cpu",
     ):
-        if recent not in SLICES or first not in ("random", "none"):
-            raise ValueError(f"recent={recent!r}, first={first!r}: expected one of {SLICES}")
-        self.users, self.items = ratings.shape
-        self.ratings, self.near = ratings.to(device), (distances < threshold).to(device)
-        self.episodes, self.memory, self.window, self.cap = episodes, memory, window, cap
-        self.first, self.device = first, device
-        self.reach = reach(window, recent).to(device)
-        self.ages = torch.arange(window, 0, -1, device=device)
+        if first not in ("random", "none"):
+            raise ValueError(f"first={first!r}: expected random or none")
+        self.users, self.items, self.episodes, self.memory = users, items, episodes, memory
+        self.cap, self.first, self.device = cap, first, device
         self.generator = torch.Generator().manual_seed(seed)
         self.user = torch.zeros(episodes, dtype=torch.long, device=device)
         self.turn = torch.zeros_like(self.user)
-        self.recent = torch.zeros(episodes, window, dtype=torch.long, device=device)
-        self.seen = torch.full((episodes, memory), self.items, device=device)
+        self.seen = torch.full((episodes, memory), items, device=device)
         self.rewards = torch.zeros(episodes, memory, device=device)
-
-    @classmethod
-    def open(cls, data: Mapping[str, Path], parts: Iterable[str], **keywords: Any) -> "RatedItems":
-        """Read ratings of the users of some parts; distances are those of all users.
-
-        Args:
-            data: `sessions`, a split of users, and `tables`, with their ratings.
-            parts: whose users come.
-            keywords: of the constructor.
-        """
-        place = data["sessions"], data["tables"]
-        ratings, everyone = (torch.from_numpy(read_ratings(*place, one)) for one in (parts, PARTS))
-        return cls(ratings, column_distances(everyone), **keywords)
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -111,6 +88,75 @@ class RatedItems:
         drawn = torch.randint(below, (self.episodes,), generator=self.generator)
         return drawn.to(self.device)
 
+    def show(self, item: Int[Tensor, " episode"], reward: Float[Tensor, " episode"]) -> None:
+        """Count a shown item and let it be seen, with its reward."""
+        self.turn = self.turn + 1
+        self.seen, self.rewards = pushed(self.seen, item), pushed(self.rewards, reward)
+
+    def observation(self) -> Seen:
+        """Return what agents see."""
+        return Seen(self.seen, self.rewards, self.user)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that goes from one step to the next."""
+        return {name: getattr(self, name) for name in self.carried} | {
+            "generator": self.generator.get_state()
+        }
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        for name in self.carried:
+            setattr(self, name, tensors[name].to(self.device))
+        self.generator.set_state(tensors["generator"])
+
+
+class RatedItems(Episodes):
+    """Users whose rating of an item is its reward, and who leave at an item too much like a recent one.
+
+    Args:
+        ratings: of the users whose episodes these are, shape (user, item).
+        distances: between items, shape (item, item).
+        threshold: an item nearer than that to a recent one ends the episode; its reward counts.
+        window: how many items are recent.
+        recent: `all` of the last `window`; `as_released` of the first ones fewer, see `reach`.
+        given: `episodes`, `memory`, `cap` and what else `Episodes` takes; the first item is none of the recent ones.
+
+    Raises:
+        ValueError: a word that is not known.
+    """
+
+    carried = (*Episodes.carried, "recent")
+
+    def __init__(
+        self,
+        ratings: Float[Tensor, "user item"],
+        distances: Float[Tensor, "item item"],
+        threshold: float,
+        window: int,
+        recent: str = "all",
+        **given: Any,
+    ):
+        if recent not in SLICES:
+            raise ValueError(f"recent={recent!r}: expected one of {', '.join(SLICES)}")
+        super().__init__(*ratings.shape, **given)
+        self.ratings, self.near = ratings.to(self.device), (distances < threshold).to(self.device)
+        self.window, self.reach = window, reach(window, recent).to(self.device)
+        self.ages = torch.arange(window, 0, -1, device=self.device)
+        self.recent = torch.zeros(self.episodes, window, dtype=torch.long, device=self.device)
+
+    @classmethod
+    def open(cls, data: Mapping[str, Path], parts: Iterable[str], **keywords: Any) -> "RatedItems":
+        """Read ratings of the users of some parts; distances are those of all users.
+
+        Args:
+            data: `sessions`, a split of users, and `tables`, with their ratings.
+            parts: whose users come.
+            keywords: of the constructor.
+        """
+        place = data["sessions"], data["tables"]
+        ratings, everyone = (torch.from_numpy(read_ratings(*place, one)) for one in (parts, PARTS))
+        return cls(ratings, column_distances(everyone), **keywords)
+
     def step(self, action: Int[Tensor, " episode"]) -> Step:
         """Show an item in each episode.
 
@@ -120,9 +166,8 @@ class RatedItems:
         """
         left = self.bored(action)
         reward = self.ratings[self.user, action]
-        self.turn = self.turn + 1
         self.recent = pushed(self.recent, action)
-        self.seen, self.rewards = pushed(self.seen, action), pushed(self.rewards, reward)
+        self.show(action, reward)
         return self.observation(), reward, left, (self.turn >= self.cap) & ~left, {}
 
     def bored(self, action: Int[Tensor, " episode"]) -> Bool[Tensor, " episode"]:
@@ -139,25 +184,6 @@ class RatedItems:
     def plan(self, user: int, width: int) -> tuple[Int[Tensor, " turn"], Float[Tensor, ""]]:
         """Find the items that are worth most to a user, see `recloop.simulators.planning`."""
         return planning.plan(self.ratings[user], self.near, self.reach, self.cap, width)
-
-    def observation(self) -> Seen:
-        """Return what agents see."""
-        return Seen(self.seen, self.rewards, self.user)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return all that goes from one step to the next."""
-        return {name: getattr(self, name) for name in CARRIED} | {
-            "generator": self.generator.get_state()
-        }
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state."""
-        for name in CARRIED:
-            setattr(self, name, tensors[name].to(self.device))
-        self.generator.set_state(tensors["generator"])
-
-
-CARRIED = ("user", "turn", "recent", "seen", "rewards")
 
 
 def pushed(

@@ -13,45 +13,27 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from recloop.data.ratings import read_ratings
-from recloop.models.online.state import Seen, Step
-from recloop.simulators.online import pushed
+from recloop.models.online.state import Step
+from recloop.simulators.online import Episodes
 from recloop.storage import checkpoint
 
 KINDS = ("true", "random", "told")
 SHUFFLED = 7  # seed of random preferences: the same table for all agents
 
 
-class PreferredItems:
+class PreferredItems(Episodes):
     """Users who take the candidate they like best, for a reward of 1, or answer "None", for 0 (Eq. 7.3).
 
     Where the answer is "None", any candidate is shown. An item that is among those seen is not liked again.
 
     Args:
         liked: how much each user likes each item; not at all where it is 0 or less. Shape (user, item).
-        episodes: how many run at once.
-        memory: shown items that an agent sees.
-        cap: items after which an episode is over.
-        seed: of users, first items and answers.
-        device: where the episodes are.
+        given: `episodes`, `memory`, `cap` and what else `Episodes` takes; its generator draws answers too.
     """
 
-    def __init__(
-        self,
-        liked: Float[Tensor, "user item"],
-        episodes: int,
-        memory: int,
-        cap: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-    ):
-        self.users, self.items = liked.shape
-        self.ratings, self.device = liked.to(device), device
-        self.episodes, self.memory, self.cap = episodes, memory, cap
-        self.generator = torch.Generator().manual_seed(seed)
-        self.user = torch.zeros(episodes, dtype=torch.long, device=device)
-        self.turn = torch.zeros_like(self.user)
-        self.shown = torch.full((episodes, memory), self.items, device=device)
-        self.rewards = torch.zeros(episodes, memory, device=device)
+    def __init__(self, liked: Float[Tensor, "user item"], **given: Any):
+        super().__init__(*liked.shape, **given)
+        self.ratings = liked.to(self.device)
 
     @classmethod
     def open(
@@ -85,53 +67,16 @@ class PreferredItems:
             ratings = ratings.gather(1, torch.rand(ratings.shape, generator=chance).argsort(1))
         return cls(torch.where(ratings >= least, ratings, 0.0), **keywords)
 
-    def reset(
-        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[Seen, dict]:
-        """Begin all episodes, or those of `reset_mask`, each with an item drawn at random."""
-        if seed is not None:
-            self.generator.manual_seed(seed)
-        over = (options or {}).get("reset_mask", torch.ones_like(self.user, dtype=torch.bool))
-        size = (self.episodes,)
-        users, first = (
-            torch.randint(most, size, generator=self.generator).to(self.device)
-            for most in (self.users, self.items)
-        )
-        self.user, self.turn = torch.where(over, users, self.user), self.turn.masked_fill(over, 0)
-        self.shown = self.shown.masked_fill(over[:, None], self.items)
-        self.shown[:, -1] = torch.where(over, first, self.shown[:, -1])
-        self.rewards = self.rewards.masked_fill(over[:, None], 0.0)
-        return self.observation(), {}
-
     def step(self, action: Int[Tensor, "episode candidate"]) -> Step:
         """Let each user answer to candidates; the `action` of the information is the item that is shown."""
         liked = self.ratings[self.user[:, None], action]
-        again = (action[:, :, None] == self.shown[:, None]).any(2)
+        again = (action[:, :, None] == self.seen[:, None]).any(2)
         chance = torch.rand(action.shape, generator=self.generator).to(self.device)
         liked = liked.masked_fill(again, 0.0)
         likes = (liked > 0).any(1)
         wanted = torch.where(likes[:, None], liked + 0.5 * chance, chance).argmax(1)
         item = action.gather(1, wanted[:, None])[:, 0]
         reward = likes.to(self.rewards.dtype)
-        self.turn = self.turn + 1
-        self.shown, self.rewards = pushed(self.shown, item), pushed(self.rewards, reward)
+        self.show(item, reward)
         over = self.turn >= self.cap
         return self.observation(), reward, torch.zeros_like(over), over, {"action": item}
-
-    def observation(self) -> Seen:
-        """Return what agents see."""
-        return Seen(self.shown, self.rewards, self.user)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return all that goes from one step to the next."""
-        carried = {name: getattr(self, name) for name in CARRIED}
-        return carried | {"generator": self.generator.get_state()}
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state."""
-        for name in CARRIED:
-            setattr(self, name, tensors[name].to(self.device))
-        self.generator.set_state(tensors["generator"])
-
-
-CARRIED = ("user", "turn", "shown", "rewards")

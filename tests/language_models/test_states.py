@@ -44,7 +44,7 @@ def test_a_killed_job_goes_on_exactly(model, tmp_path):
 def test_states_of_something_else_are_not_mixed(model, tmp_path):
     write_states(model(), TEXTS, "texts", tmp_path, log=quiet)
     with pytest.raises(
-        ValueError, match="holds hidden states with data 'texts', expected 'others'"
+        ValueError, match="holds features with data 'texts', expected 'others'"
     ):
         write_states(model(), TEXTS, "others", tmp_path, log=quiet)
     with pytest.raises(ValueError, match="holds hidden states with revision"):

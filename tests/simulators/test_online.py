@@ -12,7 +12,7 @@ RULES = {"threshold": 2.0, "window": 2, "cap": 4, "first": "none", "memory": 3}
 
 
 def world(episodes=1, **changes) -> RatedItems:
-    return RatedItems(RATINGS, DISTANCES, episodes, **(RULES | changes))
+    return RatedItems(RATINGS, DISTANCES, episodes=episodes, **(RULES | changes))
 
 
 def walk(it, *items, user=0):

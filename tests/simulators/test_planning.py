@@ -20,7 +20,7 @@ def ratings():
 
 def world(ratings, episodes=30, recent="all") -> RatedItems:
     rules = {"threshold": 9.0, "window": WINDOW, "cap": CAP, "first": "none", "recent": recent}
-    return RatedItems(ratings, column_distances(ratings), episodes, memory=1, **rules)
+    return RatedItems(ratings, column_distances(ratings), episodes=episodes, memory=1, **rules)
 
 
 def value_iteration(world, user: int) -> float:

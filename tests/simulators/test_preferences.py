@@ -12,10 +12,10 @@ LIKED = torch.tensor([[0.0, 4, 5, 0, 0], [0, 0, 0, 0, 4]])
 
 
 def judge(episodes=2, **changes) -> PreferredItems:
-    it = PreferredItems(LIKED, episodes, **({"memory": 2, "cap": 3} | changes))
+    it = PreferredItems(LIKED, episodes=episodes, **({"memory": 2, "cap": 3} | changes))
     it.reset()
     it.user = torch.arange(episodes) % 2
-    it.shown[:] = 5
+    it.seen[:] = 5
     return it
 
 

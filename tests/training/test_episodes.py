@@ -147,7 +147,9 @@ def test_q_values_are_those_of_value_iteration():
     model = AGENTS["dqn"] | {"encoder": AVERAGE | {"width": 8, "memory": 1}, "hidden": 32}
     model |= {"discount": GAMMA, "lookahead": 1, "target_every": 20, "epsilon": [1.0, 1.0]}
     agent = build(model, items=4)
-    world = RatedItems(REWARDS[None], NEAR, 16, memory=1, threshold=2.0, window=1, cap=10**6)
+    world = RatedItems(
+        REWARDS[None], NEAR, episodes=16, memory=1, threshold=2.0, window=1, cap=10**6
+    )
     training = TRAINING | {"parallel": 16, "rows": 1, "epoch_steps": 16 * 900, "epochs": 1}
     training |= {"batch_size": 64, "remembered": 4000}
     context = TrainingContext(1, None, "cpu", lambda line: None, "dqn")
