@@ -43,11 +43,9 @@ def test_a_killed_job_goes_on_exactly(model, tmp_path):
 
 def test_states_of_something_else_are_not_mixed(model, tmp_path):
     write_states(model(), TEXTS, "texts", tmp_path, log=quiet)
-    with pytest.raises(
-        ValueError, match="holds features with data 'texts', expected 'others'"
-    ):
+    with pytest.raises(ValueError, match="holds features with data 'texts', expected 'others'"):
         write_states(model(), TEXTS, "others", tmp_path, log=quiet)
-    with pytest.raises(ValueError, match="holds hidden states with revision"):
+    with pytest.raises(ValueError, match="holds features with revision"):
         write_states(model("mistral"), TEXTS, "texts", tmp_path, log=quiet)
     (tmp_path / "00001.npy").write_bytes((tmp_path / "00001.npy").read_bytes()[:-1] + b"!")
     with pytest.raises(ValueError, match=r"00001.npy: damaged"):
