@@ -128,7 +128,7 @@ def height(panel: Panel, data: pl.DataFrame) -> float:
     return panel.height if data["value"].count() else EMPTY
 
 
-def folded(name: str, width: int = 24) -> str:
+def folded(name: str, width: int = 20) -> str:
     """Break the name of a curve at its commas, and where a part is wider than the room beside the curves."""
     parts = name.split(", ")
     kept = [part + "," for part in parts[:-1]] + parts[-1:]

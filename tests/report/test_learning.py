@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from recloop.report.exhibits.learning import POINTS, recent
+from recloop.report.exhibits.learning import POINTS, published, recent
 
 STUDY = {"evaluation": {"recent": 2}}
 
@@ -26,3 +26,9 @@ def test_curves_of_others_are_marked(drawn):
     assert set(others["metric"]) == {"return", "length"}
     assert others["seed"].null_count() == len(others)
     assert data.filter(model="dqn")["value"].count() > 0
+
+
+def test_curves_of_others_are_of_their_own_data_alone():
+    entry = {"published": [{"label": "DQN", "steps": [1], "return": [2.0]}]}
+    assert published(entry, None) == entry["published"]
+    assert published(entry, "embedded racks") == published({}, None) == []

@@ -1,7 +1,8 @@
 """`learning`: what episodes brought while an agent learned, over the steps it had taken, a panel per measure.
 
 Keywords: `datasets`, `models`, `measures` (`return`, `length`) and perhaps `published`: curves of others, each with its
-`label`, its `steps` and a list for each measure; they are drawn dashed, and the axis is then logarithmic.
+`label`, its `steps` and a list for each measure; they are drawn dashed, and the axis is then logarithmic. A stand-in
+has other rewards: there they are left out.
 """
 
 import json
@@ -38,13 +39,18 @@ def panels(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             found = plots.about(evidence, letter, quantity, labels.model(evidence.study, model))
             known = [found | point for point in points(evidence, quantity)]
             rows += known or [found | {"not_run": evidence.why_model(dataset, model)}]
-        for curve in entry.get(PUBLISHED, []):
+        for curve in published(entry, evidence.stand_in(dataset)):
             quantity = Quantity(dataset, curve["label"], measure, 0)
             found = plots.about(evidence, letter, quantity, curve["label"]) | {"series": PUBLISHED}
             pairs_ = zip(curve["steps"], curve[measure], strict=True)
             rows += [found | {"place": place, "value": value} for place, value in pairs_]
         title = f"{labels.panel_title(evidence, dataset)}, {measure}"
         yield Panel(letter, title, draw, HEIGHT, (), "steps", measure=measure), rows
+
+
+def published(entry: Mapping, stand_in: str | None) -> list[Mapping]:
+    """List the curves of others, which can be compared on the data that they are of alone."""
+    return [] if stand_in else entry.get(PUBLISHED, [])
 
 
 def points(evidence: Evidence, quantity: Quantity) -> Iterator[dict]:
