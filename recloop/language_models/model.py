@@ -231,9 +231,24 @@ class LanguageModel:
         self, prompts: list[str], answers: list[str], budget: int = BUDGET
     ) -> Float[Tensor, "prompt answer"]:
         """Return the log-probability of each of the same few answers behind each prompt."""
+        tails = self.tokenizer(answers, add_special_tokens=False)["input_ids"]
+        if not self.encodes and all(len(tail) == 1 for tail in tails):
+            return self.following(prompts, [tail[0] for tail in tails], budget)
         pairs = [(prompt, answer) for prompt in prompts for answer in answers]
         found = self.likelihoods([one for one, _ in pairs], [one for _, one in pairs], budget)
         return found.view(len(prompts), len(answers))
+
+    @torch.no_grad()
+    def following(
+        self, prompts: list[str], tokens: list[int], budget: int = BUDGET
+    ) -> Float[Tensor, "prompt token"]:
+        """Return the log-probability of some tokens right behind each prompt, which one pass tells together."""
+        self.network.eval()
+        rows, found = self.tokens(prompts), torch.empty(len(prompts), len(tokens))
+        for batch in by_length([len(row) for row in rows], budget):
+            logits = self.forward(*self.padded([rows[place] for place in batch]), logits_to_keep=1)
+            found[batch] = logits.logits[:, -1].float().log_softmax(1)[:, tokens].cpu()
+        return found
 
     # -- what it says -------------------------------------------------------------------------------------------------
 
