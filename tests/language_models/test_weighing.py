@@ -7,6 +7,7 @@ import torch
 
 from recloop.language_models.answers import Answer, Answers
 from recloop.language_models.asking import ask
+from recloop.language_models.batching import alike
 from recloop.language_models.decoding import Decoding
 from recloop.language_models.weighing import Weigher, calibrated, spoken_weights, weights
 
@@ -23,6 +24,25 @@ def test_one_pass_weighs_as_pair_by_pair(model):
     pairs = [(prompt, letter) for prompt in PROMPTS for letter in letters]
     slowly = it.likelihoods([one for one, _ in pairs], [one for _, one in pairs]).view(3, 3)
     assert torch.allclose(it.choices(PROMPTS, letters), slowly, atol=1e-5)
+
+
+def test_what_prompts_begin_with_is_read_once(model):
+    """And nothing changes by it."""
+    it = model("mistral")
+    begins = ["a red shoe with a low heel and", "Live Forever is a track from the album"]
+    prompts = [f"{one} {end}" for one in begins for end in ("a", "a blue shoe", "x", "its artist")]
+    letters = ["a", "b", "r"]
+    groups = alike(it.tokens(prompts))
+    assert [places for places, _ in groups] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert all(shared > 5 for _, shared in groups)
+    alone = torch.cat([it.choices([prompt], letters) for prompt in prompts])
+    assert torch.allclose(it.choices(prompts, letters), alone, atol=1e-5)
+
+
+def test_rows_that_begin_alike_by_hand():
+    rows = [[1, 2, 3, 4], [1, 2, 5], [1, 2, 3, 6], [7, 8], [1, 2]]
+    assert alike(rows) == [([0, 1, 2], 2), ([3], 0), ([4], 0)]
+    assert alike([]) == []
 
 
 def test_answers_of_several_tokens_are_weighed_too(model):
