@@ -13,6 +13,9 @@ PATHS
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
+    data/preferences/{source}-{key}/{user}-{key}/          what a language model says that users prefer
+    data/answers/                                          what language models answered, by model
+    data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -71,6 +74,8 @@ CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
+PREFERENCES = "data/preferences/{source}/{user}-{key}"
+USER_MODEL = "data/user_models/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
@@ -130,6 +135,7 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+preferences, user_model = data(PREFERENCES), data(USER_MODEL)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 
 
