@@ -51,6 +51,11 @@ def test_says_what_it_stands_on(built, study, name):
     assert "stand-in" in text or "embedded" in text
 
 
+def test_the_front_page_leads_to_every_study(built):
+    text = (built.root / "results/README.md").read_text()
+    assert all(f"]({name}/index.html)" in text for name in DATASETS)
+
+
 def test_second_run_plans_nothing(built):
     assert built.plan() == set()
 
