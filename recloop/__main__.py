@@ -1,20 +1,28 @@
-"""The `recloop` command: data of one's own, one model alone, what there is, kept results, and doubts about prints.
+"""The `recloop` command: data of your own, one model alone, what there is, kept results, audits and traces.
 
 recloop add-data clicks.csv
 recloop run sasrec clicks
 recloop list
 recloop keep gsasrec
 recloop audit modt4r
+recloop trace results/modt4r/table_4_3.md --model sasrec --column HR@10
 """
 
 import argparse
 import os
 import sys
 
-from recloop.commands import add_data, audit, keep, listing, run
+from recloop.commands import add_data, audit, keep, listing, run, trace
 from recloop.storage.settings import SettingsError
 
-COMMANDS = {"add-data": add_data, "run": run, "list": listing, "keep": keep, "audit": audit}
+COMMANDS = {
+    "add-data": add_data,
+    "run": run,
+    "list": listing,
+    "keep": keep,
+    "audit": audit,
+    "trace": trace,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
