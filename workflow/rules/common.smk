@@ -191,12 +191,16 @@ def urgency(find):
 
 
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
-for study in PLAN.studies:
-    for name in (*PLAN.exhibits(study), "claims", "page"):
-        place = Path(f".recloop/keys/{study}/{name}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            place.touch()
+SEALED = [
+    f"{study}/{name}"
+    for study in PLAN.studies
+    for name in (*PLAN.exhibits(study), "claims", "page")
+]
+for name in (*SEALED, "front"):
+    place = Path(f".recloop/keys/{name}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        place.touch()
 
 
 def exhibit_input(study, name):
@@ -225,6 +229,22 @@ def exhibit_job(study, name, input, output):
     settings |= {} if page else {"reported": str(PLAN.reported(study))}
     made = {"stamp": output.stamp, "key": PLAN.exhibit(study, name).key, "files": output[:-1]}
     return keep(f"{study}-{name}", {"settings": settings, "made": made})
+
+
+def front_job(output):
+    """Write down for the job of the front page what it draws on and what it makes; return its path."""
+    studies = {}
+    for study, paper in PLAN.studies.items():
+        runs = PLAN.trainings(PLAN.exhibit_sources(study, "page")[0])
+        studies[study] = {
+            "title": paper.get("title", study),
+            "datasets": PLAN.described_tier(study)["datasets"],
+            "runs": sorted(f"{PLAN.weights(run).path}/run.json" for run in runs),
+        }
+    settings = {"studies": studies, "output": "results"}
+    settings |= {"tier": {"tier": config["tier"], "seeds": PLAN.seeds}}
+    made = {"stamp": output.stamp, "key": PLAN.front.key, "files": output[:-1]}
+    return keep("front", {"settings": settings, "made": made})
 
 
 def exhibit_files(study):
