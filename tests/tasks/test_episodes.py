@@ -72,6 +72,20 @@ def test_other_words_ask_anew(plan, monkeypatch):
     assert other.task("ialp").data(other, run("ialp"))["preferences"].key != before
 
 
+@pytest.mark.parametrize(
+    ("name", "role", "model", "dataset", "says"),
+    [
+        ("judge", "preferences", "ialp", "coat", r"judge: Judge: unknown 'sizes'"),
+        ("sasrec", "user_model", "dqn", "lfm", r"sasrec: NextItems: unknown 'users'"),
+    ],
+)
+def test_an_unknown_setting_stops_the_plan(plan, name, role, model, dataset, says):
+    other = plan(studies=["ialp"])
+    other.studies["ialp"]["simulators"][name] |= {says.split("'")[1]: 3}
+    with pytest.raises(SettingsError, match=says):
+        other.data(run(model, dataset))
+
+
 def test_users_of_sequences_are_a_model_of_users(it):
     found = it.data(run("dqn", "lfm"))["user_model"]
     assert found.startswith("data/user_models/radio_stations-")
