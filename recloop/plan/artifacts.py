@@ -19,7 +19,9 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "corpora": "corpus.json",
     "language_models": "model.json",
     "states": "features.json",
+    "item_tokens": "tokens.json",
     "simulators": "simulator.json",
+    "feedback": "feedback.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }
