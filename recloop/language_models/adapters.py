@@ -54,7 +54,9 @@ def adapt(
     if model.precision == "4-bit":
         model.network = package.prepare_model_for_kbit_training(model.network)
     try:
-        with warnings.catch_warnings():  # peft 0.21 asks transformers 5.23 under a name that goes in 6
+        with (
+            warnings.catch_warnings()
+        ):  # peft 0.21 asks transformers 5.23 under a name that goes in 6
             warnings.simplefilter("ignore", FutureWarning)
             model.network = package.get_peft_model(model.network, settings)
     except ValueError as fault:

@@ -32,8 +32,13 @@ class AnsweredStep(Step):
         rewards: of the actions, as the environment says.
     """
 
-    hidden: Float[Tensor, "row dim"]
+    hidden: Float[Tensor, "row width"]
     rewards: Float[Tensor, "row action"]
+
+    def logged(self) -> "AnsweredStep":
+        """Leave the chosen action out, and take the states of the host."""
+        without = {name: getattr(self, name)[..., :-1] for name in ("actions", "values", "rewards")}
+        return replace(self, states=self.hidden, **without)
 
 
 class Environment:
@@ -162,11 +167,11 @@ class Environment:
 
     def imitation(self, step: AnsweredStep) -> Float[Tensor, ""]:
         """Cross-entropy of what was taken (Eq. 6.8, or 6.11 in SA2C), plus that of what was chosen (Eq. 6.13)."""
-        step = replace(step, states=step.hidden, values=step.values[..., :-1])
-        found = super().imitation(step)
+        logged = step.logged()
+        found = super().imitation(logged)
         if not (self.supervised_weight and self.augments):
             return found
-        weights = self.critic(step.values.detach()) if self.advantage_chosen else None
+        weights = self.critic(logged.values.detach()) if self.advantage_chosen else None
         chosen = step.main.rank.loss(step.hidden, step.actions[:, -1], weights)
         return found + self.supervised_weight * chosen
 
