@@ -19,9 +19,11 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "corpora": "corpus.json",
     "language_models": "model.json",
     "states": "features.json",
+    "item_tokens": "tokens.json",
     "simulators": "simulator.json",
     "preferences": "preferences.json",
     "user_models": "user_model.json",
+    "feedback": "feedback.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }

@@ -274,7 +274,8 @@ def check_dialogue(settings: Mapping, paper: Mapping, here: Mapping, where: str)
 def check_component(kind: str, settings: Mapping, where: str) -> None:
     """Stop where an encoder or a simulated user has an unknown class or keyword, or trains impossibly."""
     signature(settings["class"], f"recloop.{kind}", where)
-    part, schema = {"features": ("pretrain", "pretrain"), "simulators": ("training", "captioner")}[
+    captions = "captioner" if "network" in settings else "environment"
+    part, schema = {"features": ("pretrain", "pretrain"), "simulators": ("training", captions)}[
         kind
     ]
     if part in settings:
