@@ -22,6 +22,8 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "item_tokens": "tokens.json",
     "simulators": "simulator.json",
     "feedback": "feedback.json",
+    "preferences": "preferences.json",
+    "user_models": "user_model.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }
