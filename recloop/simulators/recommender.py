@@ -75,7 +75,7 @@ class RecommenderEnvironment:
     ) -> Float[Tensor, "batch time dim"]:
         """Return the hidden states after each item of right padded sessions, zeros at padding."""
         found = self.network.backbone(session.to(self.device)).cpu()
-        return found * (session != padding)[..., None]
+        return found * (session != padding).cpu()[..., None]
 
     @torch.no_grad()
     def rewards(

@@ -5,6 +5,7 @@ proposes lists, of which the environment chooses (thesis, S6.3.4).
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,8 @@ from recloop.training.sequences import data_facts, judged_on, read_part, write_l
 
 __all__ = ["prepare", "rank", "train"]
 
-CHOSEN_BY = ("environment", "first", "drawn", "popular", "neighbours")
+ENVIRONMENT = "environment"
+CHOSEN_BY = (ENVIRONMENT, "first", "drawn", "popular", "neighbours")
 FACTS = {
     "curve": [],
     "epochs_run": 0,
@@ -45,9 +47,10 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
         needs: `early`, weights of the host that proposes; without it nothing is chosen.
         device: cpu or cuda.
     """
-    sessions = data["sessions"]
+    sessions, by = data["sessions"], settings["training"].get("chosen_by", ENVIRONMENT)
+    asked = by == ENVIRONMENT  # whoever else chooses needs none
     return {
-        "environment": open_environment(settings["environment"], data, device),
+        "environment": open_environment(settings["environment"], data, device) if asked else None,
         "early": host(settings, sessions, needs, device),
         "sessions": sessions,
         "items": items_of(sessions),
@@ -64,18 +67,18 @@ def host(settings: dict, sessions: Path, needs: dict[str, Path], device: str) ->
 
 
 def train(
-    environment: object,
+    environment: Any,
     early: nn.Module | None,
     sessions: Path,
     items: int,
     training: dict,
     context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
-    """Let the environment choose an action at every step of the training part, and reward it.
+    """Let the environment choose an action at every step of the training part, and reward it; or let a placebo choose.
 
     Returns:
-        `chosen`, `chosen_rewards` and the `lists` that they were chosen of, a row for each step, window by window; the
-        environment's item vectors where no host proposes. And the facts for the record.
+        `chosen`, the `lists` that they were chosen of and, by the environment alone, `chosen_rewards`, a row for each
+        step, window by window; the environment's item vectors where no host proposes. And the facts for the record.
     """
     if early is None:
         return {"vectors": environment.vectors.detach().cpu()}, dict(FACTS)
@@ -84,8 +87,10 @@ def train(
     lists = proposed(early, windows, training["proposed"], context.device)
     context.log(f"chooses at {len(histories):,} steps")
     chosen = choose(environment, histories, lists, sessions, training, context.seed)
-    rewards = environment.rewards(histories.seen, chosen[:, None])[:, 0]
-    return {"chosen": chosen, "chosen_rewards": rewards, "lists": lists}, dict(FACTS)
+    found = {"chosen": chosen, "lists": lists}
+    if environment is not None:
+        found["chosen_rewards"] = environment.rewards(histories.seen, chosen[:, None])[:, 0]
+    return found, dict(FACTS)
 
 
 @torch.no_grad()
@@ -102,7 +107,7 @@ def proposed(
 
 
 def choose(
-    environment: object,
+    environment: Any,
     histories: Histories,
     lists: Int[Tensor, "step k"],
     sessions: Path,
@@ -115,7 +120,7 @@ def choose(
         ValueError: chosen by nobody known.
     """
     by = training["chosen_by"]
-    if by == "environment":
+    if by == ENVIRONMENT:
         return environment.choose(histories.seen, lists, training["chooses"])
     if by == "first":
         return lists[:, 0]
@@ -189,7 +194,7 @@ def histories_of(events: Events) -> Histories:
     return Histories(seen, torch.from_numpy(events.target.astype(np.int64)))
 
 
-def knows(environment: object, histories: Histories, items: int) -> dict[str, pl.Series]:
+def knows(environment: Any, histories: Histories, items: int) -> dict[str, pl.Series]:
     """Measure whether the environment prefers what was taken, and whether its state is nearer to it than another's.
 
     Returns:

@@ -56,6 +56,12 @@ def check(model: dict, answers: dict[str, Tensor], choices: dict[str, Tensor]) -
         raise SettingsError(
             f"{model['class']}: chosen actions count, but nothing was chosen; say `needs: {{choices: …}}`"
         )
+    rewarded = model.get("reward") == "environment" and any(model.get(name) for name in weights)
+    if rewarded and "chosen_rewards" not in choices:
+        raise SettingsError(
+            f"{model['class']}: chosen actions are rewarded by the environment, but it did not choose them; say "
+            "chosen_by: environment, or reward: constant"
+        )
     if not answers and (model.get("reward"), model.get("state")) not in PLAIN:
         raise SettingsError(
             f"{model['class']}: rewards or states are the environment's, but it was not asked"

@@ -127,6 +127,9 @@ def test_a_training_stops_where_nobody_was_asked():
     feedback.check(model, {}, {})
     with pytest.raises(SettingsError, match="chosen actions count, but nothing was chosen"):
         feedback.check(model | {"supervised_weight": 0.1}, {}, {})
+    with pytest.raises(SettingsError, match="but it did not choose them"):
+        rewarded = model | {"value_weight": 0.1, "reward": "environment"}
+        feedback.check(rewarded, {"states": torch.zeros(1, 1)}, {"chosen": torch.zeros(1)})
     with pytest.raises(SettingsError, match="it was not asked"):
         feedback.check(model | {"state": "both"}, {}, {"chosen": torch.zeros(1)})
 
