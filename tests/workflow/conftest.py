@@ -31,7 +31,7 @@ KEPT = {
     "hdt": {"popularity", "{host}", "{host}_hier", "{host}_hdt", "gru4rec_hdt"},
     "intent": {"popularity", "{host}_context", "{host}_intent", "sasrec_context", "sasrec_intent"},
     "ialp": {"random", "dqn", "ialp", "true_ialp", "true_ft"},
-    "lea": {"popularity", "le", "{host}", "sasrec", "sasrec_sa2c", "sasrec_sa2c_leasr"},
+    "lea": {"popularity", "le_itself", "{host}", "sasrec", "sasrec_sa2c", "sasrec_sa2c_leasr"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),

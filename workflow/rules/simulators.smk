@@ -2,7 +2,6 @@
 
 IN   data/dialogues/{source}-{key}/captions.parquet, data/features/…, or data/sessions/… with data/tables/… or data/item_tokens/…
 OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, curve, record
-     data/feedback/{source}-{key}/{user}-{key}/          an environment's answers to the training part
      data/user_models/{source}-{key}/{user}-{key}/       what it predicts, or its weights; record
      data/preferences/{source}-{key}/{user}-{key}/       what a language model says that users prefer; record
      data/answers/                                       every prompt of it with its answer, by model
