@@ -246,6 +246,19 @@ def test_every_test_user_plays_the_same_number_of_episodes(run, data, tmp_path):
     assert rows["reward"].to_list() == ratings[users, items].tolist()
     ends = rows.group_by("session", "episode").agg(pl.len(), pl.col("left").last())
     assert ((ends["len"] == 6) | ends["left"]).all()
+
+
+@pytest.mark.parametrize(("users", "come"), [(2, 2), (9, 5), (None, 5)])
+def test_some_of_the_test_users_play(run, data, tmp_path, users, come):
+    run("pg", "out", epochs=1)
+    settings = settings_of("pg")
+    settings["inference"]["users"] = users
+    rows = played(data, tmp_path, tmp_path / "out" / "weights.safetensors", settings)
+    assert rows["session"].unique().sort().to_list() == [*range(come)]
+    assert (
+        rows.group_by("session").agg(pl.col("episode").n_unique())["episode"].to_list()
+        == [3] * come
+    )
     assert rows.equals(played(data, tmp_path, weights, settings_of("pg")))
 
 
