@@ -246,6 +246,7 @@ def test_every_test_user_plays_the_same_number_of_episodes(run, data, tmp_path):
     assert rows["reward"].to_list() == ratings[users, items].tolist()
     ends = rows.group_by("session", "episode").agg(pl.len(), pl.col("left").last())
     assert ((ends["len"] == 6) | ends["left"]).all()
+    assert rows.equals(played(data, tmp_path, weights, settings_of("pg")))
 
 
 @pytest.mark.parametrize(("users", "come"), [(2, 2), (9, 5), (None, 5)])
@@ -259,7 +260,6 @@ def test_some_of_the_test_users_play(run, data, tmp_path, users, come):
         rows.group_by("session").agg(pl.col("episode").n_unique())["episode"].to_list()
         == [3] * come
     )
-    assert rows.equals(played(data, tmp_path, weights, settings_of("pg")))
 
 
 @pytest.mark.parametrize("knows", ["nothing", "popularity", "rewards", "rules", "all"])
