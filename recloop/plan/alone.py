@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from recloop.plan import folders, own_data
+from recloop.plan.names import placed
 from recloop.storage.files import write_text
 from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, nearest
@@ -157,7 +158,7 @@ def _needed(models: Mapping[str, dict], name: str) -> list[str]:
             continue
         found.append(one)
         entry = models[one]
-        waiting += entry.get("needs", {}).values()
+        waiting += [placed(one, "")[0].key for one in entry.get("needs", {}).values()]
         waiting += [entry["item_vectors"]] if "item_vectors" in entry else []
     return found
 
