@@ -9,32 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recloop.models.backbones.embedding import item_embedding
 from recloop.models.sessions import last
 
 AT_ONCE = 512  # items that are encoded together where no gradient is needed
-
-
-class ItemTable(nn.Module):
-    """An item tower that knows items by their numbers: a vector for each.
-
-    Args:
-        items: size of the catalogue.
-        dim: width of a vector.
-    """
-
-    def __init__(self, items: int, dim: int = 64):
-        super().__init__()
-        self.dim = dim
-        self.table = item_embedding(items, dim)
-
-    def forward(self, items: Int[Tensor, " item"]) -> Float[Tensor, "item dim"]:
-        """Look the items up."""
-        return self.table(items)
-
-    def learn(self, parts: str) -> None:
-        """Let `all` of it learn, or `none`; it has no encoders under its `heads`."""
-        self.requires_grad_(parts != "none")
 
 
 class TwoTowers(nn.Module):
@@ -44,12 +21,10 @@ class TwoTowers(nn.Module):
     trainings.
 
     Args:
-        item_tower: makes what turns items into vectors.
-        user_tower: makes a session encoder, which turns the vectors of a user's items into states.
+        item_tower: makes what turns items into vectors, from `dim`.
+        user_tower: makes a session encoder, which turns the vectors of a user's items into states, from `dim`.
         items: size of the catalogue; the id `items` is padding.
-
-    Raises:
-        ValueError: vectors of items and users differ in width.
+        dim: width of the space.
     """
 
     transferred = ("item_tower", "user_tower")  # what another catalogue can use
@@ -59,16 +34,12 @@ class TwoTowers(nn.Module):
         item_tower: Callable[..., nn.Module],
         user_tower: Callable[..., nn.Module],
         items: int,
+        dim: int = 256,
     ):
         super().__init__()
-        self.padding = items
-        self.item_tower = item_tower()
-        self.user_tower = user_tower(items=0)  # it has no table of its own
-        widths = self.item_tower.dim, self.user_tower.dim
-        if widths[0] != widths[1]:
-            raise ValueError(
-                f"items have vectors of width {widths[0]}, users of {widths[1]}: give both towers one dim"
-            )
+        self.padding, self.dim = items, dim
+        self.item_tower = item_tower(dim=dim)
+        self.user_tower = user_tower(dim=dim, items=0)  # it has no table of its own
         self.known: Tensor | None = None
 
     def train(self, mode: bool = True) -> "TwoTowers":

@@ -17,8 +17,6 @@ from recloop.models.content.towers import TwoTowers
 from recloop.models.sequential.bpr_mf import outside
 from recloop.models.sessions import last, lengths
 
-LEARNED = ("heads", "none", "all")  # of the item tower, while the user encoder is pretrained
-
 
 @dataclass(frozen=True)
 class Parted:
@@ -46,6 +44,7 @@ class TransRec(TwoTowers):
     def __init__(self, targets: int = 5, negatives: int = 4, **settings):
         super().__init__(**settings)
         self.targets, self.negatives = targets, negatives
+        self.ahead = targets  # items beyond its length that a sequence has for it
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Sum the binary cross-entropies of each user's targets and negatives; mean over users."""
@@ -80,16 +79,13 @@ class UserPretraining(TwoTowers):
     Args:
         learns: what of the item tower learns along: its `heads` on the encoders, `none` or `all` of it.
         Others: as `TwoTowers`.
-
-    Raises:
-        ValueError: something else learns.
     """
+
+    ahead = 1  # items beyond its length that a sequence has for it
 
     def __init__(self, learns: str = "heads", **settings):
         super().__init__(**settings)
-        if learns not in LEARNED:
-            raise ValueError(f"learns={learns!r}: expected one of {', '.join(LEARNED)}")
-        self.rank = Catalogue(self.user_tower.dim, self.padding)
+        self.rank = Catalogue(self.dim, self.padding)
         self.item_tower.learn(learns)
 
     def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
