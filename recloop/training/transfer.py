@@ -129,14 +129,18 @@ def sampled(sessions: Sessions, share: float) -> Sessions:
     return picked(sessions, np.sort(order[: max(1, round(share * len(sessions)))]))
 
 
-def picked(sessions: Sessions, rows: Shaped[np.ndarray, " kept"], most: int | None = None) -> Sessions:
+def picked(
+    sessions: Sessions, rows: Shaped[np.ndarray, " kept"], most: int | None = None
+) -> Sessions:
     """Keep some sequences, of each at `most` the latest items."""
     ends, sizes = sessions.offsets[1:][rows], np.diff(sessions.offsets)[rows]
     kept = sizes if most is None else np.minimum(sizes, most)
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
     where = np.arange(offsets[-1]) + np.repeat(ends - kept - offsets[:-1], kept)
     first = np.minimum(sessions.first_target[rows], kept)
-    return Sessions(sessions.items[where], sessions.events[where], offsets, first, sessions.ids[rows])
+    return Sessions(
+        sessions.items[where], sessions.events[where], offsets, first, sessions.ids[rows]
+    )
 
 
 def latest(sessions: Sessions, length: int, padding: int, ahead: int) -> Batch:
@@ -191,7 +195,9 @@ def start(model: nn.Module, tensors: dict[str, Tensor]) -> None:
         ValueError: a weight is not there, or has another shape.
     """
     own = model.state_dict()
-    shared = [name for name in own if name.startswith(tuple(f"{one}." for one in model.transferred))]
+    shared = [
+        name for name in own if name.startswith(tuple(f"{one}." for one in model.transferred))
+    ]
     for name in shared:
         there = list(tensors[name].shape) if name in tensors else None
         if there != list(own[name].shape):
@@ -237,9 +243,7 @@ def rank(
     ).write_parquet(output)
 
 
-def kinds(
-    events: Events, sessions: Sessions, reads: Marks
-) -> Shaped[np.ndarray, " event"]:
+def kinds(events: Events, sessions: Sessions, reads: Marks) -> Shaped[np.ndarray, " event"]:
     """Say of the user of each event whether all items that were met are read by titles, by pictures, or by both.
 
     Args:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from recloop.data.read import GENERAL
 from recloop.data.sources import fetch, load_source
 from recloop.data.tables import write_tables
 
@@ -32,13 +33,17 @@ COUNTS = {
 MALFORMED = {"lastfm_tags": 5}  # days decades before Last.fm
 
 
+def reading(source):
+    """Pick the keywords of the reader that are no general ones."""
+    return {key: value for key, value in source.get("reading", {}).items() if key not in GENERAL}
+
+
 @pytest.mark.parametrize("name", COUNTS)
 def test_real_files_have_the_known_counts(name, tmp_path):
     source = load_source(SOURCES / f"{name}.yaml")
     fetch(source, tmp_path / "raw", Path(os.environ["RECLOOP_MIRROR"]))
     reader = import_module(f"recloop.data.readers.{source['reader']}")
-    raw, reading = tmp_path / "raw", source.get("reading", {})
-    found = write_tables(reader.read(raw, **reading), tmp_path / "tables")
+    found = write_tables(reader.read(tmp_path / "raw", **reading(source)), tmp_path / "tables")
     assert (found["rows"], found["users"], found["sessions"], found["items"]) == COUNTS[name]
     assert found["malformed"] == MALFORMED.get(name, 0)
     assert pl.read_parquet(tmp_path / "tables" / "items.parquet").height == found["items"]

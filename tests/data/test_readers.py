@@ -246,13 +246,12 @@ def test_amazon_scientific_joins_brand_by_title(tmp_path):
     assert _bad(reading) == [("am_Industrial_and_Scientific_users.tsv", 2, "has no items")]
 
 
-def test_amazon_titles_keeps_the_order_and_unescapes_titles(tmp_path):
+def test_item_sequences_keep_their_order_and_unescape_titles(tmp_path):
     files = {
         "users.tsv": "u1\tB2 B1 B2\nu2\tB3\nu1\tB1\n",
         "items.tsv": "B1\tBow &amp; rosin\nB2\t Plain \n",
     }
-    names = {"users": "users.tsv", "items": "items.tsv"}
-    events, reading = _read("amazon_titles", tmp_path / "raw", files, max_malformed=0.5, **names)
+    events, reading = _read("item_sequences", tmp_path / "raw", files, max_malformed=0.5)
     assert _rows(events, "user", "item", "position") == [
         ("u1", "B2", 0),
         ("u1", "B1", 1),
@@ -260,7 +259,7 @@ def test_amazon_titles_keeps_the_order_and_unescapes_titles(tmp_path):
         ("u2", "B3", 0),
     ]
     titles = reading.items.select("item", "title").rows()
-    assert titles == [("B1", "Bow & rosin"), ("B2", "Plain"), ("B3", None)]
+    assert titles == [("B1", "Bow & rosin"), ("B2", " Plain"), ("B3", None)]
     assert _bad(reading) == [("users.tsv", 3, "has the user of an earlier line")]
 
 

@@ -22,6 +22,7 @@ DATASETS = {
     "hdt": "album",
     "intent": "views",
     "ialp": "coat",
+    "iisan": "scientific",
 }  # one study per way to train
 TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
@@ -30,6 +31,7 @@ KEPT = {
     "hdt": {"popularity", "{host}", "{host}_hier", "{host}_hdt", "gru4rec_hdt"},
     "intent": {"popularity", "{host}_context", "{host}_intent", "sasrec_context", "sasrec_intent"},
     "ialp": {"random", "dqn", "true_ialp", "true_ft"},
+    "iisan": {"popularity", "frozen", "fft", "iisan"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
@@ -37,6 +39,7 @@ CLAIMED = {  # a model, one that it should beat, and in what
     "hdt": ("gru4rec_hdt", "gru4rec_hier", "UP@10"),
     "intent": ("sasrec_intent", "sasrec_context", "HR@10"),
     "ialp": ("true_ft", "random", "Return@0"),
+    "iisan": ("iisan", "frozen", "HR@10"),
 }
 
 

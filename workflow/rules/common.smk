@@ -12,6 +12,9 @@ PATHS
     data/corpora/{source}-{key}/                           texts of items
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
+    data/contents/{source}-{key}/                          titles and pictures of the items of a split
+    data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
+    data/levels/{source}-{key}/{network}-{key}/            items as a frozen network makes them, level by level
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
@@ -70,6 +73,9 @@ FEATURES = "data/features/{source}/{encoder}-{key}"
 CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
+CONTENTS = "data/contents/{source}"
+NETWORK = "data/networks/{network}-{key}"
+LEVELS = "data/levels/{source}/{network}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
@@ -83,6 +89,7 @@ wildcard_constraints:
     source=r"\w+(-[0-9a-f]{8})?",
     encoder=r"\w+",
     model=r"\w+",
+    network=r"\w+",
     user=r"\w+",
 
 
@@ -131,6 +138,7 @@ raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
+contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
 
 
 def judged_user(wildcards):

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from recloop.data.entries import lacks_text, part, read_json
-from recloop.data.readers.amazon_titles import checked, titled, unrolled
+from recloop.data.readers.item_sequences import checked, unrolled, with_titles
 from recloop.data.tables import Reading, as_interactions, as_items
 
 USERS = "am_Industrial_and_Scientific_users.tsv"
@@ -32,7 +32,7 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     events = unrolled(users)
     return Reading(
         interactions=as_interactions(events, "rating", user=pl.col("user"), item=pl.col("item")),
-        items=_described(titled(events, titles), texts),
+        items=_items(with_titles(events, titles), texts),
         malformed=pl.concat([users.malformed, titles.malformed, texts_aside]),
         files=(raw / USERS, raw / ITEMS, raw / TEXTS),
     )
@@ -46,8 +46,7 @@ def _fault_of_text(entry: Any) -> str | None:
     return None if texts else "has no brand or no description"
 
 
-def _described(items: pl.DataFrame, texts: list[dict[str, str]]) -> pl.DataFrame:
-    """Join brands and descriptions by title."""
+def _items(named: pl.DataFrame, texts: list[dict[str, str]]) -> pl.DataFrame:
     described = pl.DataFrame(
         [
             {
@@ -60,7 +59,8 @@ def _described(items: pl.DataFrame, texts: list[dict[str, str]]) -> pl.DataFrame
         schema={"key": pl.String, "brand": pl.String, "description": pl.String},
     ).unique("key", keep="none")  # one title for two products says nothing about either
     key = pl.col("title").map_elements(_key, return_dtype=pl.String)
-    return as_items(items.with_columns(key=key).join(described, on="key", how="left"))
+    items = named.with_columns(key=key)
+    return as_items(items.join(described, on="key", how="left"))
 
 
 def _key(title: str) -> str:

@@ -1,1 +1,1 @@
-"""Recommenders that know items by their titles and pictures, so that what they learned can serve another catalogue."""
+"""Recommenders that know items by their words and pictures alone."""
