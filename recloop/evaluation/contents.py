@@ -8,7 +8,7 @@ from recloop.evaluation import costs, filters, metrics
 
 
 def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
-    """Compute every metric that a study asks for; those of kinds of users where lists tell them, costs without a cut-off."""
+    """Compute every metric that a study asks for; those of kinds of users where lists tell them."""
     known = [
         name
         for name in evaluation.get("filters", ())

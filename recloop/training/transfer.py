@@ -1,7 +1,8 @@
 """Sequences of items that are read to weights, perhaps from the weights of another catalogue.
 
-A user is one example: TransRec tells the latest items from drawn ones by all items before them, its first stage predicts
-every item from those before it. Which items a user met, by title or by picture, decides of which kind the user is.
+A user is one example: TransRec tells the latest items from drawn ones by all items before them, its first stage
+predicts every item from those before it. Which items a user met, by title or by picture, decides of which kind the user
+is.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 

@@ -259,7 +259,7 @@ def test_item_sequences_keep_their_order_and_unescape_titles(tmp_path):
         ("u2", "B3", 0),
     ]
     titles = reading.items.select("item", "title").rows()
-    assert titles == [("B1", "Bow & rosin"), ("B2", " Plain"), ("B3", None)]
+    assert titles == [("B1", "Bow & rosin"), ("B2", " Plain "), ("B3", None)]
     assert _bad(reading) == [("users.tsv", 3, "has the user of an earlier line")]
 
 

@@ -1,4 +1,4 @@
-"""Two towers: one turns items into vectors, the other a user's items into one; their product is how well they go together.
+"""Two towers: one turns items into vectors, the other a user's items into one; their product is the score.
 
 Huang et al. Learning Deep Structured Semantic Models for Web Search using Clickthrough Data. CIKM 2013 (DSSM).
 """

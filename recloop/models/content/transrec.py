@@ -59,7 +59,7 @@ class TransRec(TwoTowers):
 
 
 def part(whole: Int[Tensor, "batch step"], targets: int, padding: int) -> Parted:
-    """Part sequences that are padded on the right; the latest items are the targets, one at least is left before them."""
+    """Part sequences padded on the right: the latest items are targets, one at least is left before them."""
     sizes = lengths(whole, padding)
     ahead = (sizes - 1).clamp(0, targets)
     start = sizes - ahead

@@ -89,9 +89,10 @@ def last_occurrence(items: Int[Tensor, "batch time"], padding: int) -> Bool[Tens
 def outside(
     items: Int[Tensor, "batch time"], padding: int, number: int | None = None
 ) -> Int[Tensor, "batch drawn"]:
-    """Draw `number` items for each row, as many as it has places unless given, among those that are not in the row.
+    """Draw items for each row among those not in it: `number`, or as many as it has places.
 
-    All are alike likely. The r-th item that is missing is r plus the number of members before it, which a sorted row tells.
+    All are alike likely. The r-th item that is missing is r plus the number of members before it, which a sorted row
+    tells.
     """
     members = items.sort(1).values
     twice = torch.zeros_like(members, dtype=torch.bool)
