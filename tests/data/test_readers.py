@@ -263,6 +263,29 @@ def test_item_sequences_keep_their_order_and_unescape_titles(tmp_path):
     assert _bad(reading) == [("users.tsv", 3, "has the user of an earlier line")]
 
 
+def test_nine_rec_reads_one_of_two_titles_or_none(tmp_path):
+    files = {
+        "b.tsv": "u1\tv2 v1\nu2\tv3\n",
+        "i.csv": 'v1,一,"one, and more"\nv2,二,two\nv3\nv1,三,three\n',
+    }
+    given = {"users": "b.tsv", "titles": "i.csv", "max_malformed": 0.5}
+    events, reading = _read("nine_rec", tmp_path / "raw", files, language="english", **given)
+    assert _rows(events, "user", "item", "event") == [
+        ("u1", "v2", "view"),
+        ("u1", "v1", "view"),
+        ("u2", "v3", "view"),
+    ]
+    titles = reading.items.select("item", "title").rows()
+    assert titles == [("v1", "one, and more"), ("v2", "two"), ("v3", None)]
+    assert [line for _, line, _ in _bad(reading)] == [3, 4]
+    _, bare = _read("nine_rec", tmp_path / "raw", files, users="b.tsv")
+    assert bare.items["title"].to_list() == [None] * 3
+    with pytest.raises(MalformedError, match=r"2 of 4 lines are no item .* the first is line 3"):
+        _read("nine_rec", tmp_path / "raw", files, **(given | {"max_malformed": 0.1}))
+    with pytest.raises(MalformedError, match="language='french': expected one of chinese"):
+        _read("nine_rec", tmp_path / "raw", files, language="french", **given)
+
+
 def _beauty(counts: dict[str, int]) -> dict[str, str]:
     names = {"1": "Makeup", "2": "Rare", "3": "Hair"}
     return {

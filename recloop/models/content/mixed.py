@@ -3,12 +3,15 @@
 Wang et al. TransRec. APWeb-WAIM 2024; thesis of Jie Wang, S3.3.2.
 """
 
+from functools import partial
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from recloop.contents.items import ContentError
-from recloop.contents.towers import Source
+from recloop.contents.items import ContentError, Texts
+from recloop.contents.towers import LiveTower, Source
+from recloop.models.content.kept import KeptStates, States
 from recloop.models.content.pooling import AttentionPooling, PooledMLP
 
 READ = ("words", "pictures")
@@ -78,7 +81,7 @@ class MixedItems(nn.Module):
         self.learn("heads" if frozen else "all")
 
     def learn(self, parts: str) -> None:
-        """Let the `heads` learn, `none` or `all` of the tower.
+        """Let the `heads` learn, `none` or `all` of the tower; what encoders that do not learn say is kept.
 
         Raises:
             ValueError: something else is to learn.
@@ -87,23 +90,41 @@ class MixedItems(nn.Module):
             raise ValueError(f"learns={parts!r}: expected one of {', '.join(LEARNED)}")
         self.heads.requires_grad_(parts != "none")
         self.encoders.requires_grad_(parts == "all")
+        still = {} if parts == "all" else self.reads
+        self.kept = {
+            name: KeptStates(len(one), longest(self.encoders[name]), partial(self.read, name))
+            for name, one in still.items()
+        }
 
     def forward(self, items: Int[Tensor, " item"]) -> Float[Tensor, "item dim"]:
-        """Encode items, each by what it is read by."""
+        """Encode distinct items, each by what it is read by."""
         found = torch.zeros(len(items), self.dim, device=items.device)
         for name, reads in self.reads.items():
             places = torch.nonzero(reads[items.cpu()]).flatten().to(items.device)
             if len(places):
-                vectors = self.encode(name, items[places])
+                read = self.kept[name].take if name in self.kept else partial(self.read, name)
+                states, real = read(items[places])
+                vectors = self.heads[name](states, real)
                 found = found.index_copy(0, places, vectors.to(found.dtype))
         return found
 
-    def encode(self, name: str, items: Int[Tensor, " item"]) -> Float[Tensor, "item dim"]:
-        """Run the encoder and the head of one kind; the head sees the states of all tokens, or of all cells."""
+    def read(self, name: str, items: Int[Tensor, " item"]) -> States:
+        """Run an encoder: the states of all tokens of titles, or of all cells of pictures, and which are real."""
         tower = self.encoders[name]
         inputs = tower.source.take(tower.order[items.cpu()], items.device)
         states = tower.network.run(inputs).last_hidden_state
-        if name == "words":
-            return self.heads[name](states, inputs["attention_mask"].bool())
-        cells = states.flatten(2).transpose(1, 2) if states.dim() == 4 else states
-        return self.heads[name](cells)
+        if states.dim() == 4:  # channels before rows and columns
+            states = states.flatten(2).transpose(1, 2)
+        mask = inputs.get("attention_mask")
+        real = torch.ones(states.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
+        return states, real.to(states.device)
+
+
+def longest(tower: LiveTower) -> int:
+    """Count the most places that an item has: tokens of a title, or cells of a picture."""
+    if isinstance(tower.source, Texts):
+        return int(tower.source.sizes.max())
+    probe = torch.nonzero(tower.source.has).flatten()[:1]
+    with torch.no_grad():
+        states = tower.network.run(tower.source.take(probe, tower.network.device)).last_hidden_state
+    return states[0].numel() // tower.dim

@@ -57,8 +57,10 @@ class PooledMLP(nn.Module):
         self.first, self.dim = first, dim
         self.transform = nn.Sequential(nn.Linear(inputs, dim), nn.ReLU(), nn.Linear(dim, dim))
 
-    def forward(self, cells: Float[Tensor, "item cell inputs"]) -> Float[Tensor, "item dim"]:
-        """Turn the cells of each picture into one vector."""
+    def forward(
+        self, cells: Float[Tensor, "item cell inputs"], real: Bool[Tensor, "item cell"]
+    ) -> Float[Tensor, "item dim"]:
+        """Turn the cells of each picture into one vector; all of them are real."""
         if self.first == "pool":
             return self.transform(cells.mean(1))
         return self.transform(cells).mean(1)

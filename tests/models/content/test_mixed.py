@@ -67,6 +67,22 @@ def test_frozen_encoders_stay_and_drop_nothing(tower):
     assert {name.partition(".")[0] for name in reached} == {"words", "pictures"}
 
 
+def test_what_frozen_encoders_say_is_kept_and_the_same(tower, monkeypatch):
+    model, items = tower(frozen=True).eval(), torch.tensor([4, 2, 0, 5, 1])
+    first, asked = model(items), []
+    read = model.encoders["words"].network.run
+    monkeypatch.setattr(
+        model.encoders["words"].network, "run", lambda given: asked.append(given) or read(given)
+    )
+    torch.testing.assert_close(model(items[[1, 3, 0]]), first[[1, 3, 0]])
+    assert not asked
+    for kept in model.kept.values():
+        kept.most_bytes, kept.table = 10, None
+        kept.sizes.zero_()
+    torch.testing.assert_close(model(items), first)
+    assert asked
+
+
 def test_a_catalogue_without_titles_has_no_encoder_of_titles(sources):
     sources["words"].has = torch.zeros(6, dtype=torch.bool)
     sources["pictures"].has = torch.ones(6, dtype=torch.bool)

@@ -37,8 +37,9 @@ def test_pooling_first_and_transforming_first():
     cells = torch.randn(2, 4, 3)
     first, then = PooledMLP(3, 5), PooledMLP(3, 5, first="transform")
     then.load_state_dict(first.state_dict())
-    torch.testing.assert_close(first(cells), first.transform(cells.mean(1)))
-    torch.testing.assert_close(then(cells), first.transform(cells).mean(1))
-    assert not torch.allclose(first(cells), then(cells))
+    real = torch.ones(2, 4, dtype=torch.bool)
+    torch.testing.assert_close(first(cells, real), first.transform(cells.mean(1)))
+    torch.testing.assert_close(then(cells, real), first.transform(cells).mean(1))
+    assert not torch.allclose(first(cells, real), then(cells, real))
     with pytest.raises(ValueError, match="first='last': expected one of pool, transform"):
         PooledMLP(3, 5, first="last")
