@@ -158,9 +158,15 @@ def _needed(models: Mapping[str, dict], name: str) -> list[str]:
             continue
         found.append(one)
         entry = models[one]
-        waiting += [placed(one, "")[0].key for one in entry.get("needs", {}).values()]
+        waiting += [placed(one, "")[0].key for one in flat(entry.get("needs", {}))]
         waiting += [entry["item_vectors"]] if "item_vectors" in entry else []
     return found
+
+
+def flat(needs: Mapping) -> list[str]:
+    """List what a model needs on any data set."""
+    parts = [flat(one) if isinstance(one, Mapping) else [one] for one in needs.values()]
+    return [name for part in parts for name in part]
 
 
 def _evaluation(evaluation: dict, models: Mapping[str, dict]) -> dict:

@@ -17,6 +17,7 @@ from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.significance import LEVEL, paired
 from recloop.evaluation.trained import trained_out
 from recloop.plan.names import RunName, defaults, placed, points
+from recloop.plan.values import pick
 
 CURVE = {
     **dict.fromkeys(["dataset", "model"], pl.String),
@@ -166,7 +167,8 @@ class Evidence:
             for trained, done in self.trainings.get((dataset, asked.key), {}).items()
             if set(trained.overrides) <= set(asked.overrides)
         ]
-        needed = self.study["models"].get(asked.key, {}).get("needs", {}).values()
+        entry = self.study["models"].get(asked.key, {})
+        needed = pick(entry.get("needs", {}), [dataset]).values()
         behind = (self.unfinished_behind(dataset, asked, one) for one in needed)
         return max(fitting, default=(0, 0))[1] + sum(behind)
 

@@ -49,7 +49,8 @@ class MixedItems(nn.Module):
     """One encoder and head for titles, one for pictures; a catalogue without titles has no encoder of titles.
 
     Args:
-        words, pictures: titles and pictures of the catalogue, with the networks that read them.
+        words, pictures: titles and pictures of the catalogue, with the networks that read them; None where a catalogue
+            is to be read without.
         dim: width of an item's vector.
         pool_heads: of the attention over tokens.
         first: whether the cells of a picture are pooled or transformed first, see `PooledMLP`.
@@ -59,8 +60,8 @@ class MixedItems(nn.Module):
 
     def __init__(
         self,
-        words: Source,
-        pictures: Source,
+        words: Source | None,
+        pictures: Source | None,
         dim: int = 256,
         pool_heads: int = 1,
         first: str = "pool",
@@ -69,9 +70,10 @@ class MixedItems(nn.Module):
     ):
         super().__init__()
         self.dim = dim
-        found = marks(words.has, pictures.has, both)
-        self.reads = {name: one for name, one in found.items() if one.any()}
         sources = {"words": words, "pictures": pictures}
+        size = next(len(one.has) for one in sources.values() if one)
+        has = [one.has if one else torch.zeros(size, dtype=torch.bool) for one in sources.values()]
+        self.reads = {name: one for name, one in marks(*has, both).items() if one.any()}
         self.encoders = nn.ModuleDict({name: sources[name].tower() for name in self.reads})
         made = {
             "words": lambda width: AttentionPooling(width, dim, pool_heads),

@@ -11,6 +11,7 @@ from recloop.models.attention import attention
 from recloop.models.blocks import check_heads
 
 ORDERS = ("pool", "transform")  # what comes first
+SMALL = 0.02  # ours: deviation of the weights behind a vector, so that no score is large before anything is learned
 
 
 class AttentionPooling(nn.Module):
@@ -27,6 +28,7 @@ class AttentionPooling(nn.Module):
         check_heads(dim, heads)
         self.heads, self.dim = heads, dim
         self.query_key_value = nn.Linear(inputs, 3 * dim)
+        nn.init.normal_(self.query_key_value.weight.detach()[2 * dim :], std=SMALL)
 
     def forward(
         self, states: Float[Tensor, "item token inputs"], real: Bool[Tensor, "item token"]
@@ -56,6 +58,7 @@ class PooledMLP(nn.Module):
             raise ValueError(f"first={first!r}: expected one of {', '.join(ORDERS)}")
         self.first, self.dim = first, dim
         self.transform = nn.Sequential(nn.Linear(inputs, dim), nn.ReLU(), nn.Linear(dim, dim))
+        nn.init.normal_(self.transform[2].weight, std=SMALL)
 
     def forward(
         self, cells: Float[Tensor, "item cell inputs"], real: Bool[Tensor, "item cell"]
