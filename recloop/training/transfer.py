@@ -81,7 +81,7 @@ def train(
         The best weights and the facts for the record, `flops` of a user and `batch_seconds` among them.
     """
     if not training["tuned"]:
-        return make().state_dict() | {COSTS: torch.zeros(len(SPENT))}, dict(UNTRAINED)
+        return make().state_dict(), dict(UNTRAINED)
     sessions = sampled(parts["train"], training["share"])
     events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
     events = events.sample(training["validation_events"], seed=0)
@@ -116,6 +116,7 @@ class Users(NextItems):
         context: TrainingContext,
     ):
         super().__init__(model, windows(model.ahead), events, schedule, context)
+        self.targets = int(self.steps.clamp_max(getattr(model, "targets", self.steps.max())).sum())
         self.rows = schedule.batch_size
         self.length = -(-len(self.windows) // self.rows)
 
@@ -164,7 +165,7 @@ def cost(model: nn.Module, windows: Batch, batch_size: int, context: TrainingCon
         as two. `batch_seconds`: of an update, the fastest of some.
     """
     model.train()
-    longest = windows.following.ne(windows.following.max()).sum(1).argmax()[None]
+    longest = (windows.following != model.padding).sum(1).argmax()[None]
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.loss(windows.take(longest, context.device))
     rows = torch.randperm(len(windows), generator=context.generator(0))[:batch_size]
@@ -231,13 +232,13 @@ def rank(
     events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
     if tensors is None:
         return write_lists(output, events, Ranks.none(top_k))
-    spent = tensors.pop(COSTS)
+    spent = tensors.pop(COSTS, None)
     model = made(settings, facts)
     model.load_state_dict(tensors)
     write_lists(output, events, rank_events(model.to(device), events, top_k, device))
     contents = Contents(data["contents"])
     reads = marks(contents.has("words"), contents.has("pictures"))
-    costs = zip(SPENT, spent.tolist(), strict=True)
+    costs = [] if spent is None else zip(SPENT, spent.tolist(), strict=True)
     pl.read_parquet(output).with_columns(
         pl.Series("kind", kinds(events.take(events.canonical()), sessions, reads)),
         *(pl.lit(value, pl.Float64).alias(name) for name, value in costs),
