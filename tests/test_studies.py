@@ -500,6 +500,26 @@ def test_code_moves_just_what_is_made_with_it(plan, house, file, expected):
     assert moved(before, places(plan)) == expected
 
 
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("models/dialogue/gommir.py", {"gommir", "gommir_sl"}),
+        ("simulators/show_attend_tell.py", {"gommir", "gommir_sl", "ege", "dm"}),
+        ("models/decision/modt4r.py", set()),
+    ],
+)
+def test_code_moves_the_dialogues_that_are_made_with_it(plan, house, file, expected):
+    def places():
+        it, models = plan(), ("gommir", "gommir_sl", "ege", "dm")
+        runs = {model: Run("gommir", "shoes", model, 1) for model in models}
+        weights = {model: it.weights(run).path for model, run in runs.items()}
+        return weights | {"encoded": it.data(runs["dm"])["grid"]}
+
+    before = places()
+    house(file, "changed = True")
+    assert moved(before, places()) == expected
+
+
 def test_a_comment_moves_nothing(plan, house):
     before = places(plan)
     house("models/sequential/smorl.py", "# why")

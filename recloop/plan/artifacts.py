@@ -23,6 +23,8 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "networks": "encoder.json",
     "levels": "features.json",
     "simulators": "simulator.json",
+    "preferences": "preferences.json",
+    "user_models": "user_model.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }

@@ -319,7 +319,7 @@ class Studies:
         """List the runs that a table or figure draws on."""
         paper, here = self.studies[study], self.datasets(study)
         entry = self.exhibits(study)[name]
-        few = name in paper["figures"] or entry.get("seeds") == "few"
+        few = entry.get("seeds", "few" if name in paper["figures"] else "all") == "few"
         seeds = self.figure_seeds if few else self.seeds
         return [
             Run(study, dataset, model, seed)

@@ -142,13 +142,15 @@ def alone(tiers: dict, study: str) -> dict:
 
 
 def shortened(paper: dict, study: str) -> dict:
-    """Keep the exhibits about a study's data set, and of its models and sweeps what shows each kind of job."""
-    for kind in ("tables", "figures"):
-        paper[kind] = {
+    """Keep an exhibit of each kind about a data set, and of its models and sweeps what shows each kind of job."""
+    for part in ("tables", "figures"):
+        here = {
             name: entry
-            for name, entry in paper[kind].items()
+            for name, entry in paper[part].items()
             if DATASETS[study] in entry.get("datasets", DATASETS.values())
         }
+        first = {entry["kind"]: name for name, entry in reversed(here.items())}
+        paper[part] = {name: here[name] for name in here if name in first.values()}
     for entry in [*paper["tables"].values(), *paper["figures"].values()]:
         if "simulators" in entry:
             entry["simulators"] = ["show_attend_tell", "attributes"]

@@ -16,6 +16,9 @@ PATHS
     data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
     data/levels/{source}-{key}/{network}-{key}/            items as a frozen network makes them, level by level
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
+    data/preferences/{source}-{key}/{user}-{key}/          what a language model says that users prefer
+    data/answers/                                          what language models answered, by model
+    data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -77,6 +80,8 @@ CONTENTS = "data/contents/{source}"
 NETWORK = "data/networks/{network}-{key}"
 LEVELS = "data/levels/{source}/{network}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
+PREFERENCES = "data/preferences/{source}/{user}-{key}"
+USER_MODEL = "data/user_models/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
@@ -137,6 +142,7 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+preferences, user_model = data(PREFERENCES), data(USER_MODEL)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
 
@@ -193,12 +199,16 @@ def urgency(find):
 
 
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
-for study in PLAN.studies:
-    for name in (*PLAN.exhibits(study), "claims", "page"):
-        place = Path(f".recloop/keys/{study}/{name}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            place.touch()
+SEALED = [
+    f"{study}/{name}"
+    for study in PLAN.studies
+    for name in (*PLAN.exhibits(study), "claims", "page")
+]
+for name in (*SEALED, "front"):
+    place = Path(f".recloop/keys/{name}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        place.touch()
 
 
 def exhibit_input(study, name):
@@ -227,6 +237,22 @@ def exhibit_job(study, name, input, output):
     settings |= {} if page else {"reported": str(PLAN.reported(study))}
     made = {"stamp": output.stamp, "key": PLAN.exhibit(study, name).key, "files": output[:-1]}
     return keep(f"{study}-{name}", {"settings": settings, "made": made})
+
+
+def front_job(output):
+    """Write down for the job of the front page what it draws on and what it makes; return its path."""
+    studies = {}
+    for study, paper in PLAN.studies.items():
+        runs = PLAN.trainings(PLAN.exhibit_sources(study, "page")[0])
+        studies[study] = {
+            "title": paper.get("title", study),
+            "datasets": PLAN.described_tier(study)["datasets"],
+            "runs": sorted(f"{PLAN.weights(run).path}/run.json" for run in runs),
+        }
+    settings = {"studies": studies, "output": "results"}
+    settings |= {"tier": {"tier": config["tier"], "seeds": PLAN.seeds}}
+    made = {"stamp": output.stamp, "key": PLAN.front.key, "files": output[:-1]}
+    return keep("front", {"settings": settings, "made": made})
 
 
 def exhibit_files(study):

@@ -1,7 +1,10 @@
-"""Captions to simulated users, and how good these are.
+"""Captions to simulated users, logs to models of users, and how good these are.
 
-IN   data/dialogues/{source}-{key}/captions.parquet, data/features/…
+IN   data/dialogues/{source}-{key}/captions.parquet, data/features/…, or data/sessions/… with data/tables/…
 OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, curve, record
+     data/user_models/{source}-{key}/{user}-{key}/       what it predicts, or its weights; record
+     data/preferences/{source}-{key}/{user}-{key}/       what a language model says that users prefer; record
+     data/answers/                                       every prompt of it with its answer, by model
      results/{study}/validity/{dataset}/{user}-{key}/    measures on held-out pairs
 """
 
@@ -26,6 +29,46 @@ rule train_simulator:
         "train_simulator {wildcards.user} on {wildcards.source}"
     shell:
         "RECLOOP_LOG={log:q} {JOB}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+
+
+rule train_user_model:
+    """Train a model of users, whose scores are the rewards of an environment."""
+    input:
+        lambda wildcards: user_model(wildcards).records,
+    output:
+        multiext(f"{USER_MODEL}/", "user_model.safetensors", "user_model.json"),
+    log:
+        f"{USER_MODEL}/train_user_model.log",
+    priority: urgency(user_model)
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: arguments(user_model(wildcards), output=folder(output)),
+    message:
+        "train_user_model {wildcards.user} on {wildcards.source}"
+    shell:
+        "RECLOOP_LOG={log:q} {JOB}/train_user_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+
+
+rule tell_preferences:
+    """Ask a language model what users prefer; what it answered before is not asked again."""
+    input:
+        lambda wildcards: preferences(wildcards).records,
+    output:
+        multiext(f"{PREFERENCES}/", "preferences.safetensors", "preferences.json"),
+    log:
+        f"{PREFERENCES}/tell_preferences.log",
+    priority: urgency(preferences)
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: arguments(preferences(wildcards), output=folder(output)),
+    message:
+        "tell_preferences {wildcards.user} of {wildcards.source}"
+    shell:
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/tell_preferences.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule evaluate_simulator:
