@@ -286,6 +286,33 @@ def test_nine_rec_reads_one_of_two_titles_or_none(tmp_path):
         _read("nine_rec", tmp_path / "raw", files, language="french", **given)
 
 
+STYLES = (
+    "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,"
+    "productDisplayName\n"
+)
+
+
+def test_customers_of_styles_choose_by_attributes_and_read_some_titles(tmp_path):
+    colours = ["Red", "Blue"]
+    rows = [
+        f"{n},Men,Apparel,Topwear,Shirts,{colours[n % 2]},Fall,2011,Casual,Shirt {n}\n"
+        for n in range(40)
+    ]
+    files = {"styles.csv": STYLES + "".join(rows)}
+    given = {"where": {"articleType": ["Shirts"]}, "attributes": {"colour": "baseColour"}}
+    given |= {"users": 60, "lengths": [4, 8], "taste": 50.0, "drift": 0.0, "titled": 0.5}
+    events, reading = _read("styles_customers", tmp_path / "raw", files, **given)
+    per_user = events.group_by("user").agg(pl.col("item").cast(pl.Int64) % 2, pl.len())
+    assert per_user["len"].min() >= 4
+    assert events.select("user", "item").n_unique() == events.height  # nothing is bought twice
+    alike = per_user.select((pl.col("item").list.mean() - 0.5).abs())
+    assert alike["item"].mean() > 0.27  # mostly one colour; by chance 0.18
+    told = reading.items["title"].is_not_null().mean()
+    assert 0.25 < told < 0.75
+    again, _ = _read("styles_customers", tmp_path / "raw", files, **given)
+    assert again.equals(events)
+
+
 def _beauty(counts: dict[str, int]) -> dict[str, str]:
     names = {"1": "Makeup", "2": "Rare", "3": "Hair"}
     return {
