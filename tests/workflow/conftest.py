@@ -23,6 +23,7 @@ DATASETS = {
     "intent": "views",
     "ialp": "coat",
     "lea": "lfm",
+    "iisan": "scientific",
 }  # one study per way to train
 TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
@@ -32,6 +33,7 @@ KEPT = {
     "intent": {"popularity", "{host}_context", "{host}_intent", "sasrec_context", "sasrec_intent"},
     "ialp": {"random", "dqn", "ialp", "true_ialp", "true_ft"},
     "lea": {"popularity", "le_itself", "{host}", "sasrec", "sasrec_sa2c", "sasrec_sa2c_leasr"},
+    "iisan": {"popularity", "frozen", "fft", "iisan"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
@@ -40,6 +42,7 @@ CLAIMED = {  # a model, one that it should beat, and in what
     "intent": ("sasrec_intent", "sasrec_context", "HR@10"),
     "ialp": ("true_ft", "random", "Return@0"),
     "lea": ("sasrec_sa2c_leasr", "sasrec_sa2c", "HR@10"),
+    "iisan": ("iisan", "frozen", "HR@10"),
 }
 
 
