@@ -32,6 +32,8 @@ REPORTED = {
     "note": pl.String,
 }
 
+EARLY = "early"  # the role of weights that are meant to be of an early stage
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -166,8 +168,12 @@ class Evidence:
             for trained, done in self.trainings.get((dataset, asked.key), {}).items()
             if set(trained.overrides) <= set(asked.overrides)
         ]
-        needed = self.study["models"].get(asked.key, {}).get("needs", {}).values()
-        behind = (self.unfinished(dataset, str(replace(asked, key=name))) for name in needed)
+        needed = self.study["models"].get(asked.key, {}).get("needs", {}).items()
+        behind = (
+            self.unfinished(dataset, str(replace(asked, key=name)))
+            for role, name in needed
+            if role != EARLY
+        )
         return max(fitting, default=(0, 0))[1] + sum(behind)
 
     @cached_property
