@@ -35,6 +35,7 @@ def open_language_model(
 
     only_known("language model", settings, KNOWN | OF_THE_PLAN)
     if folder is None and "package" in settings:
+        only_known("language model: package", [settings["package"]], packaged.speaking())
         folder = packaged.converted(settings["package"])
     if folder is not None:
         revision = files.checked_revision(folder, settings.get("hash"))

@@ -13,11 +13,14 @@ PATHS
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
     data/item_tokens/{source}-{key}/{model}-{key}/         a token of a language model for each item
+    data/contents/{source}-{key}/                          titles and pictures of the items of a split
+    data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
+    data/levels/{source}-{key}/{network}-{key}/            items as a frozen network makes them, level by level
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
-    data/feedback/{source}-{key}/{user}-{key}/             an environment's answers to a log
     data/preferences/{source}-{key}/{user}-{key}/          what a language model says that users prefer
     data/answers/                                          what language models answered, by model
     data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
+    data/feedback/{source}-{key}/{user}-{key}/             an environment's answers to a log
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -76,10 +79,13 @@ CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
 ITEM_TOKENS = "data/item_tokens/{source}/{model}-{key}"
+CONTENTS = "data/contents/{source}"
+NETWORK = "data/networks/{network}-{key}"
+LEVELS = "data/levels/{source}/{network}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
-FEEDBACK = "data/feedback/{source}/{user}-{key}"
 PREFERENCES = "data/preferences/{source}/{user}-{key}"
 USER_MODEL = "data/user_models/{source}/{user}-{key}"
+FEEDBACK = "data/feedback/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
@@ -92,6 +98,7 @@ wildcard_constraints:
     source=r"\w+(-[0-9a-f]{8})?",
     encoder=r"\w+",
     model=r"\w+",
+    network=r"\w+",
     user=r"\w+",
 
 
@@ -142,6 +149,7 @@ encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 preferences, user_model = data(PREFERENCES), data(USER_MODEL)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 item_tokens, feedback = data(ITEM_TOKENS), data(FEEDBACK)
+contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
 
 
 def judged_user(wildcards):

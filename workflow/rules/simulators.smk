@@ -1,11 +1,11 @@
-"""Captions or logged sessions to simulated users, logs to models of users, and how good these are.
+"""Captions and logs to simulated users and models of users, and how good these are.
 
-IN   data/dialogues/{source}-{key}/captions.parquet, data/features/…, or data/sessions/… with data/tables/…, data/item_tokens/…
+IN   data/dialogues/{source}-{key}/captions.parquet, data/features/…, or data/sessions/… with data/tables/… or data/item_tokens/…
 OUT  data/simulators/{source}-{key}/{user}-{key}/        weights, vocabulary, curve, record
-     data/feedback/{source}-{key}/{user}-{key}/          an environment's answers to the training part
      data/user_models/{source}-{key}/{user}-{key}/       what it predicts, or its weights; record
      data/preferences/{source}-{key}/{user}-{key}/       what a language model says that users prefer; record
      data/answers/                                       every prompt of it with its answer, by model
+     data/feedback/{source}-{key}/{user}-{key}/          an environment's answers to the training part
      results/{study}/validity/{dataset}/{user}-{key}/    measures on held-out pairs
 """
 

@@ -1,6 +1,6 @@
 """`intents`: what the intents of some models know and look like, by `show`.
 
-- `show: measures`: a table, `models` in `panels` against `measures` without cut-off, of intents or of environments.
+- `show: measures`: a table, `models` in `panels` against `measures` without a cut-off, of intents or of environments.
 - `show: training`: a figure, ELBO and KL on the validation part over the updates, a curve per model.
 - `show: day`: a figure, clusters of the prior means of one model (the first of `models`): their share by hour, and the
   day of the test user with most events of one day, with what the user did next.
