@@ -60,9 +60,7 @@ rule learn_item_tokens:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: arguments(
-            item_tokens(wildcards), output=folder(output)
-        ),
+        arguments=lambda wildcards, output: arguments(item_tokens(wildcards), output=folder(output)),
     message:
         "learn_item_tokens of {wildcards.source}"
     shell:
