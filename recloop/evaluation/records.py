@@ -5,7 +5,7 @@ Evaluation, intervals, tables and claims go by the record; its fields are explai
 
 from collections.abc import Iterable
 
-from recloop.evaluation import catalogue, filters, ranking, rewards, steps, turns
+from recloop.evaluation import catalogue, costs, filters, ranking, rewards, steps, turns
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
 
@@ -182,6 +182,43 @@ register(
         digits=3,
         absent=steps.in_lists,
         why_absent=steps.WHY,
+    ),
+)
+
+register(
+    Metric(
+        "Seconds",
+        costs.reading("Seconds"),
+        EVENT,
+        "Seconds of an epoch of the training, without validation: updates of an epoch times their median.",
+        label="Seconds per epoch",
+        direction=-1,
+        digits=2,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "Memory",
+        costs.reading("Memory"),
+        EVENT,
+        "Most memory of the first epoch beyond what was there before the model, in MiB: allocated on a GPU, resident "
+        "without mapped files on a processor.",
+        label="Peak memory (MiB)",
+        direction=-1,
+        digits=0,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "Learned",
+        costs.reading("Learned"),
+        EVENT,
+        "Numbers that learn.",
+        label="Trainable parameters",
+        direction=-1,
+        digits=0,
+        needs=("costs",),
+        why_absent=costs.WHY,
     ),
 )
 
