@@ -185,27 +185,64 @@ register(
     ),
 )
 
+register(
+    Metric(
+        "Seconds",
+        costs.reading("Seconds"),
+        EVENT,
+        "Seconds of an epoch of the training, without validation: updates of an epoch times their median.",
+        label="Seconds per epoch",
+        direction=-1,
+        digits=2,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "Memory",
+        costs.reading("Memory"),
+        EVENT,
+        "Most memory of the first epoch beyond what was there before the model, in MiB: allocated on a GPU, resident "
+        "without mapped files on a processor.",
+        label="Peak memory (MiB)",
+        direction=-1,
+        digits=0,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "Learned",
+        costs.reading("Learned"),
+        EVENT,
+        "Numbers that learn.",
+        label="Trainable parameters",
+        direction=-1,
+        digits=0,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+)
+
 
 register(
     Metric(
         "FLOPs",
-        costs.of("flops"),
+        costs.reading("FLOPs"),
         EVENT,
         "Operations of a forward pass of the loss for the user with the most items; a product and a sum are two.",
         direction=-1,
         digits=0,
-        absent=costs.beside,
+        needs=("costs",),
         why_absent=costs.WHY,
     ),
     Metric(
         "BatchSeconds",
-        costs.of("batch_seconds"),
+        costs.reading("BatchSeconds"),
         EVENT,
         "Seconds of an update with a whole batch, the fastest of some.",
         label="s/batch",
         direction=-1,
         digits=3,
-        absent=costs.beside,
+        needs=("costs",),
         why_absent=costs.WHY,
     ),
 )

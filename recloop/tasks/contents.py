@@ -61,6 +61,11 @@ def network_settings(plan: Plan, study: str, name: str) -> dict:
     return {key: value for key, value in settings.items() if key not in PLANS}
 
 
+def kind_of(settings: dict) -> str:
+    """Say what a network reads, for paths: one that a study has under two names is one artifact."""
+    return settings["class"].rpartition(".")[2].lower()
+
+
 def learnt_from(plan: Plan, study: str, name: str) -> dict:
     """Return the source, and its manifest, that a network of ours learns from; none of its items is recommended."""
     source = plan.component(study, "features", name)["learnt_from"]
@@ -74,10 +79,10 @@ def network(plan: Plan, study: str, name: str) -> Artifact | None:
     settings = network_settings(plan, study, name)
     if "learn" not in settings:
         return None
-    learns = {key: settings[key] for key in ("class", "learn")}
+    learns = {key: settings[key] for key in ("class", "learn", "pooling") if key in settings}
     return Artifact(
         "networks",
-        f"data/networks/{settings['class'].rpartition('.')[2].lower()}",
+        f"data/networks/{kind_of(settings)}",
         {"settings": learns, "seed": plan.tier["split_seed"]},
         {"catalogue": catalogue(learnt_from(plan, study, name))},
         ("recloop.contents.learning",),
@@ -91,7 +96,7 @@ def levels(plan: Plan, study: str, dataset: str, name: str) -> Artifact:
     known, own = contents(plan, study, dataset), network(plan, study, name)
     return Artifact(
         "levels",
-        f"data/levels/{known.name}/{name}",
+        f"data/levels/{known.name}/{kind_of(settings)}",
         {"settings": settings},
         {"contents": known} | ({"network": own} if own else {}),
         ("recloop.contents.levels",),
