@@ -104,6 +104,17 @@ class NextContents(NextItems):
         ]
         return {"all": torch.optim.Adam(groups, lr=rate, weight_decay=decay, fused=True)}
 
+    def state(self) -> dict[str, Tensor]:
+        """Return what was measured, so that a training that goes on knows what its first epochs took."""
+        peak = -1.0 if self.costs.peak is None else self.costs.peak
+        return {"seconds": torch.tensor(self.costs.seconds), "peak": torch.tensor(peak)}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what was measured."""
+        self.costs.seconds = tensors["seconds"].tolist()
+        peak = tensors["peak"].item()
+        self.costs.peak = None if peak < 0 else peak
+
     def loss(self, batch: Int[Tensor, " row"]) -> Float[Tensor, ""]:
         """Let the model compute the loss of some windows."""
         self.costs.begin()
