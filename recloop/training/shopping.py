@@ -1,0 +1,307 @@
+"""Sessions with simulated users: recommenders act in many at once, are judged in them, and learn from their own turns."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.objective import Objective
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
+from recloop.models import build
+from recloop.models.offline.learner import Learner, Sessions
+from recloop.simulators.shoppers import Heard, Shoppers
+from recloop.storage import checkpoint
+from recloop.storage.files import replacing
+from recloop.training.shop import Shop, open_shop
+
+TEST_SEED = 1  # of targets, comments and draws when recommenders are judged: the same for all
+AGES = (0.0, 0.1, 0.25, 0.5)  # shares of a training after which weights are kept beside the last ones
+
+
+def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
+    """Give the keywords of `train`.
+
+    Args:
+        data: `dialogues`, `catalogue` and `features`.
+        settings: `model`, `training`, `environment` (the users to learn with) and `played_in` (those to be judged by).
+        needs: weights of `perception` and `speaker`.
+        device: cpu or cuda.
+    """
+    shop = open_shop(data, settings["environment"], needs)
+    world = partial(shop.open, "train", settings["environment"], device=device)
+    return {"make": maker(settings, shop), "world": world, "sentences": shop.sentences}
+
+
+def maker(settings: dict, shop: Shop) -> Callable[[], nn.Module]:
+    """Return a function that makes the recommender of some settings."""
+    return partial(build, settings["model"], **shop.facts)
+
+
+def train(
+    make: Callable[[], Learner],
+    world: Callable[..., Shoppers],
+    sentences: Float[Tensor, "sentence words"],
+    training: dict,
+    context: TrainingContext,
+) -> tuple[dict[str, Tensor], dict]:
+    """Let a recommender learn from its own turns; what learns nothing is given back as it is.
+
+    Returns:
+        The last weights, with those of earlier ages under `age0/`, `age1/` and so on; facts for the record.
+    """
+    torch.manual_seed(context.seed)
+    model = make().to(context.device)
+    facts = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
+    if model.learns_from != "turns":
+        return model.state_dict() | {"fixed": torch.zeros(1)}, facts
+    users = world(sessions=training["parallel"], seed=context.seed)
+    online = Online(model, users, sentences.to(context.device), training, context)
+    trainer = Trainer(online, context)
+    weights, done = trainer.fit(), trainer.progress
+    facts |= {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
+    return weights | checkpoint.join(online.ages), facts | {"played": online.noted()}
+
+
+class Seat:
+    """Where many sessions stand: the state of each as a tracker has it.
+
+    Args:
+        model: whose tracker and policy.
+        users: the sessions.
+        sentences: the book, encoded.
+    """
+
+    def __init__(self, model: Learner, users: Shoppers, sentences: Float[Tensor, "sentence words"]):
+        self.model, self.users, self.sentences = model, users, sentences
+        self.state = model.tracker.start(users.sessions, users.device)
+
+    def inputs(self, heard: Heard) -> tuple[Tensor, Tensor]:
+        """Look up what is seen of items and how comments are heard."""
+        return self.users.shelf.vectors[heard.item], self.sentences[heard.sentence]
+
+    @torch.no_grad()
+    def turn(
+        self, choose: Callable[[Tensor], Int[Tensor, "session attribute"]]
+    ) -> tuple[Tensor, Heard, Float[Tensor, " session"], Bool[Tensor, " session"], dict]:
+        """Recommend once in every session; those that are over begin anew.
+
+        Args:
+            choose: an action by the states.
+
+        Returns:
+            action, what was shown and heard, reward, whether the session was over, and what else is known:
+            `violated`, `content`.
+        """
+        action = choose(self.state)
+        heard, reward, content, capped, info = self.users.step(action)
+        over = content | capped
+        after = self.model.tracker.advance(self.state, *self.inputs(heard))
+        self.state = after.masked_fill(over[:, None], 0.0)
+        return action, heard, reward, over, info | {"content": content}
+
+
+class Online(Objective):
+    """Act for some turns in all sessions and learn from them.
+
+    Args:
+        model: the recommender.
+        users: the sessions.
+        sentences: the book, encoded.
+        training: `parallel` sessions, `rows` of turns between two updates, `epoch_turns` over all sessions.
+        context: of the training.
+    """
+
+    def __init__(
+        self,
+        model: Learner,
+        users: Shoppers,
+        sentences: Float[Tensor, "sentence words"],
+        training: dict,
+        context: TrainingContext,
+    ):
+        self.model, self.users, self.context = model, users, context
+        self.rows = training["rows"]
+        self.length = max(1, training["epoch_turns"] // (training["parallel"] * self.rows))
+        self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
+        self.generator = torch.Generator().manual_seed(context.seed)
+        self.seat = Seat(model, users, sentences)
+        users.reset()
+        self.updates, self.sums = 0, torch.zeros(users.sessions, 2, dtype=torch.float64)
+        self.played = torch.zeros(0, 3, dtype=torch.float64)
+        self.ages: dict[str, dict[str, Tensor]] = {}
+
+    @property
+    def last(self) -> int:
+        """Count all updates."""
+        return self.length * self.schedule.epochs
+
+    def batches(self, epoch: int, skip: int) -> Iterator[tuple[Sessions, Tensor]]:
+        """Act with the weights of the moment; give the turns with the states before them."""
+        for _ in range(skip, self.length):
+            self.age()
+            self.model.eval()
+            start = self.seat.state
+            yield gather([self.act() for _ in range(self.rows)]), start
+
+    def age(self) -> None:
+        """Keep the weights of the ages."""
+        for number, share in enumerate(AGES):
+            if self.updates == round(share * self.last):
+                self.ages[f"age{number}"] = {
+                    name: one.detach().cpu().clone()
+                    for name, one in self.model.state_dict().items()
+                }
+
+    def act(self) -> Sessions:
+        """Take a turn in every session."""
+        choose = partial(self.model.act, generator=self.generator, choose="drawn")
+        action, heard, reward, over, _ = self.seat.turn(choose)
+        self.note(reward, over)
+        return Sessions(*self.seat.inputs(heard), action, reward, over, torch.ones_like(over))
+
+    def note(self, reward: Tensor, over: Tensor) -> None:
+        """Add up rewards and turns, and write down the sessions that are over."""
+        self.sums += torch.stack([reward, torch.ones_like(reward)], dim=1).double().cpu()
+        ended = self.sums[over.cpu()]
+        turns = torch.full((len(ended), 1), float(self.updates * self.rows * len(over)))
+        self.played = torch.cat([self.played, torch.cat([turns.double(), ended], dim=1)])
+        self.sums = self.sums.masked_fill(over.cpu()[:, None], 0.0)
+
+    def noted(self) -> dict[str, list[float]]:
+        """Give what the sessions of the training brought: turns until then, return and length."""
+        return dict(zip(("steps", "return", "length"), self.played.T.tolist(), strict=True))
+
+    def loss(self, batch: tuple[Sessions, Tensor]) -> Float[Tensor, ""]:
+        """Let the recommender compute the loss of its turns."""
+        return self.model.loss_of_turns(*batch)
+
+    def after_update(self) -> None:
+        """Count."""
+        self.updates += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """Return sessions, what was played and the weights of earlier ages."""
+        own = {"generator": self.generator.get_state(), "sums": self.sums, "played": self.played}
+        own |= {"updates": torch.tensor(self.updates), "states": self.seat.state}
+        return checkpoint.join({"users": self.users.state(), "own": own} | self.ages)
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from there."""
+        self.users.load_state(checkpoint.below(tensors, "users"))
+        own = checkpoint.below(tensors, "own")
+        self.generator.set_state(own["generator"])
+        self.sums, self.played, self.updates = own["sums"], own["played"], int(own["updates"])
+        self.seat.state = own["states"].to(self.context.device)
+        names = {name.partition("/")[0] for name in tensors} - {"users", "own"}
+        self.ages = {name: checkpoint.below(tensors, name) for name in sorted(names)}
+
+
+def gather(turns: list[Sessions]) -> Sessions:
+    """Put turns of sessions that run side by side behind one another."""
+    return Sessions(*(torch.stack(parts, dim=1) for parts in zip(*turns, strict=True)))
+
+
+def last_weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out the weights of earlier ages."""
+    return {name: one for name, one in tensors.items() if "/" not in name and name != "fixed"}
+
+
+def rank(
+    data: dict[str, Path],
+    tensors: dict[str, Tensor] | None,
+    settings: dict,
+    needs: dict[str, Path],
+    output: Path,
+    device: str = "cpu",
+) -> None:
+    """Let users of the test part be served; keep every turn.
+
+    Args:
+        data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part, `sessions`, how many,
+            and `choose`, how recommenders choose.
+        tensors: the weights; None for what was not run, which gives no rows.
+        output: parquet file, one row per turn, see `TURN`.
+    """
+    if tensors is None:
+        return write_turns(output, pl.DataFrame(schema=TURN))
+    asked, users = settings["inference"], settings["played_in"]
+    shop = open_shop(data, users, needs)
+    model = maker(settings, shop)()
+    model.load_state_dict(last_weights(tensors))
+    sessions = shop.open(asked["judged_on"], users, asked["sessions"], TEST_SEED, device)
+    model = model.to(device).eval()
+    rows = play(model, sessions, shop.sentences.to(device), asked["choose"])
+    return write_turns(output, rows.with_columns(critique=said(shop, rows["sentence"])))
+
+
+TURN = {
+    "session": pl.Int64,
+    "position": pl.Int32,
+    "target": pl.Int32,
+    "item": pl.Int32,
+    "action": pl.List(pl.Int16),
+    "sentence": pl.Int32,
+    "critique": pl.String,
+    "reward": pl.Float32,
+    "violated": pl.Int16,
+    "solved": pl.Boolean,
+}
+
+
+def play(
+    model: Learner, users: Shoppers, sentences: Float[Tensor, "sentence words"], choose: str
+) -> pl.DataFrame:
+    """Serve one user in every session to the end; list the turns in the order of time."""
+    generator = torch.Generator().manual_seed(TEST_SEED)
+    users.reset()
+    seat = Seat(model, users, sentences)
+    alive, target, found = torch.ones_like(users.wanted[:, 0]), users.target, []
+    for position in range(1, users.cap + 1):
+        action, heard, reward, over, info = seat.turn(
+            partial(model.act, generator=generator, choose=choose)
+        )
+        columns = {"session": users.everyone, "target": target, "item": heard.item}
+        columns |= {"sentence": heard.sentence, "reward": reward, "solved": info["content"]}
+        columns |= {"violated": info["violated"]}
+        here = alive.cpu()
+        rows = {name: one.cpu()[here].numpy() for name, one in columns.items()}
+        rows |= {"action": action.cpu()[here].tolist(), "position": position}
+        found.append(pl.DataFrame(rows, schema_overrides={"action": pl.List(pl.Int16)}))
+        alive &= ~over
+        if not alive.any():
+            break
+    return pl.concat(found)
+
+
+def said(shop: Shop, sentences: pl.Series) -> pl.Series:
+    """Write out comments; nothing where the user was content."""
+    return pl.Series([*shop.book.sentences, None], dtype=pl.String).gather(sentences)
+
+
+def write_turns(output: Path, rows: pl.DataFrame) -> None:
+    """Write turns in the order of sessions and time."""
+    typed = rows.select(pl.col(name).cast(dtype) for name, dtype in TURN.items())
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output) as draft:
+        typed.sort("session", "position").write_parquet(draft)
+
+
+def mean_return(
+    model: Learner,
+    users: Shoppers,
+    sentences: Float[Tensor, "sentence words"],
+    choose: str,
+    discount: float,
+) -> tuple[float, float]:
+    """Measure the discounted return of a recommender in the simulator; give it with its standard error."""
+    rows = play(model, users, sentences, choose)
+    worth: Any = pl.col("reward") * discount ** (pl.col("position") - 1)
+    returns = rows.group_by("session").agg(worth.sum())["reward"]
+    return float(returns.mean()), float(returns.std() / len(returns) ** 0.5)
