@@ -14,8 +14,8 @@ from torch import Tensor
 
 from recloop.data.attribute_codes import Codes, read_codes
 from recloop.features.cache import Features
-from recloop.language.wishes import ATTRIBUTES
-from recloop.models import build
+from recloop.language.wishes import ATTRIBUTES, Reader
+from recloop.models import build, locate
 from recloop.models.offline.perception import Perception
 from recloop.models.offline.shelf import Shelf
 from recloop.models.offline.spaces import Space
@@ -50,11 +50,25 @@ class Shop:
     book: Book
     sentences: Float[Tensor, "sentence words"]
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Give what the constructors of learners are told."""
-        inputs, words = self.vectors.shape[1], self.sentences.shape[1]
+    def facts(self, model: str) -> dict[str, Any]:
+        """Give what the constructor of a class is told."""
+        inputs, words = self.vectors.shape[1], self.heard_by(locate(model)).shape[1]
         return {"sizes": self.codes.sizes, "inputs": inputs, "words": words}
+
+    def heard_by(self, model: Any) -> Float[Tensor, "sentence words"]:
+        """Give every sentence as a recommender gets it: encoded, or what it means."""
+        return self.meanings if model.hears_meaning else self.sentences
+
+    @functools.cached_property
+    def meanings(self) -> Float[Tensor, "sentence words"]:
+        """What a reader makes of every sentence: a mark at the value, in the second half where it is refused."""
+        pairs = self.codes.pairs()
+        reader, place = Reader(pairs), {pair: number for number, pair in enumerate(pairs)}
+        table = torch.zeros(len(self.sentences), 2 * len(pairs))
+        for row, sentence in enumerate(self.book.sentences):
+            if meaning := reader.read(sentence):
+                table[row, place[meaning[:2]] + (not meaning[2]) * len(pairs)] = 1.0
+        return table
 
     @functools.cached_property
     def space(self) -> Space:

@@ -9,16 +9,18 @@ import polars as pl
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
-from recloop.models import build
-from recloop.models.offline.learner import Learner, Sessions
-from recloop.simulators.shoppers import Heard, Shoppers
+from recloop.models import build, locate
+from recloop.models.offline.learner import Learner, Sessions, returns_of
+from recloop.simulators.shoppers import Shoppers
 from recloop.storage import checkpoint
 from recloop.storage.files import replacing
+from recloop.training.seat import Seat, gather, last_weights
 from recloop.training.shop import Shop, open_shop
 
 TEST_SEED = 1  # of targets, comments and draws when recommenders are judged: the same for all
@@ -36,18 +38,21 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     """
     shop = open_shop(data, settings["environment"], needs)
     world = partial(shop.open, "train", settings["environment"], device=device)
-    return {"make": maker(settings, shop), "world": world, "sentences": shop.sentences}
+    sentences = shop.heard_by(locate(settings["model"]["class"]))
+    start = checkpoint.load(needs["policy"])[0] if "policy" in needs else None
+    return {"make": maker(settings, shop), "world": world, "sentences": sentences, "start": start}
 
 
 def maker(settings: dict, shop: Shop) -> Callable[[], nn.Module]:
     """Return a function that makes the recommender of some settings."""
-    return partial(build, settings["model"], **shop.facts)
+    return partial(build, settings["model"], **shop.facts(settings["model"]["class"]))
 
 
 def train(
     make: Callable[[], Learner],
     world: Callable[..., Shoppers],
     sentences: Float[Tensor, "sentence words"],
+    start: dict[str, Tensor] | None,
     training: dict,
     context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
@@ -60,51 +65,33 @@ def train(
     model = make().to(context.device)
     facts = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
     if model.learns_from != "turns":
+        if start is not None:
+            model.begin(start, context.seed)
         return model.state_dict() | {"fixed": torch.zeros(1)}, facts
-    users = world(sessions=training["parallel"], seed=context.seed)
-    online = Online(model, users, sentences.to(context.device), training, context)
+    users, sentences = world(sessions=training["parallel"], seed=context.seed), sentences.to(context.device)
+    model.calibrate(first_returns(model, world(sessions=training["parallel"], seed=context.seed), sentences))
+    online = Online(model, users, sentences, training, context)
     trainer = Trainer(online, context)
     weights, done = trainer.fit(), trainer.progress
     facts |= {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
     return weights | checkpoint.join(online.ages), facts | {"played": online.noted()}
 
 
-class Seat:
-    """Where many sessions stand: the state of each as a tracker has it.
-
-    Args:
-        model: whose tracker and policy.
-        users: the sessions.
-        sentences: the book, encoded.
-    """
-
-    def __init__(self, model: Learner, users: Shoppers, sentences: Float[Tensor, "sentence words"]):
-        self.model, self.users, self.sentences = model, users, sentences
-        self.state = model.tracker.start(users.sessions, users.device)
-
-    def inputs(self, heard: Heard) -> tuple[Tensor, Tensor]:
-        """Look up what is seen of items and how comments are heard."""
-        return self.users.shelf.vectors[heard.item], self.sentences[heard.sentence]
-
-    @torch.no_grad()
-    def turn(
-        self, choose: Callable[[Tensor], Int[Tensor, "session attribute"]]
-    ) -> tuple[Tensor, Heard, Float[Tensor, " session"], Bool[Tensor, " session"], dict]:
-        """Recommend once in every session; those that are over begin anew.
-
-        Args:
-            choose: an action by the states.
-
-        Returns:
-            action, what was shown and heard, reward, whether the session was over, and what else is known:
-            `violated`, `content`.
-        """
-        action = choose(self.state)
-        heard, reward, content, capped, info = self.users.step(action)
-        over = content | capped
-        after = self.model.tracker.advance(self.state, *self.inputs(heard))
-        self.state = after.masked_fill(over[:, None], 0.0)
-        return action, heard, reward, over, info | {"content": content}
+@torch.no_grad()
+def first_returns(
+    model: Learner, users: Shoppers, sentences: Float[Tensor, "sentence words"]
+) -> Float[Tensor, " turn"]:
+    """Look at the returns of sessions that an untrained recommender serves."""
+    seat, generator = Seat(model, users, sentences), torch.Generator().manual_seed(TEST_SEED)
+    users.reset()
+    choose = partial(model.act, generator=generator, choose="drawn")
+    turns = []
+    for _ in range(users.cap):
+        action, heard, reward, over, _ = seat.turn(choose)
+        turns.append(
+            Sessions(*seat.inputs(heard), action, reward, over, torch.ones_like(over))
+        )
+    return returns_of(gather(turns), model.discount)
 
 
 class Online(Objective):
@@ -114,7 +101,8 @@ class Online(Objective):
         model: the recommender.
         users: the sessions.
         sentences: the book, encoded.
-        training: `parallel` sessions, `rows` of turns between two updates, `epoch_turns` over all sessions.
+        training: `parallel` sessions, `rows` of turns between two updates, `epoch_turns` over all sessions,
+            `taught` updates in which it is told the target's values.
         context: of the training.
     """
 
@@ -127,7 +115,8 @@ class Online(Objective):
         context: TrainingContext,
     ):
         self.model, self.users, self.context = model, users, context
-        self.rows = training["rows"]
+        self.rows, self.taught = training["rows"], training["taught"]
+        self.goals = users.reward.taken
         self.length = max(1, training["epoch_turns"] // (training["parallel"] * self.rows))
         self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
         self.generator = torch.Generator().manual_seed(context.seed)
@@ -142,13 +131,16 @@ class Online(Objective):
         """Count all updates."""
         return self.length * self.schedule.epochs
 
-    def batches(self, epoch: int, skip: int) -> Iterator[tuple[Sessions, Tensor]]:
-        """Act with the weights of the moment; give the turns with the states before them."""
+    def batches(self, epoch: int, skip: int) -> Iterator[tuple[Sessions, Tensor, Tensor]]:
+        """Act with the weights of the moment; give the turns, the states before them and what was looked for."""
         for _ in range(skip, self.length):
             self.age()
             self.model.eval()
-            start = self.seat.state
-            yield gather([self.act() for _ in range(self.rows)]), start
+            start, turns, goals = self.seat.state, [], []
+            for _ in range(self.rows):
+                goals.append(self.goals[self.users.target])
+                turns.append(self.act())
+            yield gather(turns), start, torch.stack(goals, dim=1)
 
     def age(self) -> None:
         """Keep the weights of the ages."""
@@ -178,13 +170,27 @@ class Online(Objective):
         """Give what the sessions of the training brought: turns until then, return and length."""
         return dict(zip(("steps", "return", "length"), self.played.T.tolist(), strict=True))
 
-    def loss(self, batch: tuple[Sessions, Tensor]) -> Float[Tensor, ""]:
-        """Let the recommender compute the loss of its turns."""
-        return self.model.loss_of_turns(*batch)
+    def loss(self, batch: tuple[Sessions, Tensor, Tensor]) -> Float[Tensor, ""]:
+        """Compute the loss of turns: at first it is taught what was looked for, then it learns from rewards."""
+        turns, start, goals = batch
+        if self.updates < self.taught:
+            return self.model.taught(turns, start, goals)
+        return self.model.loss(turns, start)
+
+    def phase(self, update: int) -> int:
+        """Begin anew where it is no longer told what was looked for."""
+        return int(update >= self.taught)
+
+    def optimisers(self, phase: int) -> dict[str, Optimizer]:
+        """Learn from rewards at a rate of its own."""
+        rates = (self.schedule.learning_rate, self.schedule.second_rate)
+        parameters = [one for one in self.model.parameters() if one.requires_grad]
+        return {"all": torch.optim.Adam(parameters, lr=rates[phase], fused=True)}
 
     def after_update(self) -> None:
-        """Count."""
+        """Count, and let the recommender follow up."""
         self.updates += 1
+        self.model.after_update()
 
     def state(self) -> dict[str, Tensor]:
         """Return sessions, what was played and the weights of earlier ages."""
@@ -201,16 +207,6 @@ class Online(Objective):
         self.seat.state = own["states"].to(self.context.device)
         names = {name.partition("/")[0] for name in tensors} - {"users", "own"}
         self.ages = {name: checkpoint.below(tensors, name) for name in sorted(names)}
-
-
-def gather(turns: list[Sessions]) -> Sessions:
-    """Put turns of sessions that run side by side behind one another."""
-    return Sessions(*(torch.stack(parts, dim=1) for parts in zip(*turns, strict=True)))
-
-
-def last_weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Leave out the weights of earlier ages."""
-    return {name: one for name, one in tensors.items() if "/" not in name and name != "fixed"}
 
 
 def rank(
@@ -237,7 +233,7 @@ def rank(
     model.load_state_dict(last_weights(tensors))
     sessions = shop.open(asked["judged_on"], users, asked["sessions"], TEST_SEED, device)
     model = model.to(device).eval()
-    rows = play(model, sessions, shop.sentences.to(device), asked["choose"])
+    rows = play(model, sessions, shop.heard_by(model).to(device), asked["choose"])
     return write_turns(output, rows.with_columns(critique=said(shop, rows["sentence"])))
 
 

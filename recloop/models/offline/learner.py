@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from recloop.models.offline.spaces import Space
+from recloop.models.offline.spaces import Space, taken
 from recloop.models.offline.tracker import SlotTracker
 from recloop.models.online.encoders import head
 
 CHOICES = ("drawn", "best")
+LEAST_UNIT = 1e-3  # of values, where all returns are alike
 
 
 class Sessions(NamedTuple):
@@ -71,6 +72,7 @@ class Learner(nn.Module):
     """
 
     learns_from = "log"  # or `turns`, its own ones, or `nothing`
+    hears_meaning = False  # whether it is told what comments mean, not how they are encoded
 
     def __init__(
         self,
@@ -85,6 +87,16 @@ class Learner(nn.Module):
         self.space = Space(sizes)
         self.tracker = SlotTracker(inputs, words, hidden, self.space.attributes, slot_dim, hears)
         self.policy = self.scorer(hidden)
+        self.register_buffer("centre", torch.zeros(()))
+        self.register_buffer("unit", torch.ones(()))
+
+    def calibrate(self, returns: Float[Tensor, " turn"]) -> None:
+        """Learn what returns are like before anything else: networks say how far a value is from their mean.
+
+        Without it a critic of rewards that are never scaled begins some hundreds away from the truth.
+        """
+        self.centre.copy_(returns.mean())
+        self.unit.copy_(returns.std().clamp_min(LEAST_UNIT))
 
     def scorer(self, hidden: int) -> nn.Sequential:
         """Make a two-layer network from a state to a score of every value of every attribute."""
@@ -103,6 +115,22 @@ class Learner(nn.Module):
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Compute the loss of some sessions."""
         raise NotImplementedError
+
+    def taught(
+        self,
+        batch: Sessions,
+        start: Float[Tensor, "session dim"],
+        goals: Int[Tensor, "session time attribute"],
+    ) -> Float[Tensor, ""]:
+        """Average -log pi of the values that users look for: the pretraining of the online recommender.
+
+        Args:
+            batch: turns of sessions that run side by side.
+            start: states before the first of them.
+            goals: values of the target of each turn.
+        """
+        states = self.tracker.states(batch.seen, batch.heard, start, batch.ends)
+        return -taken(self.log_policy(states[:, :-1]), goals).mean()
 
     def after_update(self) -> None:
         """Do what an update is followed by."""
@@ -125,3 +153,13 @@ class Learner(nn.Module):
             raise ValueError(f"choose={choose!r}: expected one of {', '.join(CHOICES)}")
         scores = self.scores(state)
         return self.space.draw(scores, generator) if choose == "drawn" else self.space.best(scores)
+
+
+def returns_of(batch: Sessions, discount: float) -> Float[Tensor, " turn"]:
+    """Add up the discounted rewards from each turn of some sessions on."""
+    later, found = torch.zeros_like(batch.reward[:, 0]), []
+    for time in reversed(range(batch.reward.shape[1])):
+        goes_on = (~batch.ends[:, time]).float()
+        later = batch.reward[:, time] + discount * goes_on * later
+        found.append(later)
+    return torch.stack(found[::-1], dim=1)[batch.real]

@@ -40,29 +40,51 @@ class OffPolicy(Learner):
 
     def values(self, state: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch attribute value"]:
         """Give what each value of each attribute adds to Q(s, a)."""
-        return self.space.parted(self.critic(state))
+        return self.valued(self.critic(state))
 
-    def loss(self, batch: Sessions) -> Float[Tensor, ""]:
-        """Evaluate the policy and improve it (Algorithm 1)."""
-        turns = turns_of(self.tracker.states(batch.seen, batch.heard), batch)
-        with torch.no_grad():
-            later = self.target["tracker"].states(batch.seen, batch.heard)[:, 1:][batch.real]
+    def valued(
+        self, scores: Float[Tensor, "*batch width"]
+    ) -> Float[Tensor, "*batch attribute value"]:
+        """Scale the scores of a critic; each attribute has its share of what all returns have in common."""
+        common = self.centre / self.space.attributes
+        return common + self.unit * self.space.parted(scores)
+
+    def loss(
+        self, batch: Sessions, start: Float[Tensor, "session dim"] | None = None
+    ) -> Float[Tensor, ""]:
+        """Evaluate the policy and improve it (Algorithm 1).
+
+        Args:
+            batch: sessions, or turns of sessions that run side by side, where after one that ends another begins.
+            start: states before the first turns; None where these are the first of a session.
+        """
+        turns, later = self.prepared(batch, start)
         return self.evaluation(turns, later) + self.improvement(turns)
 
+    def prepared(
+        self, batch: Sessions, start: Float[Tensor, "session dim"] | None
+    ) -> tuple[Turns, Float[Tensor, "turn dim"]]:
+        """Compute the states of the learning tracker, and those after each turn of the target's."""
+        given = (batch.seen, batch.heard, start, None if start is None else batch.ends)
+        turns = turns_of(self.tracker.states(*given), batch)
+        with torch.no_grad():
+            later = self.target["tracker"].states(*given)[:, 1:][batch.real]
+        return turns, later
+
     def evaluation(self, turns: Turns, later: Float[Tensor, "turn dim"]) -> Float[Tensor, ""]:
-        """Average half the squared Bellman error (Eqs. 3 and 6, second term).
+        """Average half the squared Bellman error (Eqs. 3 and 6, second term), all terms over the unit squared.
 
         Args:
             turns: with the states of the learning tracker.
             later: states after them, of the target's.
         """
         error = taken(self.values(turns.state), turns.action) - self.backed_up(turns, later)
-        return 0.5 * error.square().mean()
+        return 0.5 * error.square().mean() / self.unit.square()
 
     @torch.no_grad()
     def backed_up(self, turns: Turns, later: Float[Tensor, "turn dim"]) -> Float[Tensor, " turn"]:
         """Add the discounted value of what comes after to the reward; the expectation over the policy is exact."""
-        after = self.space.parted(self.target["critic"](later))
+        after = self.valued(self.target["critic"](later))
         value = self.worth(turns.after, after)
         return turns.reward + self.discount * value * ~turns.ends
 
@@ -78,7 +100,7 @@ class OffPolicy(Learner):
         """Average minus the expected value and minus the entropy of the policy (Eq. 7)."""
         policy = self.log_policy(turns.state)
         value = expected(policy, self.values(turns.state).detach())
-        return -(value + self.temperature * entropy(policy)).mean()
+        return -(value + self.temperature * entropy(policy)).mean() / self.unit
 
     def after_update(self) -> None:
         """Let the target follow."""

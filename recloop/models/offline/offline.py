@@ -32,7 +32,8 @@ class Offline(OffPolicy):
 
     def evaluation(self, turns: Turns, later: Float[Tensor, "turn dim"]) -> Float[Tensor, ""]:
         """Add the penalty to the Bellman error (Eq. 6)."""
-        return super().evaluation(turns, later) + self.alpha * self.excess(turns)
+        penalty = self.alpha * self.excess(turns) / self.unit.square()
+        return super().evaluation(turns, later) + penalty
 
     def excess(self, turns: Turns) -> Float[Tensor, ""]:
         """Average by how much the policy's actions are valued above those of the log."""

@@ -2,8 +2,8 @@
 
 Zhang et al. Text-Based Interactive Recommendation via Offline Reinforcement Learning. AAAI 2022, Model Details: comment
 and picture are concatenated, go through an MLP and then into a tracker that "maintains the embedding of multiple
-slots". How slots are updated is not said; here each keeps a share of itself, by a gate that looks at the input alone,
-so that all states of a session are computed at once.
+slots". How slots are updated is not said; here each keeps a share of itself and takes a share of something new, by gates
+that look at the input alone, so that all states of a session are computed at once.
 """
 
 import torch
@@ -29,7 +29,7 @@ class SlotTracker(nn.Module):
         super().__init__()
         self.dim, self.hears = slots * slot_dim, hears
         self.mlp = nn.Sequential(nn.Linear(inputs + words, hidden), nn.ReLU())
-        self.gates = nn.Linear(hidden, 2 * self.dim)
+        self.gates = nn.Linear(hidden, 3 * self.dim)
         nn.init.constant_(self.gates.bias[: self.dim], KEEPS)
 
     def start(self, batch: int, device: torch.device | str = "cpu") -> Float[Tensor, "batch dim"]:
@@ -41,9 +41,9 @@ class SlotTracker(nn.Module):
     ) -> tuple[Float[Tensor, "*batch dim"], Float[Tensor, "*batch dim"]]:
         """Compute which share of the slots is kept, and what is added to them."""
         heard = heard if self.hears else torch.zeros_like(heard)
-        kept, new = self.gates(self.mlp(torch.cat([seen, heard], dim=-1))).chunk(2, dim=-1)
-        kept = kept.sigmoid()
-        return kept, (1 - kept) * new.tanh()
+        parts = self.gates(self.mlp(torch.cat([seen, heard], dim=-1)))
+        kept, written, new = parts.chunk(3, dim=-1)
+        return kept.sigmoid(), written.sigmoid() * new.tanh()
 
     def advance(
         self,
@@ -76,7 +76,7 @@ class SlotTracker(nn.Module):
         return torch.cat([first[:, None], scan(kept, added, first)], dim=1)
 
 
-KEEPS = 1.0  # bias of the gates at first: most of a slot is kept
+KEEPS = 3.0  # bias of the gates at first: most of a slot is kept
 
 
 def scan(
