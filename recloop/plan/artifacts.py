@@ -20,6 +20,7 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "language_models": "model.json",
     "states": "features.json",
     "simulators": "simulator.json",
+    "experience": "experience.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }

@@ -34,9 +34,9 @@ POLICY = "policy"  # who collected a session: for analysis alone, nobody who lea
 
 def collect(
     data: dict[str, Path],
-    policy: Path,
     needs: dict[str, Path],
     settings: dict,
+    seed: int,
     output: Path,
     device: str = "cpu",
     threads: int = 1,
@@ -45,9 +45,9 @@ def collect(
 
     Args:
         data: `dialogues`, `catalogue` and `features`.
-        policy: weights of a `Behaviour`.
-        needs: weights of `perception` and `speaker`.
-        settings: `model` of the behaviour, `environment`, `sessions`, `parallel` and `seed`.
+        needs: weights of a `Behaviour`, the `policy`, of its `perception` and its `speaker`.
+        settings: `model` of the behaviour, `environment`, `sessions` and how many run in `parallel`.
+        seed: of all chance.
         output: folder for the table and its record.
         device: cpu or cuda.
         threads: processor threads to use.
@@ -55,11 +55,11 @@ def collect(
     torch.set_num_threads(threads)
     shop = open_shop(data, settings["environment"], needs)
     model = build(settings["model"], **shop.facts(settings["model"]["class"]))
-    model.load_state_dict(last_weights(checkpoint.load(policy)[0]))
+    model.load_state_dict(last_weights(checkpoint.load(needs["policy"])[0]))
     number, parallel = settings["sessions"], min(settings["parallel"], settings["sessions"])
-    users = shop.open("train", settings["environment"], parallel, settings["seed"], device)
+    users = shop.open("train", settings["environment"], parallel, seed, device)
     choose = partial(model.to(device).eval().act, choose="drawn")
-    rows = gathered(model, users, shop.sentences.to(device), choose, number, settings["seed"])
+    rows = gathered(model, users, shop.sentences.to(device), choose, number, seed)
     names = pl.Series(model.names, dtype=pl.String)
     rows = rows.with_columns(names.gather(rows["place"] % len(names)).alias(POLICY)).drop("place")
     write(rows, output, shop)

@@ -13,6 +13,7 @@ PATHS
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
+    data/experience/{source}-{key}/{log}-{key}/            logged sessions that runs collected
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -32,7 +33,7 @@ from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
 from recloop.plan import Plan, device, failures
-from recloop.plan.batches import Batch, batches
+from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
 from recloop.plan.stamp import is_current, seal
@@ -70,6 +71,7 @@ FEATURES = "data/features/{source}/{encoder}-{key}"
 CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
+EXPERIENCE = "data/experience/{source}/{log}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
@@ -84,6 +86,7 @@ wildcard_constraints:
     encoder=r"\w+",
     model=r"\w+",
     user=r"\w+",
+    log=r"[^/]+",
 
 
 try:
@@ -130,6 +133,7 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+experience = data(EXPERIENCE)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 
 

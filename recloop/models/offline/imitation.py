@@ -25,7 +25,7 @@ class Imitation(Learner):
 
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Average -log pi(a|s)."""
-        turns = turns_of(self.tracker.states(batch.seen, batch.heard), batch)
+        turns = turns_of(self.tracker.states(batch.seen, batch.heard, real=batch.real), batch)
         error = -taken(self.log_policy(turns.state), turns.action)
         if not self.successful:
             return error.mean()

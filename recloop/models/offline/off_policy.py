@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from recloop.models.offline.learner import Learner, Sessions, Turns, turns_of
-from recloop.models.offline.spaces import entropy, expected, taken
+from recloop.models.offline.spaces import expected, taken
+from recloop.models.online.encoders import head
 
 
 class OffPolicy(Learner):
@@ -35,19 +36,32 @@ class OffPolicy(Learner):
         super().__init__(**given)
         self.discount, self.temperature, self.target_rate = discount, temperature, target_rate
         self.critic = self.scorer(critic_hidden)
-        parts = nn.ModuleDict({"tracker": self.tracker, "critic": self.critic})
+        self.base = head(self.tracker.dim, critic_hidden, 1, 1)
+        parts = {"tracker": self.tracker, "critic": self.critic, "base": self.base}
+        parts = nn.ModuleDict(parts)
         self.target = copy.deepcopy(parts).requires_grad_(False)
 
     def values(self, state: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch attribute value"]:
         """Give what each value of each attribute adds to Q(s, a)."""
-        return self.valued(self.critic(state))
+        return self.valued(state, self.base, self.critic)
 
     def valued(
-        self, scores: Float[Tensor, "*batch width"]
+        self, state: Float[Tensor, "*batch dim"], base: nn.Module, critic: nn.Module
     ) -> Float[Tensor, "*batch attribute value"]:
-        """Scale the scores of a critic; each attribute has its share of what all returns have in common."""
-        common = self.centre / self.space.attributes
-        return common + self.unit * self.space.parted(scores)
+        """Add a value of the state, spread as returns are, and advantages in units of the temperature.
+
+        Wang et al. Dueling Network Architectures. ICML 2016. So that exp(Q / temperature) is no sharper at first than
+        a policy is, however large returns are. The value does not shape the tracker: it is the noisiest of all, and
+        it is the same for all actions. Each attribute has its share of it.
+        """
+        common = self.centre + self.unit * base(state.detach())[..., None]
+        scores = self.space.parted(critic(state))
+        return common / self.space.attributes + self.temperature * scores
+
+    @property
+    def scale(self) -> Float[Tensor, ""]:
+        """Scale of the loss of the critic: nothing but the size of its gradients beside the policy's."""
+        return self.unit * self.temperature
 
     def loss(
         self, batch: Sessions, start: Float[Tensor, "session dim"] | None = None
@@ -65,26 +79,26 @@ class OffPolicy(Learner):
         self, batch: Sessions, start: Float[Tensor, "session dim"] | None
     ) -> tuple[Turns, Float[Tensor, "turn dim"]]:
         """Compute the states of the learning tracker, and those after each turn of the target's."""
-        given = (batch.seen, batch.heard, start, None if start is None else batch.ends)
+        given = (batch.seen, batch.heard, start, None if start is None else batch.ends, batch.real)
         turns = turns_of(self.tracker.states(*given), batch)
         with torch.no_grad():
             later = self.target["tracker"].states(*given)[:, 1:][batch.real]
         return turns, later
 
     def evaluation(self, turns: Turns, later: Float[Tensor, "turn dim"]) -> Float[Tensor, ""]:
-        """Average half the squared Bellman error (Eqs. 3 and 6, second term), all terms over the unit squared.
+        """Average half the squared Bellman error (Eqs. 3 and 6, second term), over a scale.
 
         Args:
             turns: with the states of the learning tracker.
             later: states after them, of the target's.
         """
         error = taken(self.values(turns.state), turns.action) - self.backed_up(turns, later)
-        return 0.5 * error.square().mean() / self.unit.square()
+        return 0.5 * error.square().mean() / self.scale
 
     @torch.no_grad()
     def backed_up(self, turns: Turns, later: Float[Tensor, "turn dim"]) -> Float[Tensor, " turn"]:
         """Add the discounted value of what comes after to the reward; the expectation over the policy is exact."""
-        after = self.valued(self.target["critic"](later))
+        after = self.valued(later, self.target["base"], self.target["critic"])
         value = self.worth(turns.after, after)
         return turns.reward + self.discount * value * ~turns.ends
 
@@ -97,10 +111,13 @@ class OffPolicy(Learner):
         return expected(self.log_policy(state), values)
 
     def improvement(self, turns: Turns) -> Float[Tensor, ""]:
-        """Average minus the expected value and minus the entropy of the policy (Eq. 7)."""
-        policy = self.log_policy(turns.state)
-        value = expected(policy, self.values(turns.state).detach())
-        return -(value + self.temperature * entropy(policy)).mean() / self.unit
+        """Average the cross-entropy between the policy and the best one for the critic.
+
+        What is best for Eq. 7 is known, a product of exp(Q / temperature), normalised; a policy that is drawn to it
+        this way cannot get stuck where it is sure of itself.
+        """
+        values = self.values(turns.state).detach() / self.temperature
+        return -expected(self.space.log_policy(values), self.log_policy(turns.state)).mean()
 
     def after_update(self) -> None:
         """Let the target follow."""

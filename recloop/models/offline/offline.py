@@ -17,7 +17,8 @@ class Offline(OffPolicy):
 
     Args:
         alpha: weight of the penalty; with 0 it is off-policy learning.
-        penalty: `policy` expects Q under the present policy, as printed; `log_sum_exp` is CQL(H).
+        penalty: `policy` expects Q under the present policy, as printed; `log_sum_exp` is CQL(H), what the printed one
+            becomes where the policy is the best for the critic and its entropy is added.
         given: what off-policy learning takes.
 
     Raises:
@@ -32,7 +33,7 @@ class Offline(OffPolicy):
 
     def evaluation(self, turns: Turns, later: Float[Tensor, "turn dim"]) -> Float[Tensor, ""]:
         """Add the penalty to the Bellman error (Eq. 6)."""
-        penalty = self.alpha * self.excess(turns) / self.unit.square()
+        penalty = self.alpha * self.excess(turns) / self.scale
         return super().evaluation(turns, later) + penalty
 
     def excess(self, turns: Turns) -> Float[Tensor, ""]:
@@ -41,5 +42,6 @@ class Offline(OffPolicy):
         if self.penalty == "policy":
             theirs = expected(self.log_policy(turns.state).detach(), values)
         else:
-            theirs = log_sum_exp(values, self.space.there)
+            scaled = log_sum_exp(values / self.temperature, self.space.there)
+            theirs = self.temperature * scaled
         return (theirs - taken(values, turns.action)).mean()

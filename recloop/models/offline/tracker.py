@@ -61,6 +61,7 @@ class SlotTracker(nn.Module):
         heard: Float[Tensor, "batch time words"],
         start: Float[Tensor, "batch dim"] | None = None,
         over: Bool[Tensor, "batch time"] | None = None,
+        real: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch later dim"]:
         """Compute the states before, between and after some turns.
 
@@ -68,12 +69,28 @@ class SlotTracker(nn.Module):
             seen, heard: of each turn.
             start: state before the first; that of a new session if None.
             over: turns after which a new session begins.
+            real: turns that there are; others leave a state as it is. All of them if None.
         """
-        kept, added = self.parts(seen, heard)
+        kept, added = self.parts(seen, heard) if real is None else self.packed(seen, heard, real)
         if over is not None:
             kept, added = (one.masked_fill(over[..., None], 0.0) for one in (kept, added))
         first = self.start(len(seen), seen.device) if start is None else start
         return torch.cat([first[:, None], scan(kept, added, first)], dim=1)
+
+    def packed(
+        self,
+        seen: Float[Tensor, "batch time inputs"],
+        heard: Float[Tensor, "batch time words"],
+        real: Bool[Tensor, "batch time"],
+    ) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "batch time dim"]]:
+        """Compute the parts of the turns that there are alone."""
+        kept, added = self.parts(seen[real], heard[real])
+        shape = (*real.shape, self.dim)
+        place = real.nonzero(as_tuple=True)
+        return (
+            torch.ones(shape, device=seen.device).index_put(place, kept),
+            torch.zeros(shape, device=seen.device).index_put(place, added),
+        )
 
 
 KEEPS = 3.0  # bias of the gates at first: most of a slot is kept
