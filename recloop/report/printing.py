@@ -118,7 +118,9 @@ def footnotes(table: Table) -> list[str]:
     """Explain all that a table shows, and why cells are empty."""
     cells, notes = table.cells, []
     if (cells["sd"].fill_null(0.0) > LEVEL).any():
-        notes.append("± is the standard deviation over seeds.")
+        over_sessions = (cells["spread"] == "sessions").any()
+        what = "error of the mean over sessions" if over_sessions else "deviation over seeds"
+        notes.append(f"± is the standard {what}.")
     return explained(table) + notes + doubts(cells) + missing(cells)
 
 
