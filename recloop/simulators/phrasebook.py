@@ -111,5 +111,3 @@ def by_grammar(codes: Codes, wordings: int, refuses: float, seed: int) -> Book:
         rows.append([wish(*meaning, random) for meaning in meanings])
         wanted.append([meaning[2] for meaning in meanings])
     return Book.of(codes, rows, torch.tensor(wanted))
-
-

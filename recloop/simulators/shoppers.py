@@ -108,7 +108,13 @@ class Shoppers:
         self.turn = self.turn + 1
         capped = (self.turn >= self.cap) & ~content
         reward = reward + self.penalty * capped
-        return Heard(item, self.speak(shown, content)), reward, content, capped, {"violated": violated}
+        return (
+            Heard(item, self.speak(shown, content)),
+            reward,
+            content,
+            capped,
+            {"violated": violated},
+        )
 
     def violations(self, shown: Int[Tensor, "session attribute"]) -> Int[Tensor, " session"]:
         """Count the attributes of shown items that are none of those wanted, or among those refused."""

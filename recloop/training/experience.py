@@ -1,6 +1,5 @@
 """Logged sessions: collected by policies in the simulator, kept as a table of what was put in, read without its makers."""
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -168,7 +167,9 @@ class Log:
         found = Log.__new__(Log)
         found.length = torch.cat([self.length, other.length])
         found.start = found.length.cumsum(0) - found.length
-        found.parts = {name: torch.cat([one, other.parts[name]]) for name, one in self.parts.items()}
+        found.parts = {
+            name: torch.cat([one, other.parts[name]]) for name, one in self.parts.items()
+        }
         return found
 
     def take(self, rows: Tensor, vectors: Tensor, sentences: Tensor) -> Sessions:
@@ -188,5 +189,3 @@ class Log:
         seen, heard = vectors[found["item"]], sentences[found["sentence"]]
         ends = found["ends"] & real
         return Sessions(seen, heard, found["action"], found["reward"] * real, ends, real)
-
-

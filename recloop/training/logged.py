@@ -34,8 +34,10 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     """
     shop = open_shop(data, settings["environment"], needs)
     log = Log.read(data["experience"], len(shop.codes.names))
-    users = partial(shop.open, "train", settings["environment"], device=device)
-    return {"make": shopping.maker(settings, shop), "shop": shop, "log": log, "users": users}
+    users = partial(shop.open, settings=settings["environment"], device=device)
+    asked = settings["inference"]["choose"]
+    make = shopping.maker(settings, shop)
+    return {"make": make, "shop": shop, "log": log, "users": users, "choose": asked}
 
 
 def train(
@@ -43,6 +45,7 @@ def train(
     shop: Shop,
     log: Log,
     users: Callable[..., Shoppers],
+    choose: str,
     training: dict,
     context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
@@ -53,9 +56,10 @@ def train(
     """
     torch.manual_seed(context.seed)
     model = make().to(context.device)
-    logged = Logged(model, shop, log, users, training, context)
+    logged = Logged(model, shop, log, users, choose, training, context)
     trainer = Trainer(logged, context)
-    weights, done = trainer.fit(), trainer.progress
+    trainer.fit()
+    weights, done = logged.copy(), trainer.progress
     facts = {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
     facts |= {"tuning": [], "not_run": None, "sessions": len(logged.log)}
     return weights | checkpoint.join(logged.kept), facts
@@ -68,7 +72,8 @@ class Logged(Objective):
         model: the recommender.
         shop: what is seen and heard of items and sentences.
         log: of sessions.
-        users: opens sessions to collect in.
+        users: opens sessions to collect in, and those that say whether it is trained out: the last weights are kept.
+        choose: how it chooses where it is validated.
         training: `batch_size` sessions of an update, `epoch_updates`, `iterations`, in equal parts of the epochs,
             `collected` sessions after each but the last, `noise` on the scores when these are collected, and
             `rewards`: those of the log, or `shuffled` for a control.
@@ -78,15 +83,19 @@ class Logged(Objective):
         ValueError: other rewards, or epochs that cannot be parted into iterations.
     """
 
+    metric = shopping.SAVED
+
     def __init__(
         self,
         model: Learner,
         shop: Shop,
         log: Log,
         users: Callable[..., Shoppers],
+        choose: str,
         training: dict,
         context: TrainingContext,
     ):
+        self.choose = choose
         self.model, self.shop, self.log, self.users = model, shop, log, users
         self.training, self.context = training, context
         self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
@@ -133,16 +142,25 @@ class Logged(Objective):
         done, inside = divmod((epoch + 1) * self.iterations, self.schedule.epochs)
         if inside or self.iterations == 1:
             return
-        self.kept[f"iteration{done}"] = {
-            name: one.detach().cpu().clone() for name, one in self.model.state_dict().items()
-        }
+        self.kept[f"iteration{done}"] = self.copy()
         if done < self.iterations:
             self.log = self.log.joined(self.collect(done))
+
+    def copy(self) -> dict[str, Tensor]:
+        """Copy the weights."""
+        return {name: one.detach().cpu().clone() for name, one in self.model.state_dict().items()}
+
+    def evaluate(self) -> float:
+        """Serve validation users."""
+        number, seed = self.training["validated"], shopping.TEST_SEED
+        users = self.users(part="valid", sessions=number, seed=seed)
+        return shopping.turns_saved(self.model, users, self.sentences, self.choose)
 
     def collect(self, iteration: int) -> Log:
         """Collect sessions with noise on the scores of the policy."""
         number, seed = self.training["collected"], self.context.seed * 1000 + iteration
-        users = self.users(sessions=min(number, self.training["parallel"]), seed=seed)
+        side_by_side = min(number, self.training["parallel"])
+        users = self.users(part="train", sessions=side_by_side, seed=seed)
         self.model.eval()
         choose: Any = partial(noisy, self.model, self.training["noise"])
         rows = gathered(self.model, users, self.sentences, choose, number, seed)
@@ -194,5 +212,3 @@ def rank(
     if tensors is not None and asked is not None:
         tensors = checkpoint.below(tensors, f"iteration{asked}")
     shopping.rank(data, tensors, settings, needs, output, device)
-
-

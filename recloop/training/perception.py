@@ -43,7 +43,10 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
         needs: nothing.
         device: cpu or cuda.
     """
-    codes, visual = read_codes(data["catalogue"], ATTRIBUTES), Features.open(data["features"]).tensor()
+    codes, visual = (
+        read_codes(data["catalogue"], ATTRIBUTES),
+        Features.open(data["features"]).tensor(),
+    )
     make = partial(build, settings["model"], **perception_facts(codes, visual.shape[1]))
     parts = {name: labelled(data, name, codes, visual) for name in ("train", "valid")}
     return {"make": make, "parts": parts, "codes": codes}
@@ -105,9 +108,7 @@ class Perceiving(Objective):
         """List sentences once, beside as many batches of items, in an order of seed and epoch alone."""
         random, size = self.context.generator(epoch), self.schedule.batch_size
         sentences = torch.randperm(len(self.said.tokens), generator=random)
-        items = torch.randint(
-            len(self.parts["train"].codes), (len(sentences),), generator=random
-        )
+        items = torch.randint(len(self.parts["train"].codes), (len(sentences),), generator=random)
         return iter([*zip(sentences.split(size), items.split(size), strict=True)][skip:])
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Float[Tensor, ""]:

@@ -19,7 +19,9 @@ class Seat:
         sentences: the book, encoded.
     """
 
-    def __init__(self, model: nn.Module, users: Shoppers, sentences: Float[Tensor, "sentence words"]):
+    def __init__(
+        self, model: nn.Module, users: Shoppers, sentences: Float[Tensor, "sentence words"]
+    ):
         self.model, self.users, self.sentences = model, users, sentences
         self.state = model.tracker.start(users.sessions, users.device)
 

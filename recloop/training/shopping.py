@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
+from recloop.fitting.progress import Metric
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models import build, locate
@@ -24,7 +25,13 @@ from recloop.training.seat import Seat, gather, last_weights
 from recloop.training.shop import Shop, open_shop
 
 TEST_SEED = 1  # of targets, comments and draws when recommenders are judged: the same for all
-AGES = (0.0, 0.1, 0.25, 0.5)  # shares of a training after which weights are kept beside the last ones
+SAVED = Metric("valid_ndcg10", "turns saved")  # the one column of curves
+AGES = (
+    0.0,
+    0.1,
+    0.25,
+    0.5,
+)  # shares of a training after which weights are kept beside the last ones
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
@@ -40,7 +47,14 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     world = partial(shop.open, "train", settings["environment"], device=device)
     sentences = shop.heard_by(locate(settings["model"]["class"]))
     start = checkpoint.load(needs["policy"])[0] if "policy" in needs else None
-    return {"make": maker(settings, shop), "world": world, "sentences": sentences, "start": start}
+    given = (settings["environment"], settings["training"]["validated"], TEST_SEED, device)
+    return {
+        "make": maker(settings, shop),
+        "world": world,
+        "valid": partial(shop.open, "valid", *given),
+        "sentences": sentences,
+        "start": start,
+    }
 
 
 def maker(settings: dict, shop: Shop) -> Callable[[], nn.Module]:
@@ -51,6 +65,7 @@ def maker(settings: dict, shop: Shop) -> Callable[[], nn.Module]:
 def train(
     make: Callable[[], Learner],
     world: Callable[..., Shoppers],
+    valid: Callable[[], Shoppers],
     sentences: Float[Tensor, "sentence words"],
     start: dict[str, Tensor] | None,
     training: dict,
@@ -68,11 +83,17 @@ def train(
         if start is not None:
             model.begin(start, context.seed)
         return model.state_dict() | {"fixed": torch.zeros(1)}, facts
-    users, sentences = world(sessions=training["parallel"], seed=context.seed), sentences.to(context.device)
-    model.calibrate(first_returns(model, world(sessions=training["parallel"], seed=context.seed), sentences))
-    online = Online(model, users, sentences, training, context)
+    users, sentences = (
+        world(sessions=training["parallel"], seed=context.seed),
+        sentences.to(context.device),
+    )
+    model.calibrate(
+        first_returns(model, world(sessions=training["parallel"], seed=context.seed), sentences)
+    )
+    online = Online(model, users, valid(), sentences, training, context)
     trainer = Trainer(online, context)
-    weights, done = trainer.fit(), trainer.progress
+    trainer.fit()
+    weights, done = online.copy(), trainer.progress
     facts |= {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
     return weights | checkpoint.join(online.ages), facts | {"played": online.noted()}
 
@@ -88,9 +109,7 @@ def first_returns(
     turns = []
     for _ in range(users.cap):
         action, heard, reward, over, _ = seat.turn(choose)
-        turns.append(
-            Sessions(*seat.inputs(heard), action, reward, over, torch.ones_like(over))
-        )
+        turns.append(Sessions(*seat.inputs(heard), action, reward, over, torch.ones_like(over)))
     return returns_of(gather(turns), model.discount)
 
 
@@ -100,16 +119,20 @@ class Online(Objective):
     Args:
         model: the recommender.
         users: the sessions.
+        valid: sessions that say whether it is trained out; the last weights are kept, whatever they say.
         sentences: the book, encoded.
         training: `parallel` sessions, `rows` of turns between two updates, `epoch_turns` over all sessions,
             `taught` updates in which it is told the target's values.
         context: of the training.
     """
 
+    metric = SAVED
+
     def __init__(
         self,
         model: Learner,
         users: Shoppers,
+        valid: Shoppers,
         sentences: Float[Tensor, "sentence words"],
         training: dict,
         context: TrainingContext,
@@ -121,6 +144,7 @@ class Online(Objective):
         self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
         self.generator = torch.Generator().manual_seed(context.seed)
         self.seat = Seat(model, users, sentences)
+        self.valid, self.sentences = valid, sentences
         users.reset()
         self.updates, self.sums = 0, torch.zeros(users.sessions, 2, dtype=torch.float64)
         self.played = torch.zeros(0, 3, dtype=torch.float64)
@@ -146,10 +170,15 @@ class Online(Objective):
         """Keep the weights of the ages."""
         for number, share in enumerate(AGES):
             if self.updates == round(share * self.last):
-                self.ages[f"age{number}"] = {
-                    name: one.detach().cpu().clone()
-                    for name, one in self.model.state_dict().items()
-                }
+                self.ages[f"age{number}"] = self.copy()
+
+    def copy(self) -> dict[str, Tensor]:
+        """Copy the weights."""
+        return {name: one.detach().cpu().clone() for name, one in self.model.state_dict().items()}
+
+    def evaluate(self) -> float:
+        """Serve validation users."""
+        return turns_saved(self.model, self.valid, self.sentences, "drawn")
 
     def act(self) -> Sessions:
         """Take a turn in every session."""
@@ -274,6 +303,15 @@ def play(
         if not alive.any():
             break
     return pl.concat(found)
+
+
+def turns_saved(
+    model: Learner, users: Shoppers, sentences: Float[Tensor, "sentence words"], choose: str
+) -> float:
+    """Measure which share of their turns validation users are spared: 0 where nobody is ever content."""
+    users.reset(seed=TEST_SEED)
+    lengths = play(model, users, sentences, choose).group_by("session").len()["len"]
+    return 1 - float(lengths.mean()) / users.cap
 
 
 def said(shop: Shop, sentences: pl.Series) -> pl.Series:

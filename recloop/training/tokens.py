@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recloop.data.attribute_codes import Codes
 from recloop.language.vocabulary import Vocabulary
-from recloop.language.wishes import wordings, wish
+from recloop.language.wishes import wish, wordings
 from recloop.simulators.phrasebook import differences, meant
 
 LENGTH = 14  # words of the longest sentence that is read or written

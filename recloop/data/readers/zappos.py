@@ -57,7 +57,11 @@ def read_catalogue(raw: Path, max_malformed: float = 0.01) -> Catalogue:
         shoes.select(
             "name",
             attribute=pl.lit(attribute),
-            value=pl.col(column).str.split(SEVERAL).list.first().str.strip_chars().str.to_lowercase(),
+            value=pl.col(column)
+            .str.split(SEVERAL)
+            .list.first()
+            .str.strip_chars()
+            .str.to_lowercase(),
         )
         for attribute, column in ATTRIBUTES.items()
     ]

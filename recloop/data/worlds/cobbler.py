@@ -97,9 +97,7 @@ class Shoe:
         return f"{self.brand} {said} {self.type.lower()}"
 
 
-def generate(
-    output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]
-) -> list[Path]:
+def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
     """Write styles, pictures and the truth.
 
     Args:

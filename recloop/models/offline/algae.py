@@ -3,7 +3,6 @@
 Nachum et al. AlgaeDICE: Policy Gradient from Arbitrary Experience. 2019; the whole of Zhang et al. AAAI 2022, Eq. 5.
 """
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 

@@ -41,12 +41,26 @@ class Corrected(OffPolicy):
     def corrected(
         self, turns: Turns, sessions: int
     ) -> tuple[Float[Tensor, " turn"], Float[Tensor, ""]]:
-        """Estimate the ratio of each turn, and what the two players lose."""
-        state, after = turns.state.detach(), turns.after.detach()
-        start = self.tracker.start(sessions, state.device)
+        """Estimate the ratio of each turn for the present policy, and what the two players lose."""
+        start = self.tracker.start(sessions, turns.state.device)
         with torch.no_grad():
-            later, first = self.log_policy(after), self.log_policy(start)
-        parted = self.space.parted
+            policies = self.log_policy(turns.after), self.log_policy(start)
+        return self.played(turns, *policies)
+
+    def played(
+        self,
+        turns: Turns,
+        later: Float[Tensor, "turn attribute value"],
+        first: Float[Tensor, "session attribute value"],
+    ) -> tuple[Float[Tensor, " turn"], Float[Tensor, ""]]:
+        """Estimate the ratio of each turn for a policy, and what the two players lose.
+
+        Args:
+            turns: of the log.
+            later, first: log probabilities of the policy after them, and in first states.
+        """
+        state, after = turns.state.detach(), turns.after.detach()
+        start, parted = self.tracker.start(len(first), state.device), self.space.parted
         ratio = dice.ratio_of(taken(parted(self.zeta(state)), turns.action), self.correction)
         game = dice.Saddle(
             taken(parted(self.nu(state)), turns.action),

@@ -74,12 +74,4 @@ def ratio_of(scores: Float[Tensor, " turn"], kind: str) -> Float[Tensor, " turn"
 SOFTPLUS_OF_1 = 0.5413  # softplus of it is 1
 
 
-def average_reward(
-    reward: Float[Tensor, " turn"], ratio: Float[Tensor, " turn"]
-) -> Float[Tensor, ""]:
-    """Average rewards as the policy would meet them; ratios are normalised to 1."""
-    ratio = ratio.clamp_min(0.0)
-    return (ratio * reward).sum() / ratio.sum().clamp_min(LEAST)
-
-
-LEAST = 1e-6
+LEAST = 1e-6  # what is divided by

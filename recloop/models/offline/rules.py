@@ -73,7 +73,11 @@ class Rules(nn.Module):
         """
         if choose not in CHOICES:
             raise ValueError(f"choose={choose!r}: expected one of {', '.join(CHOICES)}")
-        scores = self.space.parted(state) if self.reads else torch.zeros(
-            len(state), self.space.attributes, self.space.values, device=state.device
+        scores = (
+            self.space.parted(state)
+            if self.reads
+            else torch.zeros(
+                len(state), self.space.attributes, self.space.values, device=state.device
+            )
         )
         return self.space.draw(scores, generator)

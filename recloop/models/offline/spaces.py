@@ -29,7 +29,9 @@ class Space(nn.Module):
         """Count the scores of one state."""
         return self.attributes * self.values
 
-    def parted(self, scores: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch attribute value"]:
+    def parted(
+        self, scores: Float[Tensor, "*batch width"]
+    ) -> Float[Tensor, "*batch attribute value"]:
         """Part the scores by attribute."""
         return scores.unflatten(-1, (self.attributes, self.values))
 
@@ -46,7 +48,9 @@ class Space(nn.Module):
         noise = torch.empty(scores.shape).exponential_(generator=generator).log().to(scores.device)
         return self.best(scores - noise)
 
-    def best(self, scores: Float[Tensor, "batch attribute value"]) -> Int[Tensor, "batch attribute"]:
+    def best(
+        self, scores: Float[Tensor, "batch attribute value"]
+    ) -> Int[Tensor, "batch attribute"]:
         """Take the category with the highest score for each attribute."""
         return scores.masked_fill(~self.there, LOWEST).argmax(-1)
 
