@@ -118,7 +118,8 @@ def row(
         mean, sd = values.get(column, (None, None))
         missing = "it is the truth" if model == TRUTH and column in DIGITS else reason
         cell = {"column": name, "metric": column, "k": 0, "digits": DIGITS.get(column, 1)}
-        cell |= {"ours": mean, "sd": sd, "not_run": None if mean is not None else missing}
+        spread = None if sd is None else "draws" if column in DIGITS else "seeds"
+        cell |= {"ours": mean, "sd": sd, "spread": spread, "not_run": None if mean is not None else missing}
         found.append(CELL_EMPTY | about | cell)
     return found
 
