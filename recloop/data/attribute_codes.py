@@ -51,7 +51,7 @@ class Codes:
 
 
 def read_codes(catalogue: Path, names: Sequence[str]) -> Codes:
-    """Number the attributes of a catalogue.
+    """Give the attributes of a catalogue numbers.
 
     Args:
         catalogue: folder of `recloop.data.catalogues.build_catalogue`.

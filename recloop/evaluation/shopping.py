@@ -1,8 +1,8 @@
 """How soon users find what they look for, and how often they are shown what they ruled out: from saved turns.
 
-One row of `lists` is one turn: `session`, `position` (from 1), `solved` (the user is content) and `violated` (attributes
-of the item that contradict what was said before). Perception and speech have a row per thing that was named instead,
-and whether that was `right`. Source: Zhang et al. AAAI 2022, Offline Interactive Recommendation.
+One row of `lists` is one turn: `session`, `position` (from 1), `solved` (the user is content) and `violated`
+(attributes of the item that contradict what was said before). Perception and speech have a row per thing that was
+named instead, and whether that was `right`. Source: Zhang et al. AAAI 2022, Offline Interactive Recommendation.
 """
 
 from pathlib import Path

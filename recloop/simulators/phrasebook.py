@@ -58,7 +58,7 @@ class Book:
     def of(
         cls, codes: Codes, wordings: Sequence[Sequence[str]], wanted: Bool[Tensor, "d w"]
     ) -> "Book":
-        """Number the sentences.
+        """Give the sentences numbers.
 
         Args:
             codes: of the catalogue.

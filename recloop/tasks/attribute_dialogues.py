@@ -77,8 +77,10 @@ def experience(plan: Plan, behaviour: Run) -> Artifact:
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
     """List the artifacts below data/ that a run works with, its log among them."""
-    logs = {"experience": experience(plan, one) for one in behind(plan, run)}
-    return known(plan, run) | logs
+    found = known(plan, run)
+    for one in behind(plan, run):
+        found["experience"] = experience(plan, one)
+    return found
 
 
 def environment(plan: Plan, run: Run) -> dict:

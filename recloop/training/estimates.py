@@ -1,4 +1,4 @@
-"""Off-policy evaluation: what learned policies bring, estimated from the log, beside what they bring in the simulator."""
+"""Off-policy evaluation: what policies bring, estimated from the log, beside what they bring in the simulator."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Logged sessions: collected by policies in the simulator, kept as a table of what was put in, read without its makers."""
+"""Logged sessions: collected by policies in the simulator, kept as a table of inputs, read without its makers."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Perception: pictures of the training part with their labels, and sentences with what they mean, in shuffled batches."""
+"""Perception: pictures of the training part with their labels, and sentences with what they mean."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Sessions with simulated users: recommenders act in many at once, are judged in them, and learn from their own turns."""
+"""Sessions with simulated users: recommenders act in many at once, are judged, and learn from their own turns."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

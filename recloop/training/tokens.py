@@ -31,14 +31,14 @@ class Lessons(NamedTuple):
 
 
 def vocabulary_of(codes: Codes) -> Vocabulary:
-    """Number all words that the grammar can use about a catalogue."""
+    """Give numbers to all words that the grammar can use about a catalogue."""
     return Vocabulary.learn(wordings(codes.pairs()), at_least=1)
 
 
 def encoded(
     sentences: Sequence[str], vocabulary: Vocabulary
 ) -> tuple[Int[Tensor, "sentence time"], Int[Tensor, " sentence"]]:
-    """Number the words of sentences; give them with how many they are.
+    """Give numbers to the words of sentences, and count them.
 
     Raises:
         ValueError: a sentence without words.

@@ -1,4 +1,4 @@
-"""Users who look for attributes: what they say, when they are content, what contradicts them, and how soon they are served."""
+"""Users who look for attributes: what they say, what contradicts them, and how soon they are served."""
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def meanings(known, book):
     return table
 
 
-# -- words ---------------------------------------------------------------------------------------------------------------
+# -- words -------------------------------------------------------------------------------------------------------------
 
 
 def test_every_wording_is_read_as_it_is_meant():
@@ -70,7 +70,7 @@ def test_comments_like_those_in_print_are_read():
     assert reader.read("Not a flat heel, please") == ("heel", "flat", False)
 
 
-# -- sessions ------------------------------------------------------------------------------------------------------------
+# -- sessions ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_user_comments_on_a_true_difference_and_on_nothing_else():
@@ -97,7 +97,7 @@ def test_a_user_comments_on_a_true_difference_and_on_nothing_else():
 
 def test_who_states_nothing_of_an_attribute_does_not_care():
     rows = [[0, 3, 0], [0, 1, 0], [1, 1, 0]]  # the first states no heel
-    known, users = shop(rows)
+    known, _ = shop(rows)
     content = WishesHold(known.table, known.unstated)
     pairs = [(1, 0, True), (2, 0, False), (0, 1, False)]
     for item, target, holds in pairs:
@@ -105,8 +105,8 @@ def test_who_states_nothing_of_an_attribute_does_not_care():
 
 
 def test_violations_are_those_counted_by_hand():
-    """The target is (0, 0, 0). What is said: nothing yet, then `0` of the first attribute, then not `2` of the second."""
-    known, users = shop(EVERYTHING)
+    """The target is (0, 0, 0). It was said that the first attribute is to be 0, and the second not 2."""
+    _, users = shop(EVERYTHING)
     users.reset(options={"targets": torch.tensor([0])})
     users.wanted[0, 0] = True
     users.refused[0, 1, 2] = True
@@ -119,7 +119,7 @@ def test_violations_are_those_counted_by_hand():
 
 
 def test_a_session_of_violations_adds_up_to_a_hand_count():
-    """Only an item with nothing of the target is there: 0, 1, 2 and then 3 of its attributes were asked for before."""
+    """Only an item with nothing of the target is there: as many are violated as were asked for before."""
     rows = [[0, 0, 0], [1, 1, 1]]
     _, users = shop(rows, cap=8)
     users.reset(options={"targets": torch.tensor([0])})
@@ -191,10 +191,12 @@ def test_the_same_seed_makes_the_same_sessions_and_a_state_goes_on_exactly():
     users.load_state(state)
     assert all(torch.equal(a.item, b.item) for a, b in zip(later, walk(2), strict=True))
     pairs = zip(first[:2], again, strict=True)
-    assert all(torch.equal(a.item, b.item) and torch.equal(a.sentence, b.sentence) for a, b in pairs)
+    assert all(
+        torch.equal(a.item, b.item) and torch.equal(a.sentence, b.sentence) for a, b in pairs
+    )
 
 
-# -- what the recommender may know ---------------------------------------------------------------------------------------
+# -- what the recommender may know -------------------------------------------------------------------------------------
 
 
 def test_the_nearest_item_has_the_values_or_as_many_as_any():

@@ -169,7 +169,7 @@ def collect_log(it, output, sessions):
     collect(data, it.needs | {"policy": it.weights("behaviour")}, settings, 1, output)
 
 
-# -- logs ----------------------------------------------------------------------------------------------------------------
+# -- logs --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_log_has_whole_sessions_of_all_policies(place):
@@ -245,7 +245,7 @@ def test_no_learner_reads_who_collected(place, tmp_path, name):
         assert all(torch.equal(found[0][key], other[key]) for key in found[0])
 
 
-# -- labels of test items ------------------------------------------------------------------------------------------------
+# -- labels of test items ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_what_is_first_shown_does_not_depend_on_labels_of_test_items(place, rela
     assert not one.equals(other)  # users know what they look for
 
 
-# -- learners ------------------------------------------------------------------------------------------------------------
+# -- learners ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["imitation", "offline", "bcq", "gendice", "algae", "mopo"])
@@ -335,5 +335,3 @@ def test_estimators_say_what_policies_bring(place, name):
     (row,) = record["estimates"]
     assert row["policy"] == "imitation"
     assert np.isfinite([row["estimate"], row["truth"], row["error"]]).all()
-
-

@@ -18,7 +18,9 @@ rule collect:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: flags(given(experience(wildcards)) | {"output": folder(output)}),
+        arguments=lambda wildcards, output: flags(
+            given(experience(wildcards)) | {"output": folder(output)}
+        ),
     message:
         "collect {wildcards.log} on {wildcards.source}"
     shell:

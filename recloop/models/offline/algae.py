@@ -12,9 +12,10 @@ from recloop.models.offline.spaces import entropy, expected, taken
 
 
 class Algae(OffPolicy):
-    """The critic is nu: max over pi, min over nu of (1 - gamma) E nu(s0, pi) + alpha E f*((r + gamma nu' - nu) / alpha).
+    """The critic is nu.
 
-    f*(x) = x^2 / 2; both players learn from one loss, each while the other is held still.
+    Max over pi, min over nu of (1 - gamma) E nu(s0, pi) + alpha E f*((r + gamma nu' - nu) / alpha), with f*(x) = x^2 / 2.
+    Both players learn from one loss, each while the other is held still.
 
     Args:
         alpha: weight of the divergence.

@@ -108,7 +108,7 @@ class DualDICE(Corrected):
 
     def estimation_loss(self, batch: Sessions, judged: Judged) -> Float[Tensor, ""]:
         """Let nu and the ratio play; the tracker learns from a critic of the judged policy, as fitted Q does."""
-        turns, later = self.prepared(batch, None)
+        turns, _ = self.prepared(batch, None)
         policies = judged.at(batch)
         _, game = self.played(turns, policies[:, 1:][batch.real], policies[:, 0])
         return FQE.estimation_loss(self, batch, judged) + game

@@ -1,7 +1,7 @@
 """Model-based offline learning: models of users answer to the policy, and what they disagree about costs.
 
-Yu et al. MOPO: Model-based Offline Policy Optimization. NeurIPS 2020, as Zhang et al. AAAI 2022 name it. What follows an
-action is an item, which the shelf knows, and a reward, an end and a comment, which the models guess.
+Yu et al. MOPO: Model-based Offline Policy Optimization. NeurIPS 2020, as Zhang et al. AAAI 2022 name it. What follows
+an action is an item, which the shelf knows, and a reward, an end and a comment, which the models guess.
 """
 
 import torch

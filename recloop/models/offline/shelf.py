@@ -1,4 +1,4 @@
-"""The items that can be recommended, as the recommender knows them: what it sees of them, and what it takes them for."""
+"""The items that can be recommended as the recommender knows them: what it sees, and what it takes them for."""
 
 from dataclasses import dataclass
 

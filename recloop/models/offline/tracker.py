@@ -2,8 +2,8 @@
 
 Zhang et al. Text-Based Interactive Recommendation via Offline Reinforcement Learning. AAAI 2022, Model Details: comment
 and picture are concatenated, go through an MLP and then into a tracker that "maintains the embedding of multiple
-slots". How slots are updated is not said; here each keeps a share of itself and takes a share of something new, by gates
-that look at the input alone, so that all states of a session are computed at once.
+slots". How slots are updated is not said; here each keeps a share of itself and takes a share of something new, by
+gates that look at the input alone, so that all states of a session are computed at once.
 """
 
 import torch

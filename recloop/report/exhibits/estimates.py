@@ -2,7 +2,7 @@
 
 Keywords: `datasets`, `models` (the estimators), `judged` (the policies, by the roles that they have for the estimators).
 A row is an estimator, the first one the truth; columns are the policies, then the rank correlation with the truth and
-the error, root mean square over policies and seeds, both with deviations over draws of policies and seeds.
+its error, root mean square over policies and seeds, both with deviations over draws of policies and seeds.
 """
 
 import json
@@ -119,7 +119,12 @@ def row(
         missing = "it is the truth" if model == TRUTH and column in DIGITS else reason
         cell = {"column": name, "metric": column, "k": 0, "digits": DIGITS.get(column, 1)}
         spread = None if sd is None else "draws" if column in DIGITS else "seeds"
-        cell |= {"ours": mean, "sd": sd, "spread": spread, "not_run": None if mean is not None else missing}
+        cell |= {
+            "ours": mean,
+            "sd": sd,
+            "spread": spread,
+            "not_run": None if mean is not None else missing,
+        }
         found.append(CELL_EMPTY | about | cell)
     return found
 

@@ -2,9 +2,9 @@
 
 Keywords: `datasets`, `metrics`, and either `models` (with `simple` baselines above them) or `panels`, which are groups
 of rows with a `title` and `models` of their own. `reference`, of the table or of a panel, is what models are tested
-against; `tested: false` leaves the tests out. `errors: sessions` writes standard errors over sessions behind our values,
-not deviations over seeds. `names` has printed names by override. `improvement: true` adds a row
-below a panel: by how many percent its reference is better than the best of the others.
+against; `tested: false` leaves the tests out. `errors: sessions` writes standard errors over sessions behind our
+values, not deviations over seeds. `names` has printed names by override. `improvement: true` adds a row below a panel:
+by how many percent its reference is better than the best of the others.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """`visits`: sessions with users who look for something, turn by turn: what was shown, and the comment below it.
 
-Keywords: `datasets` (one), `models`, and `turns`, most of them to draw. The session is picked by a rule, not by eye: the
-first in which the last model is done in 3 to `turns` turns; where there is none, the first of all.
+Keywords: `datasets` (one), `models`, and `turns`, most of them to draw. The session is picked by a rule, not by eye:
+the first in which the last model is done in 3 to `turns` turns; where there is none, the first of all.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,12 @@ def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     }
     data = pl.DataFrame(
         [
-            {"dataset": dataset, "model": one, "turn": row["position"], "value": 1.0 * row["solved"]}
+            {
+                "dataset": dataset,
+                "model": one,
+                "turn": row["position"],
+                "value": 1.0 * row["solved"],
+            }
             | {key: row[key] for key in DATA.keys() & row.keys()}
             for one, rows in shown.items()
             for row in rows

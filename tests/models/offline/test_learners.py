@@ -1,4 +1,4 @@
-"""What learners make of logs whose truth is known: small decisions, a shift that has to be resisted, ratios of a chain."""
+"""What learners make of logs whose truth is known: small decisions, a shift to be resisted, ratios of a chain."""
 
 import pytest
 import torch

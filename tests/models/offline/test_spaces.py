@@ -1,4 +1,4 @@
-"""Products and sums over attributes are what they are over all actions, and states are the same in any way of computing."""
+"""Products and sums over attributes are what they are over all actions; states do not depend on the way to them."""
 
 import itertools
 
