@@ -14,7 +14,7 @@ from recloop.models.offline.spaces import entropy, expected, taken
 class Algae(OffPolicy):
     """The critic is nu.
 
-    Max over pi, min over nu of (1 - gamma) E nu(s0, pi) + alpha E f*((r + gamma nu' - nu) / alpha), with f*(x) = x^2 / 2.
+    Max over pi, min over nu of (1 - gamma) E nu(s0, pi) + alpha E f*((r + gamma nu' - nu) / alpha), f*(x) = x^2 / 2.
     Both players learn from one loss, each while the other is held still.
 
     Args:

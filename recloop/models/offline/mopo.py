@@ -87,8 +87,11 @@ class MOPO(OffPolicy):
         seen: Float[Tensor, "turn inputs"],
         heard: Float[Tensor, "turn words"],
     ) -> Float[Tensor, ""]:
-        """Average the errors of all models: Gaussian for rewards, cross-entropy for ends, squares for comments."""
-        scale, state = self.unit, turns.state.detach()
+        """Average the errors of all models: Gaussian for rewards, cross-entropy for ends, squares for comments.
+
+        Rewards are guessed in units of the temperature, which is the size of what an action changes.
+        """
+        scale, state = self.temperature, turns.state.detach()
         unit = heard.square().mean().clamp_min(1e-6)
         losses = []
         for one in self.users:
@@ -110,7 +113,7 @@ class MOPO(OffPolicy):
             chosen = int(torch.randint(len(told), (1,), generator=self.generator))
             mean, _, ends, comment = told[chosen]
             worst = torch.stack([one[1].exp() for one in told]).amax(0)
-            reward = (mean - self.uncertainty * worst) * self.unit
+            reward = (mean - self.uncertainty * worst) * self.temperature
             chance = torch.rand(len(state), generator=self.generator).to(state.device)
             over = chance < ends.sigmoid()
             after = self.tracker.advance(state, seen, self.nearest_comment(comment))

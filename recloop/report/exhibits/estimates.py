@@ -1,6 +1,6 @@
 """`estimates`: what estimators say from the log that policies bring, beside what they bring in the simulator.
 
-Keywords: `datasets`, `models` (the estimators), `judged` (the policies, by the roles that they have for the estimators).
+Keywords: `datasets`, `models` (the estimators), `judged` (the policies, by the roles that they have for estimators).
 A row is an estimator, the first one the truth; columns are the policies, then the rank correlation with the truth and
 its error, root mean square over policies and seeds, both with deviations over draws of policies and seeds.
 """
