@@ -5,7 +5,7 @@ Evaluation, intervals, tables and claims go by the record; its fields are explai
 
 from collections.abc import Iterable
 
-from recloop.evaluation import catalogue, costs, filters, ranking, rewards, steps, turns
+from recloop.evaluation import catalogue, costs, filters, ranking, rewards, steps, turns, visits
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
 
@@ -244,6 +244,51 @@ register(
         digits=3,
         needs=("costs",),
         why_absent=costs.WHY,
+    ),
+)
+
+WHY = "it is of sessions with users, lists of next items have none"
+
+register(
+    Metric(
+        "Success",
+        visits.successes,
+        SESSION,
+        "Share of the sessions in which an item with all wanted attributes was shown within k turns.",
+        label="SR",
+        digits=3,
+        absent=steps.in_lists,
+        why_absent=WHY,
+    ),
+    Metric(
+        "NI",
+        visits.interactions,
+        SESSION,
+        "Turns until an item with all wanted attributes was shown, all there are where none was; mean over sessions.",
+        direction=-1,
+        digits=2,
+        absent=steps.in_lists,
+        why_absent=WHY,
+    ),
+    Metric(
+        "NV",
+        visits.violations,
+        SESSION,
+        "Attributes of shown items that contradict what was said before, by the true values, added up over a session; "
+        "mean over sessions.",
+        direction=-1,
+        digits=2,
+        absent=steps.in_lists,
+        why_absent=WHY,
+    ),
+    Metric(
+        "Named",
+        visits.named,
+        SESSION,
+        "Share of what was named rightly: attributes of test pictures, or what a written comment says.",
+        digits=3,
+        absent=steps.in_lists,
+        why_absent=WHY,
     ),
 )
 

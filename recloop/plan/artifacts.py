@@ -27,6 +27,7 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "preferences": "preferences.json",
     "user_models": "user_model.json",
     "feedback": "feedback.json",
+    "experience": "experience.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }

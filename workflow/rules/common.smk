@@ -21,6 +21,7 @@ PATHS
     data/answers/                                          what language models answered, by model
     data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
     data/feedback/{source}-{key}/{user}-{key}/             an environment's answers to a log
+    data/experience/{source}-{key}/{log}-{key}/            logged sessions that runs collected
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -40,7 +41,7 @@ from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
 from recloop.plan import Plan, device, failures
-from recloop.plan.batches import Batch, batches
+from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
 from recloop.plan.stamp import is_current, seal
@@ -82,6 +83,7 @@ ITEM_TOKENS = "data/item_tokens/{source}/{model}-{key}"
 CONTENTS = "data/contents/{source}"
 NETWORK = "data/networks/{network}-{key}"
 LEVELS = "data/levels/{source}/{network}-{key}"
+EXPERIENCE = "data/experience/{source}/{log}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 PREFERENCES = "data/preferences/{source}/{user}-{key}"
 USER_MODEL = "data/user_models/{source}/{user}-{key}"
@@ -100,6 +102,7 @@ wildcard_constraints:
     model=r"\w+",
     network=r"\w+",
     user=r"\w+",
+    log=r"[^/]+",
 
 
 try:
@@ -147,6 +150,7 @@ raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 preferences, user_model = data(PREFERENCES), data(USER_MODEL)
+experience = data(EXPERIENCE)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 item_tokens, feedback = data(ITEM_TOKENS), data(FEEDBACK)
 contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
