@@ -257,8 +257,11 @@ class Studies:
     def needs(self, run: Run) -> dict[str, Run]:
         """Return the runs whose weights a run starts from, is made of or measures with, by role."""
         needed = self.settings(run.study, run.dataset, run.model)["needs"]
+        elsewhere = self.recipe(run.study, run.dataset)["prepare"].get("learnt_on", {})
         return {
-            role: Run(run.study, run.dataset, self.inherited(run, name), run.seed)
+            role: Run(
+                run.study, elsewhere.get(name, run.dataset), self.inherited(run, name), run.seed
+            )
             for role, name in needed.items()
         }
 

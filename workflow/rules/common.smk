@@ -12,6 +12,9 @@ PATHS
     data/corpora/{source}-{key}/                           texts of items
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
+    data/pairs/{source}-{key}/                             pairs of answers in three parts
+    data/readings/{source}-{key}/                          sentences whose reading was measured, in three parts
+    data/gaze/{source}-{key}/{model}-{key}/                what a reader says of the answers
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
@@ -70,6 +73,9 @@ FEATURES = "data/features/{source}/{encoder}-{key}"
 CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
+PAIRS = "data/pairs/{source}"
+READINGS = "data/readings/{source}"
+GAZE = "data/gaze/{source}/{model}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
@@ -130,6 +136,7 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+pairs, readings, gaze = data(PAIRS), data(READINGS), data(GAZE)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 
 
