@@ -37,7 +37,7 @@ class Body(nn.Module):
         tuning: str = "lora",
         layers: int | None = None,
         rank: int = 8,
-        alpha: float = 32,
+        alpha: int | float = 32,
         dropout: float = 0.1,
         recompute: bool = False,
     ):

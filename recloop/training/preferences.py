@@ -101,7 +101,9 @@ def maker(data: dict[str, Path], settings: dict, device: str) -> Callable[[], nn
 def features_of(data: dict[str, Path], settings: dict) -> int:
     """Count the measures that a model is told."""
     told = settings["model"]
-    if "gaze" not in data or told["placebo"] == "length_frequency":
+    if "measures" not in told:
+        return 0
+    if told["placebo"] == "length_frequency":
         return 2
     return read_gaze(data["gaze"], "valid", told["measures"]).features
 

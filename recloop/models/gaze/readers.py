@@ -80,6 +80,7 @@ class Reader(nn.Module):
             found.append((self.laid_down(values, words), words))
         return found
 
+    @torch.no_grad()
     def read_rows(self, rows: list[list[int]], budget: int) -> list[np.ndarray]:
         """Read rows of tokens, those of like length together."""
         from recloop.language_models.batching import by_length
@@ -158,13 +159,14 @@ class ReadingTime(Reader):
             nn.ReLU(),
             nn.Linear(hidden, features),
         )
+        self.scale = float(self.embedding.weight.detach().float().std())
 
     def forward(
         self, ids: Int[Tensor, "batch time"], mask: Int[Tensor, "batch time"]
     ) -> Float[Tensor, "batch time feature"]:
         """Read tokens in both directions."""
         lengths = mask.sum(1).clamp(min=1).cpu()
-        vectors = self.embedding(ids).float()
+        vectors = self.embedding(ids).float() / self.scale  # tables differ in their units
         packed = nn.utils.rnn.pack_padded_sequence(
             vectors, lengths, batch_first=True, enforce_sorted=False
         )
@@ -172,6 +174,13 @@ class ReadingTime(Reader):
             self.lstm(packed)[0], batch_first=True, total_length=ids.shape[1]
         )[0]
         return self.head(states)
+
+    def fit_units(self, measured: Float[Tensor, "word feature"]) -> None:
+        """Take the units from the words of the training part, and begin with the mean word."""
+        super().fit_units(measured)
+        nn.init.zeros_(self.head[-1].weight)
+        with torch.no_grad():
+            self.head[-1].bias.copy_(measured.mean(0) / self.deviation)
 
     def place(self, words: np.ndarray) -> np.ndarray:
         """Mark every token of a word."""
@@ -200,7 +209,7 @@ class FiveFeatures(Reader):
         tuning: str = "lora",
         body_layers: int | None = None,
         rank: int = 8,
-        alpha: float = 32,
+        alpha: int | float = 32,
         lora_dropout: float = 0.1,
         window: int = 512,
         overlap: int = 50,

@@ -56,7 +56,7 @@ class RewardModel(nn.Module):
         tuning: str = "lora",
         layers: int | None = None,
         rank: int = 8,
-        alpha: float = 32,
+        alpha: int | float = 32,
         lora_dropout: float = 0.1,
         recompute: bool = False,
     ):
