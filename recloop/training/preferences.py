@@ -27,12 +27,10 @@ from recloop.language_models.bodies import load_learnt, padded
 from recloop.models import build, locate
 from recloop.models.gaze.reward import Texts, bradley_terry
 from recloop.training.gaze import ANSWERS, Gaze, plain, read_gaze, replaced
-from recloop.training.language import opened
+from recloop.training.language import opened, tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-    from recloop.language_models.model import LanguageModel
 
 ACCURACY = Metric("valid_accuracy", "accuracy")
 BUDGET = 4096  # tokens of a batch that is only asked
@@ -137,12 +135,6 @@ def read_part(data: dict[str, Path], settings: dict, part: str) -> Pairs:
 def swapped(texts: list) -> list:
     """Exchange the two texts of every pair."""
     return [texts[place ^ 1] for place in range(len(texts))]
-
-
-def tokenizer_of(data: dict[str, Path], settings: dict) -> PreTrainedTokenizerBase | None:
-    """Open the tokenizer of a model with a language model; None where it has none and counts words."""
-    language: LanguageModel | None = opened(data, settings, "cpu")
-    return language.tokenizer if language else None
 
 
 def templated(
