@@ -167,7 +167,12 @@ class Evidence:
             if set(trained.overrides) <= set(asked.overrides)
         ]
         needed = self.study["models"].get(asked.key, {}).get("needs", {}).values()
-        behind = (self.unfinished(dataset, str(replace(asked, key=name))) for name in needed)
+        prepare = self.study["datasets"].get(dataset, {}).get("prepare", {})
+        elsewhere = prepare.get("learnt_on", {})
+        behind = (
+            self.unfinished(elsewhere.get(name, dataset), str(replace(asked, key=name)))
+            for name in needed
+        )
         return max(fitting, default=(0, 0))[1] + sum(behind)
 
     @cached_property
