@@ -18,7 +18,7 @@ from recloop.data.settings import (
 
 NAMES = Kind(
     {},
-    "data sets by the name of a model",
+    "data sets by those in whose place they stand",
     lambda value: (
         isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values())
     ),
@@ -27,7 +27,7 @@ PREPARE: Kinds = {
     "kind": word(("pairs", "readings"), "pairs"),
     "max_characters": whole(1, null=True),
     "pairs": whole(1, null=True),
-    "learnt_on": NAMES,
+    "instead": NAMES,
 }
 SPLIT: Kinds = {
     "by": word(("text", "given"), "text"),
@@ -48,6 +48,6 @@ def check_settings(
     if way["by"] == "text" and way["shares"] is None:
         expected = SPLIT["shares"].expected
         raise SettingError(f"split.shares are missing; expected {expected} for split.by text.")
-    if settings["kind"] == "readings" and (settings["pairs"] or settings["learnt_on"]):
-        raise SettingError("prepare.pairs and prepare.learnt_on are for pairs; readings have none.")
+    if settings["kind"] == "readings" and (settings["pairs"] or settings["instead"]):
+        raise SettingError("prepare.pairs and prepare.instead are for pairs; readings have none.")
     return settings, way

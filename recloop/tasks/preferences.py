@@ -1,7 +1,7 @@
 """Which of two answers people like better, and how people read: pairs, measured sentences, and readers of both.
 
-A data set's `prepare.kind` says what it is. A reader is trained on readings; `prepare.learnt_on` of a data set of pairs
-names, by reader, the readings from which it learnt.
+A data set's `prepare.kind` says what it is. Models need readers that were trained on readings, `{gaze: five on zuco}`;
+`prepare.instead` of a control among the pairs names the readings that stand in the place of those.
 """
 
 import functools
@@ -43,7 +43,7 @@ def split(plan: Plan, study: str, dataset: str) -> Artifact:
     recipe = plan.recipe(study, dataset)
     source, manifest = recipe["source"], recipe["manifest"]
     kind = recipe["prepare"].get("kind", "pairs")
-    prepare = {key: value for key, value in recipe["prepare"].items() if key != "learnt_on"}
+    prepare = {key: value for key, value in recipe["prepare"].items() if key != "instead"}
     return Artifact(
         kind,
         f"data/{kind}/{source}",

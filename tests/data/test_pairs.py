@@ -165,9 +165,9 @@ def test_a_word_without_a_measure_is_named(tmp_path, line, why):
         ({"max_characters": 0}, SHARES, "prepare.max_characters is 0, expected a whole number"),
         ({"kind": "readings", "pairs": 3}, SHARES, "are for pairs; readings have none"),
         (
-            {"learnt_on": {"five": 3}},
+            {"instead": {"zuco": 3}},
             SHARES,
-            "prepare.learnt_on is .*expected data sets by the name",
+            "prepare.instead is .*expected data sets by those",
         ),
     ],
 )
