@@ -5,7 +5,17 @@ Evaluation, intervals, tables and claims go by the record; its fields are explai
 
 from collections.abc import Iterable
 
-from recloop.evaluation import catalogue, costs, filters, ranking, rewards, steps, turns, visits
+from recloop.evaluation import (
+    catalogue,
+    costs,
+    filters,
+    judged,
+    ranking,
+    rewards,
+    steps,
+    turns,
+    visits,
+)
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
 
@@ -219,6 +229,86 @@ register(
         digits=0,
         needs=("costs",),
         why_absent=costs.WHY,
+    ),
+)
+
+register(
+    Metric(
+        "Accuracy",
+        judged.accuracy,
+        EVENT,
+        "Share of the pairs whose chosen answer has the higher reward; a tie is half.",
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_PAIRS,
+    ),
+    Metric(
+        "PairLoss",
+        judged.pair_loss,
+        EVENT,
+        "-log sigmoid of the reward of the chosen answer over that of the rejected one; mean over pairs.",
+        direction=-1,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_PAIRS,
+    ),
+    Metric(
+        "MAE",
+        judged.error,
+        EVENT,
+        "Absolute error of what a reader says of a word, mean over its measures and over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_nFix",
+        judged.error_of("nFix"),
+        EVENT,
+        "Absolute error of the number of fixations of a word (nFix); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_FFD",
+        judged.error_of("FFD"),
+        EVENT,
+        "Absolute error of the first fixation of a word (FFD); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_GPT",
+        judged.error_of("GPT"),
+        EVENT,
+        "Absolute error of the go-past time of a word (GPT); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_TRT",
+        judged.error_of("TRT"),
+        EVENT,
+        "Absolute error of the total reading time of a word (TRT); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_fixProp",
+        judged.error_of("fixProp"),
+        EVENT,
+        "Absolute error of the share of readers who fixate of a word (fixProp); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
     ),
 )
 

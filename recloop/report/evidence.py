@@ -311,8 +311,13 @@ def read_curve(run: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=CURVE)
     record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
-    rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
+    rows = pl.read_csv(place, schema_overrides=CURVE).rename(chosen_by).with_columns(named)
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
+
+
+def chosen_by(column: str) -> str:
+    """Name the validation score of a curve alike, whatever metric it is of."""
+    return "valid_ndcg10" if column.startswith("valid_") else column
 
 
 def read_split(path: Path) -> dict:

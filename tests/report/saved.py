@@ -80,7 +80,7 @@ class Generated:
         self.datasets = self.wanted.get("datasets") or {next(iter(self.study["datasets"])): FIRST}
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
-        kinds |= {"episodes": Episodes, "shopping": Shopping}
+        kinds |= {"episodes": Episodes, "shopping": Shopping, "preferences": Preferences}
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -434,6 +434,29 @@ class Shopping:
             for session, length in enumerate(lengths.tolist())
             for turn in range(1, min(length, self.turns) + 1)
         ]
+        return pl.DataFrame(rows)
+
+
+class Preferences(Sequences):
+    """Pairs of answers with their rewards, and words with what was measured of them."""
+
+    def write_data(self, folder: Path, dataset: str) -> dict:
+        """Write words, and count pairs and prompts."""
+        found = super().write_data(folder, dataset)
+        more = {"pairs": self.sessions, "prompts": self.sessions, "words": 9 * self.sessions}
+        return found | {"counts": {part: one | more for part, one in found["counts"].items()}}
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Make rewards that are right as often as a run is good, and measures that are as near."""
+        wrong = 1 - self.all.quality(model)["hits"]
+        luck = stream(dataset, "luck").random(self.sessions)
+        random = stream(dataset, model, seed)
+        gap = np.where(luck < wrong, -1.0, 1.0) * (0.1 + random.random(self.sessions))
+        rows = {"session": range(self.sessions), "position": range(self.sessions)}
+        if self.all.study["datasets"][dataset]["prepare"]["kind"] == "pairs":
+            return pl.DataFrame(rows | {"chosen": gap, "rejected": 0 * gap, "longer": gap > 0.5})
+        for name in ("nFix", "FFD", "GPT", "TRT", "fixProp"):
+            rows |= {f"measured_{name}": 10 * luck, f"said_{name}": 10 * luck + wrong * gap}
         return pl.DataFrame(rows)
 
 

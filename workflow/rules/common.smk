@@ -12,6 +12,9 @@ PATHS
     data/corpora/{source}-{key}/                           texts of items
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
+    data/pairs/{source}-{key}/                             pairs of answers in three parts
+    data/readings/{source}-{key}/                          sentences whose reading was measured, in three parts
+    data/gaze/{source}-{key}/{model}-{key}/                what a reader says of the answers
     data/item_tokens/{source}-{key}/{model}-{key}/         a token of a language model for each item
     data/contents/{source}-{key}/                          titles and pictures of the items of a split
     data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
@@ -79,6 +82,9 @@ FEATURES = "data/features/{source}/{encoder}-{key}"
 CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
+PAIRS = "data/pairs/{source}"
+READINGS = "data/readings/{source}"
+GAZE = "data/gaze/{source}/{model}-{key}"
 ITEM_TOKENS = "data/item_tokens/{source}/{model}-{key}"
 CONTENTS = "data/contents/{source}"
 NETWORK = "data/networks/{network}-{key}"
@@ -149,6 +155,7 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+pairs, readings, gaze = data(PAIRS), data(READINGS), data(GAZE)
 preferences, user_model = data(PREFERENCES), data(USER_MODEL)
 experience = data(EXPERIENCE)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
