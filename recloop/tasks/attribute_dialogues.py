@@ -5,6 +5,7 @@ A learner's log is made by runs: `training.log` names the behaviour whose weight
 
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact
+from recloop.plan.names import RunName
 from recloop.plan.studies import Run, modules
 from recloop.tasks import dialogues, episodes
 from recloop.tasks.dialogues import check_recipe, features, pictures, split
@@ -52,7 +53,7 @@ def behind(plan: Plan, run: Run) -> list[Run]:
     log = plan.settings(run.study, run.dataset, run.model)["training"].get("log")
     if not log:
         return []
-    name = plan.inherited(run, log)
+    name = plan.inherited(run, RunName.parse(log), run.dataset)
     return [plan.trained(Run(run.study, run.dataset, name, run.seed))]
 
 
