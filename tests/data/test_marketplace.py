@@ -93,3 +93,15 @@ def test_a_file_of_other_lines_is_set_aside_or_refused(tmp_path):
     with pytest.raises(ValueError, match="malformed"):
         read(tmp_path)
     assert found.items.select(pl.col("title").null_count()).item() == 1
+
+
+def test_some_customers_look_at_titles_or_at_pictures_alone(tmp_path):
+    folder = written(tmp_path, worded=0.5, pictured=0.0, single=0.6)
+    titled = {line.split("\t")[0] for line in (folder / "items.tsv").read_text().splitlines()}
+    lists = [
+        line.split("\t")[1].split() for line in (folder / "users.tsv").read_text().splitlines()
+    ]
+    kinds = [frozenset(item in titled for item in row) for row in lists]
+    alone = [sum(kind == {told} for kind in kinds) for told in (True, False)]
+    assert min(alone) > 0.15 * len(kinds)
+    assert sum(len(kind) == 2 for kind in kinds) > 0.2 * len(kinds)
