@@ -115,3 +115,15 @@ def test_simulated_customers_choose_among_real_products_as_those_of_the_marketpl
     assert again.interactions.collect().equals(found.interactions.collect())
     with pytest.raises(ValueError, match="no style has the attribute 'fit'"):
         styles_walks.read(tmp_path, **reading, liked=("fit",))
+
+
+def test_some_customers_look_at_titles_or_at_pictures_alone(tmp_path):
+    folder = written(tmp_path, worded=0.5, pictured=0.0, single=0.6)
+    titled = {line.split("\t")[0] for line in (folder / "items.tsv").read_text().splitlines()}
+    lists = [
+        line.split("\t")[1].split() for line in (folder / "users.tsv").read_text().splitlines()
+    ]
+    kinds = [frozenset(item in titled for item in row) for row in lists]
+    alone = [sum(kind == {told} for kind in kinds) for told in (True, False)]
+    assert min(alone) > 0.15 * len(kinds)
+    assert sum(len(kind) == 2 for kind in kinds) > 0.2 * len(kinds)
