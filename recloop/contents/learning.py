@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
@@ -34,6 +35,9 @@ from recloop.fitting.context import TrainingContext
 from recloop.fitting.trainer import Trainer
 from recloop.storage.files import write_json
 from recloop.storage.settings import only_known
+
+if TYPE_CHECKING:
+    from transformers import ResNetConfig
 
 HIDDEN = "[MASK]"
 IGNORED = -100  # of cross_entropy
@@ -136,13 +140,14 @@ class Learner(nn.Module):
 
 
 class PictureLearner(Learner):
-    """A ViT that learns to name attributes of pictures.
+    """A ViT, or a ResNet, that learns to name attributes of pictures.
 
     Args:
         known: what to learn from.
         prepare: scales pixels.
         dim, layers, heads: of the ViT, with a feed-forward part four times as wide.
         patch: pixels of an edge of what it takes for one place.
+        stages: of a ResNet of basic layers, one in each, the last of width `dim`; 0 for a ViT.
         pooling: of the state from which attributes are named.
     """
 
@@ -154,13 +159,17 @@ class PictureLearner(Learner):
         layers: int,
         heads: int,
         patch: int,
+        stages: int,
         pooling: str = "first",
     ):
-        from transformers import ViTConfig, ViTModel
+        from transformers import ResNetModel, ViTConfig, ViTModel
 
-        config = ViTConfig(**shape(dim, layers, heads), image_size=prepare.size, patch_size=patch)
-        network = Pictures(ViTModel(config, add_pooling_layer=False), prepare, "learning", pooling)
-        super().__init__(known, network)
+        if stages:
+            backbone = ResNetModel(resnet(dim, stages))
+        else:
+            sizes = shape(dim, layers, heads) | {"image_size": prepare.size, "patch_size": patch}
+            backbone = ViTModel(ViTConfig(**sizes), add_pooling_layer=False)
+        super().__init__(known, Pictures(backbone, prepare, "learning", pooling))
 
     def loss(
         self,
@@ -178,6 +187,16 @@ class PictureLearner(Learner):
     def save(self, output: Path) -> None:
         super().save(output)
         self.network.prepare.write(output / CONFIG)
+
+
+def resnet(dim: int, stages: int) -> ResNetConfig:
+    """Describe a small ResNet: each stage has one basic layer and is twice as wide as the one before."""
+    from transformers import ResNetConfig
+
+    widths = [dim // 2**stage for stage in reversed(range(stages))]
+    depths = [1] * stages
+    sizes = {"embedding_size": widths[0], "hidden_sizes": widths, "depths": depths}
+    return ResNetConfig(**sizes, layer_type="basic")
 
 
 class WordLearner(Learner):

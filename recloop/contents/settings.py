@@ -40,7 +40,7 @@ SIZES = {
         "hidden": 0.15,
         "naming": 20.0,
     },
-    "networks.Pictures": {"dim": 64, "layers": 4, "heads": 4, "patch": 16},
+    "networks.Pictures": {"dim": 64, "layers": 4, "heads": 4, "patch": 16, "stages": 0},
 }
 
 

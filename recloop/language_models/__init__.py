@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 if TYPE_CHECKING:
+    import torch
+
     from recloop.language_models.model import LanguageModel
 
 KNOWN = {"name", "revision", "hash", "precision", "package"}

@@ -32,6 +32,7 @@ FACTS = sequences.FACTS | {"words", "pictures"}
 ASKED_WITH_KEYWORDS = True
 MODALITIES = ("words", "pictures")
 STATES = ("cached", "live")
+TRANSFER = "transfer"  # a loop whose users are told apart by what their items are
 CACHED = ("dtype", "levels")  # settings of a cache, not of its network
 PLANS = ("label", "learnt_from")  # what of a network is the plan's
 
@@ -142,7 +143,10 @@ def data(plan: Plan, run: Run) -> dict[str, Artifact]:
     """List the artifacts below data/ that a run works with, by role."""
     place = (run.study, run.dataset)
     found = {"sessions": split(plan, *place)}
-    captioner = plan.settings(*place, run.model)["training"].get("captions")
+    training = plan.settings(*place, run.model)["training"]
+    captioner = training.get("captions")
+    if training["loop"] == TRANSFER:
+        found["contents"] = contents(plan, *place)
     for reads, name in read_by(plan, run).items():
         found["contents"] = contents(plan, *place, captioner)
         if not is_live(plan, run):

@@ -29,7 +29,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from recloop.evaluation import records
-from recloop.evaluation.costs import COLUMNS
+from recloop.evaluation.costs import EPOCH
 from recloop.evaluation.metric import TURN
 from recloop.evaluation.run import score
 from recloop.plan import names
@@ -371,8 +371,8 @@ class Contents(Sequences):
         found = super().lists(dataset, model, seed)
         if model in ("popularity", "item_knn"):
             return found
-        spent = stream(dataset, model, seed, "costs").random(len(COLUMNS))
-        told = zip(COLUMNS.values(), spent.tolist(), strict=True)
+        spent = stream(dataset, model, seed, "costs").random(len(EPOCH))
+        told = zip(EPOCH.values(), spent.tolist(), strict=True)
         return found.with_columns(pl.lit(1 + value).alias(name) for name, value in told)
 
 

@@ -29,6 +29,7 @@ SIZES = {
     "mean_length": 9,
     "worded": 1.0,  # share of the products that have a title
     "pictured": 1.0,  # share that have a picture; of those without a title all have one
+    "single": 0.0,  # share of the customers who look at titles alone, or at pictures alone, half of them each
     "shared": 1,  # 0: what customers like has nothing to do with words and pictures
 }
 SHOPS = ("shoes", "dresses", "shirts", "tops_tees")  # kinds of products
@@ -71,8 +72,12 @@ def generate(
     random = np.random.Generator(np.random.PCG64(seed))
     products = stock(kinds, int(sizes["items"]), random)
     values = codes(products) if sizes["shared"] else dealt(len(products), random)
-    lists = choose(values, int(sizes["users"]), int(sizes["mean_length"]), random)
+    users, own = int(sizes["users"]), np.random.Generator(np.random.PCG64([seed, 1]))
+    titled = own.random(len(products)) < sizes["worded"]
+    offered = looked_at(titled, users, sizes["single"], own) if sizes["single"] else None
+    lists = choose(values, users, int(sizes["mean_length"]), random, offered)
     worded = random.random(len(products)) < sizes["worded"]
+    worded = titled if sizes["single"] else worded
     pictured = (random.random(len(products)) < sizes["pictured"]) | ~worded
     output.mkdir(parents=True, exist_ok=True)
     return [
@@ -112,8 +117,20 @@ def dealt(products: int, random: np.random.Generator) -> NDArray[Any]:
     return np.repeat(random.integers(0, GROUPS, products)[:, None], len(LIKED), axis=1)
 
 
+def looked_at(
+    titled: NDArray[Any], users: int, single: float, random: np.random.Generator
+) -> NDArray[Any]:
+    """Say which products each customer looks at: those with a title, those without one, or all; (users, products)."""
+    kind = random.random(users)[:, None]
+    return np.where(kind < single / 2, titled, np.where(kind < single, ~titled, True))
+
+
 def choose(
-    values: NDArray[Any], users: int, mean_length: int, random: np.random.Generator
+    values: NDArray[Any],
+    users: int,
+    mean_length: int,
+    random: np.random.Generator,
+    offered: NDArray[Any] | None = None,
 ) -> list[NDArray[Any]]:
     """Let every customer choose products, none twice, all customers one step at a time.
 
@@ -122,6 +139,7 @@ def choose(
         users: how many customers.
         mean_length: mean number of choices.
         random: of all that is drawn.
+        offered: which products each customer looks at, shape (users, products); all, unless given.
 
     Returns:
         The products of each customer in the order of choice.
@@ -131,7 +149,7 @@ def choose(
     lengths = random.integers(SHORTEST, most + 1, users)
     popular = 1 / (products + random.permutation(products))
     liked = values[random.integers(0, products, users)]  # what some product has
-    taken = np.zeros((users, products), dtype=bool)
+    taken = np.zeros((users, products), dtype=bool) if offered is None else ~offered
     steps = np.zeros((users, most), dtype=np.int64)
     pull = np.array([float(PULL**count) for count in range(likings + 1)])
     alike = bool((values == values[:, :1]).all())

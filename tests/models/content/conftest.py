@@ -8,6 +8,7 @@ from tests.contents.conftest import (  # noqa: F401 fixtures
     contents,
     llama,
     raw,
+    resnet,
     vit,
 )
 
@@ -15,8 +16,8 @@ READ = {"words": "bert", "pictures": "vit"}
 
 
 @pytest.fixture(scope="session")
-def folders(bert, vit, llama):  # noqa: F811
-    return {"bert": bert, "vit": vit, "llama": llama}
+def folders(bert, vit, llama, resnet):  # noqa: F811
+    return {"bert": bert, "vit": vit, "llama": llama, "resnet": resnet}
 
 
 @pytest.fixture(scope="session")
