@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recloop.contents import towers
 from recloop.contents.items import Contents
 from recloop.data.batches import Batch, Events, Sessions, cut
-from recloop.evaluation.costs import COLUMNS
+from recloop.evaluation.costs import EPOCH
 from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
@@ -187,7 +187,7 @@ def costs_of(trainer: Trainer) -> dict[str, float]:
     costs, model = trainer.objective.costs, trainer.model
     learned = sum(one.numel() for one in model.parameters() if one.requires_grad)
     found = (costs.epoch(trainer.epoch_updates), costs.peak or 0.0, float(learned))
-    return dict(zip(COLUMNS.values(), found, strict=True))
+    return dict(zip(EPOCH.values(), found, strict=True))
 
 
 def rank(
@@ -217,7 +217,7 @@ def rank(
     load(model, tensors)
     sequences.write_lists(output, events, rank_events(model.to(device), events, top_k, device))
     if costs is not None:
-        told = zip(COLUMNS.values(), costs.tolist(), strict=True)
+        told = zip(EPOCH.values(), costs.tolist(), strict=True)
         pl.read_parquet(output).with_columns(
             pl.lit(value, pl.Float64).alias(name) for name, value in told
         ).write_parquet(output)

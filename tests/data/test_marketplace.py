@@ -8,9 +8,8 @@ import polars as pl
 import pytest
 
 from recloop.data.pictures import read_pictures
-from recloop.data.readers import styles_walks
 from recloop.data.readers.item_sequences import read
-from recloop.data.worlds import boutique, marketplace
+from recloop.data.worlds import marketplace
 from recloop.data.worlds.boutique_words import BRANDS, COLOURS
 
 SMALL = {"items": 120, "users": 150}
@@ -94,27 +93,6 @@ def test_a_file_of_other_lines_is_set_aside_or_refused(tmp_path):
     with pytest.raises(ValueError, match="malformed"):
         read(tmp_path)
     assert found.items.select(pl.col("title").null_count()).item() == 1
-
-
-def test_simulated_customers_choose_among_real_products_as_those_of_the_marketplace(tmp_path):
-    boutique.generate(tmp_path, "styles", 3, {"items": 80}, ("shirts",))
-    reading = {
-        "where": {"articleType": ["Shirts"]},
-        "attributes": {"colour": "baseColour"},
-        "words": {"pattern": ["solid", "striped", "checked", "dotted"]},
-    }
-    asked = {"liked": ("colour", "pattern"), "users": 60}
-    found = styles_walks.read(tmp_path, **reading, **asked)
-    events = found.interactions.collect().sort("user", "position")
-    assert events["user"].n_unique() == 60
-    titles = dict(found.items.select("item", "title").iter_rows())
-    lists = events.group_by("user", maintain_order=True).agg("item")["item"].to_list()
-    colour = [titles[one].split(" women ")[1].split(" ")[0] for row in lists for one in row[:2]]
-    assert np.mean([a == b for a, b in zip(colour[::2], colour[1::2], strict=True)]) > 0.3
-    again = styles_walks.read(tmp_path, **reading, **asked)
-    assert again.interactions.collect().equals(found.interactions.collect())
-    with pytest.raises(ValueError, match="no style has the attribute 'fit'"):
-        styles_walks.read(tmp_path, **reading, liked=("fit",))
 
 
 def test_some_customers_look_at_titles_or_at_pictures_alone(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from recloop.contents.writing import make_contents
-from recloop.evaluation.costs import COLUMNS
+from recloop.evaluation.costs import EPOCH
 from recloop.fitting.context import TrainingContext
 from recloop.storage import checkpoint
 from recloop.training.contents import load, prepare, rank, train
@@ -69,7 +69,7 @@ def test_only_what_learns_is_kept_and_ranks_come_back_from_disk(data, tmp_path):
     assert inside
     assert all(name.endswith((".down", ".up")) for name in inside)
     record = json.loads((run / "run.json").read_text())
-    spent = [record[name] for name in COLUMNS.values()]
+    spent = [record[name] for name in EPOCH.values()]
     assert spent[0] > 0
     assert spent[1] >= 0
     learned = sum(one.numel() for name, one in tensors.items() if name != "costs")
@@ -79,7 +79,7 @@ def test_only_what_learns_is_kept_and_ranks_come_back_from_disk(data, tmp_path):
         rank_test(data, run / "weights.safetensors", settings(), place, 5)
     first, again = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in "ab")
     assert first.equals(again)
-    assert first.select(COLUMNS.values()).row(0) == tuple(spent)
+    assert first.select(EPOCH.values()).row(0) == tuple(spent)
 
 
 def test_weights_of_another_model_are_refused(data, tmp_path):
