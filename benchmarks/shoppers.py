@@ -1,9 +1,9 @@
-"""How many turns in a second of processor time a policy takes with simulated users, and how many when it learns from them or from a log.
+"""How many turns a second of processor time a policy takes with simulated users, and how many when it learns from them.
 
     python benchmarks/shoppers.py [--items 700] [--parallel 512] [--turns 100]
 
-Items, features and encoded comments are drawn at random in the sizes of the tier `quick`; the time of a turn does not hang
-on them. Each way is timed three times, in turn; the shortest time counts.
+Items, features and encoded comments are drawn at random in the sizes of the tier `quick`; the time of a turn does not
+hang on them. Each way is timed three times, in turn; the shortest time counts.
 """
 
 import argparse

@@ -67,7 +67,7 @@ def test_what_it_cannot_is_refused(tmp_path, words):
         cobbler.generate(tmp_path, seed=1, **words)
 
 
-# -- Zappos --------------------------------------------------------------------------------------------------------------
+# -- Zappos  ----------
 
 
 def test_zappos_is_read_with_the_first_of_several_values(tmp_path):
