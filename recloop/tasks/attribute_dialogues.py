@@ -7,7 +7,7 @@ from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact
 from recloop.plan.names import RunName
 from recloop.plan.studies import Run, modules
-from recloop.tasks import dialogues, episodes
+from recloop.tasks import dialogues
 from recloop.tasks.dialogues import check_recipe, features, pictures, split
 
 __all__ = ["check_recipe", "pictures", "split"]
@@ -21,8 +21,10 @@ PLANS = ("label", "encoder")  # what of an environment is the plan's, not its ow
 
 def environments(plan: Plan, run: Run) -> dict[str, str]:
     """Name the users of a run: those it learns with and those it is judged by; what only perceives has none."""
-    named = episodes.environments(plan, run)
-    return {role: name for role, name in named.items() if name}
+    settings = plan.settings(run.study, run.dataset, run.model)
+    learns = settings["training"]["environment"]
+    judges = settings["inference"]["played_in"] or learns
+    return {"environment": learns, "played_in": judges} if learns else {}
 
 
 def settings_of(plan: Plan, study: str, name: str) -> dict:
