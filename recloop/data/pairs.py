@@ -15,6 +15,7 @@ from recloop.data.pairs_settings import check_settings
 from recloop.data.quarantine import MalformedError
 from recloop.data.sources import check_whole
 
+NO_PART = 3
 COLUMNS = ("prompt", "chosen", "rejected", "kind", "part")
 
 
@@ -88,14 +89,18 @@ def numbered(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def parted(rows: pl.DataFrame, way: Mapping[str, Any], seed: int) -> dict[str, pl.DataFrame]:
-    """Part the pairs by their prompts, or as their source does, with some training prompts to validate on."""
-    prompts = rows["session"].max() + 1
+    """Part the pairs by their prompts, or as their source does, with some training prompts to validate on.
+
+    What a source trains on and tests on both is left to the test.
+    """
+    prompts, session = rows["session"].max() + 1, rows["session"].to_numpy()
     if way["by"] == "text":
-        part = word_parts.dealt(prompts, way["shares"], seed)[rows["session"].to_numpy()]
+        part = word_parts.dealt(prompts, way["shares"], seed)[session]
     else:
         chosen = word_parts.dealt(prompts, (1 - way["valid"], way["valid"], 0), seed)
         test = rows["part"].to_numpy() == "test"
-        part = np.where(test, 2, chosen[rows["session"].to_numpy()])
+        twice = np.isin(session, session[test])
+        part = np.where(test, 2, np.where(twice, NO_PART, chosen[session]))
     wanted = ("pair", "session", *COLUMNS[:-1])
     return {
         name: rows.filter(pl.Series(part == number)).select(wanted)

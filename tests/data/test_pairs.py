@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recloop.data.pairs import make_pairs
+from recloop.data.pairs import make_pairs, numbered, parted
 from recloop.data.pairs_settings import check_settings
 from recloop.data.quarantine import MalformedError
 from recloop.data.readings import FEATURES, make_readings
@@ -124,6 +124,14 @@ def test_pairs_of_one_prompt_stay_in_one_part(world, tmp_path):
     longer = pl.max_horizontal(pl.col("chosen", "rejected").str.len_chars())
     assert pairs.select((pl.col("prompt").str.len_chars() + longer).max()).item() <= 200
     assert record == make_pairs(raw, source, tmp_path, {"max_characters": 200}, SHARES, seed=1)
+
+
+def test_what_is_tested_on_is_not_trained_on():
+    rows = pl.DataFrame({"prompt": list("abcdeffg"), "part": ["train"] * 6 + ["test"] * 2})
+    rows = numbered(rows.with_columns(chosen="prompt", rejected="part", kind="part"))
+    parts = parted(rows, {"by": "given", "valid": 0.3}, seed=1)
+    assert parts["test"]["prompt"].to_list() == ["f", "g"]
+    assert sorted([*parts["train"]["prompt"], *parts["valid"]["prompt"]]) == list("abcde")
 
 
 def test_nothing_left_is_said_in_one_line(world, tmp_path):

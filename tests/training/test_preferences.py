@@ -12,6 +12,7 @@ from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.training import preferences
 from recloop.training.gaze import Gaze, read_gaze, replaced
+from recloop.training.run import curve_of
 
 TEXTS = ["tell of tra and\nthe pelir of tra", "tell of kom\nnear kom of puzo the tra"]
 WORDS = [np.array([0, 1, 2, 2, -1, 3, 4, 5, 6, 6, 7]), np.array([0, 1, 2, 3, 4, 5, 6, 7, 8])]
@@ -163,3 +164,20 @@ def test_a_killed_training_goes_on_to_the_same_weights(data, tmp_path):
     again = trainer().fit()
     for name, tensor in whole.items():
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=0)
+
+
+def test_the_rate_falls_along_a_cosine_to_its_floor():
+    schedule = Schedule.of(SETTINGS, learning_rate=0.1)
+    rates = [schedule.rate(0.1, update, 12)[0] for update in range(13)]
+    assert rates[:2] == pytest.approx([0.05, 0.1])
+    assert rates[7] == pytest.approx(0.7 * 0.1 + 0.3 * 0.05)
+    assert rates[12] == pytest.approx(0.07)
+    with pytest.raises(ValueError, match=r"floor=1\.2: expected a share from 0 to 1"):
+        Schedule.of(SETTINGS | {"floor": 1.2}, learning_rate=0.1)
+
+
+def test_a_curve_has_the_column_of_what_chooses():
+    row = {"update": 1, "epoch": 1.0, "loss": 0.5, "seconds": 2.0}
+    assert curve_of([row | {"valid_accuracy": 0.7}])["valid_accuracy"].to_list() == [0.7]
+    assert "valid_ndcg10" in curve_of([row | {"valid_ndcg10": 0.7}]).columns
+    assert curve_of([]).columns == curve_of([row | {"valid_ndcg10": 0.7}]).columns
