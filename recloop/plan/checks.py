@@ -331,11 +331,11 @@ def check_part(part: Mapping, paper: Mapping, where: str) -> None:
 
 
 def check_cutoff(metric: str, evaluation: Mapping, where: str) -> None:
-    """Stop at a cut-off that is not computed, or at a turn after the last."""
+    """Stop at a cut-off that is not computed, or at a turn after the last; 0 stands for measures of no cut-off."""
     _, at, k = metric.rpartition("@")
     if not at or not k.isdecimal():
         return
-    if "cutoffs" in evaluation and int(k) not in evaluation["cutoffs"]:
+    if "cutoffs" in evaluation and int(k) not in (0, *evaluation["cutoffs"]):
         raise SettingsError(
             f"{where}: '{metric}': {k} is none of the cutoffs {evaluation['cutoffs']}"
         )
