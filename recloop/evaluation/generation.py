@@ -1,8 +1,8 @@
 """Generated items: how like the true ones their words are, and which attributes they name.
 
-Lists of a model that says items have the columns `text`, `meant`, `bleu`, `rouge`, `bert` and `says_{attribute}`, those of
-one that generates latents `milliseconds`; what a run does not have, it has no measure of. Whole lists are judged, so that
-the cut-off of all of these is 0.
+Lists of a model that says items have the columns `text`, `meant`, `bleu`, `rouge`, `bert` and `says_{attribute}`,
+those of one that generates latents `milliseconds`; what a run does not have, it has no measure of. Whole lists are
+judged, so that the cut-off of all of these is 0.
 """
 
 from pathlib import Path

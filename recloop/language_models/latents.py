@@ -71,7 +71,7 @@ class TextEncoder:
         return found
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
-        """Number the tokens of texts."""
+        """Write texts in token numbers."""
         rows = self.model.tokens(list(texts))
         if empty := [text for text, row in zip(texts, rows, strict=True) if not row]:
             raise ModelError(f"expected texts of at least one token, got {empty[0]!r}")
@@ -144,7 +144,9 @@ class Coordinates:
         _, deviation, directions = torch.linalg.svd(states - self.mean, full_matrices=False)
         most = int((deviation > LEAST * deviation[0]).sum())
         if size > most:
-            raise ModelError(f"latents: expected at most {most} coordinates of these titles, got {size}")
+            raise ModelError(
+                f"latents: expected at most {most} coordinates of these titles, got {size}"
+            )
         self.turn = directions[:size].T / (deviation[:size] / max(len(states) - 1, 1) ** 0.5)
 
     def __call__(self, states: Float[Tensor, "text dim"]) -> Float[Tensor, "text latent"]:

@@ -3,7 +3,7 @@
 import functools
 
 from recloop.plan import Plan, language_models
-from recloop.plan.artifacts import Artifact, raw, reader_of, reading
+from recloop.plan.artifacts import Artifact
 from recloop.plan.studies import Run, manifest
 from recloop.storage.settings import SettingsError
 from recloop.tasks import sequences
@@ -65,35 +65,23 @@ def settings_of(plan: Plan, study: str) -> dict:
     return found
 
 
-def texts(source: str, found: dict) -> Artifact:
-    """Declare the titles of a source as texts."""
-    files = raw(source, found)
-    tables = Artifact(
-        "tables",
-        f"data/tables/{source}",
-        {"source": reading(files)},
-        {"raw": files},
-        ("recloop.data.read", reader_of(found)),
-        notes={"source": found},
-    )
-    return language_models.corpus(source, tables)
-
-
 @functools.cache
 def language_model(plan: Plan, study: str, dataset: str) -> Artifact | None:
-    """Declare a language model of ours, learnt from the titles of a data set and of another one; None for a published one."""
+    """Declare a language model of ours, learnt from titles and other texts; None for a published one."""
     settings = settings_of(plan, study)
     if "pretrain" not in settings:
         return None
     recipe, other = plan.recipe(study, dataset), settings.get("learnt_from")
     own = language_models.corpus(recipe["source"], sequences.tables(plan, study, dataset))
-    more = texts(other["source"], manifest(other["source"], other.get("sizes"))) if other else None
+    more = other and language_models.published_texts(
+        other["source"], manifest(other["source"], other.get("sizes"))
+    )
     name, seed = settings.get("label", study), plan.tier["split_seed"]
     return language_models.language_model(name, {"pretrain": settings["pretrain"]}, seed, own, more)
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
-    """List the artifacts below data/ that a run works with: sessions, and the language model that reads their titles."""
+    """List the artifacts below data/ that a run works with: sessions, and the model that reads their titles."""
     found = {"sessions": split(plan, run.study, run.dataset)}
     own = language_model(plan, run.study, run.dataset) if reads_words(plan, run) else None
     return found | ({"language_model": own} if own else {})

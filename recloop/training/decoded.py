@@ -1,4 +1,4 @@
-"""A trained generator of latents and a trained decoder behind one another: PDiT-GIM and its controls. Nothing is learnt.
+"""A trained generator of latents and a trained decoder behind one another: PDiT-GIM and controls; nothing is learnt.
 
 Controls have latents of another origin (a random item, the last one, the target itself, an upper bound), or decode by
 taking the title that lies nearest.

@@ -154,8 +154,8 @@ def titles(folder: Path, words: int) -> list[str]:
     found = [" ".join((title or "").split()[:words]) for title in table["title"]]
     if empty := [name for name, title in zip(table["id"], found, strict=True) if not title]:
         raise ValueError(
-            f"{folder}: expected a title for every item, {len(empty)} of {len(found)} have none, the first is {empty[0]}; "
-            "give the source titles, or leave these items out of it"
+            f"{folder}: expected a title for every item, {len(empty)} of {len(found)} have none, the first is "
+            f"{empty[0]}; give the source titles, or leave these items out of it"
         )
     return found
 
@@ -175,7 +175,10 @@ def joined(parts: list[Ranks], top_k: int) -> Ranks:
     if not parts:
         return Ranks.none(top_k)
     return Ranks(
-        *(np.concatenate([getattr(one, name) for one in parts]) for name in ("better", "tied", "top"))
+        *(
+            np.concatenate([getattr(one, name) for one in parts])
+            for name in ("better", "tied", "top")
+        )
     )
 
 
@@ -190,7 +193,9 @@ def write(
         pl.read_parquet(output).with_columns(**more).write_parquet(output)
 
 
-def made(material: Material, settings: dict, weights: Mapping[str, Tensor] | None = None, **facts) -> nn.Module:
+def made(
+    material: Material, settings: dict, weights: Mapping[str, Tensor] | None = None, **facts
+) -> nn.Module:
     """Make the model of some settings, perhaps with weights; frozen ones are not among them."""
     asked = {name: value for name, value in settings["inference"].items() if name != "judged_on"}
     model = build(settings["model"] | asked, **material.facts(settings), **facts)

@@ -56,7 +56,7 @@ class Wording:
         self.has = self.labelled()
 
     def numbers(self, text: str) -> list[int]:
-        """Number the tokens of a text without marks around it."""
+        """Write a text in token numbers, without marks around it."""
         return self.material.lm.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def labelled(self) -> list[frozenset[str]]:
@@ -81,8 +81,6 @@ class Wording:
             parts.append(prompts[attribute if has else f"no_{attribute}"].fill() + ".")
         if self.training["user_data"] and event >= 0:
             parts.append(self.part.users[event] + ".")
-        if not parts and soft:
-            return []
         words = self.numbers(" ".join([*parts, prompts["next"].fill()]))
         return words if soft else [*self.begin, *words]
 
@@ -154,7 +152,10 @@ class Items(LoggedSessions):
         items, events = order, order
         if self.model.reads_latents:
             known = [self.events[item] for item in order.tolist()]
-            picked = [rows[int(c * len(rows))] if rows else -1 for rows, c in zip(known, chance.tolist(), strict=True)]
+            picked = [
+                rows[int(c * len(rows))] if rows else -1
+                for rows, c in zip(known, chance.tolist(), strict=True)
+            ]
             events = torch.tensor(picked)
         else:
             items = self.wording.part.targets[order]
@@ -222,7 +223,9 @@ def say(
     found = [""] * len(heads)
     for first in range(0, len(order), AT_ONCE):
         rows = order[first : first + AT_ONCE]
-        texts = model.write(latents[torch.tensor(rows, device=latents.device)], [heads[row] for row in rows])
+        texts = model.write(
+            latents[torch.tensor(rows, device=latents.device)], [heads[row] for row in rows]
+        )
         for row, text in zip(rows, texts, strict=True):
             found[row] = text
     return found

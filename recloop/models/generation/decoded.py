@@ -1,4 +1,4 @@
-"""PDiT-GIM: what a generator of latents gives, said by a decoder (thesis, Algorithm 7). Both are trained on their own."""
+"""PDiT-GIM: what a generator of latents gives, said by a decoder (thesis, Algorithm 7); both were trained alone."""
 
 from torch import nn
 

@@ -1,7 +1,7 @@
 """DiffuSeq: the words of a next item from noise, beside the words of a prompt that stay clean.
 
-Gong et al. DiffuSeq: Sequence to Sequence Text Generation with Diffusion Models. ICLR 2023; released code (MIT) for what
-the paper leaves open. The thesis adapts it to items and says no more than that.
+Gong et al. DiffuSeq: Sequence to Sequence Text Generation with Diffusion Models. ICLR 2023; released code (MIT) for
+what the paper leaves open. The thesis adapts it to items and says no more than that.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class DiffuSeq(nn.Module):
             nn.Sequential(nn.Linear(a, width), nn.Tanh(), nn.Linear(width, b))
             for a, b in ((dim, width), (width, dim))
         )
-        self.time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, width))
+        self.time = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, width)
+        )
         self.norm = nn.LayerNorm(width)
         given = {"dropout": dropout, "activation": "gelu", "batch_first": True}
         layer = nn.TransformerEncoderLayer(width, heads, 4 * width, **given)
@@ -153,7 +155,5 @@ class DiffuSeq(nn.Module):
 def most_alike(texts: Sequence[str]) -> str:
     """Take the text that shares most words with the others."""
     sets = [set(text.split()) for text in texts]
-    shared = [
-        sum(len(one & other) / max(len(one | other), 1) for other in sets) for one in sets
-    ]
+    shared = [sum(len(one & other) / max(len(one | other), 1) for other in sets) for one in sets]
     return texts[max(range(len(texts)), key=shared.__getitem__)]

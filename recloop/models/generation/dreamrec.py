@@ -6,13 +6,15 @@ constants of its released code.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from recloop.models.attention import attention
 from recloop.models.generation.asked import Asked
 from recloop.models.generation.noise import schedule, time_features
-from recloop.models.attention import attention
 from recloop.models.sessions import last
 
 
@@ -59,11 +61,16 @@ class DreamRec(nn.Module):
         self.drop = nn.Dropout(dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.project = nn.ModuleList(nn.Linear(dim, dim) for _ in range(3))
-        self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim))
+        self.feed = nn.Sequential(
+            nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim)
+        )
         self.time = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.dim = dim
-        wide = [nn.Linear(3 * dim, hidden), nn.GELU(), nn.Linear(hidden, dim)]
-        self.denoiser = nn.Sequential(*wide) if hidden else nn.Linear(3 * dim, dim)
+        widths = [3 * dim, hidden, dim] if hidden else [3 * dim, dim]
+        layers = [nn.Linear(*pair) for pair in pairwise(widths)]
+        self.denoiser = nn.Sequential(
+            layers[0], *(one for layer in layers[1:] for one in (nn.GELU(), layer))
+        )
 
     @property
     def table(self) -> Float[Tensor, "item dim"]:

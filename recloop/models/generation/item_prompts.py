@@ -51,10 +51,13 @@ class ItemPrompts(nn.Module):
         # As wide as the embeddings of words, so that the frozen model knows the scale.
         nn.init.constant_(self.norm.weight, float(table.detach().float().std()))
 
-    def soft(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch token dim"]:
-        """Make the soft prompts of items."""
+    def soft(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch place dim"]:
+        """Make the soft prompts of items, and the mark before them where the model has one."""
         states = self.map(latent).unflatten(1, (self.tokens, self.lm.dim))
-        return self.norm(self.layer(states)).to(self.lm.network.dtype)
+        made = self.norm(self.layer(states)).to(self.lm.network.dtype)
+        begin = torch.tensor(self.lm.tokens([""])[0], dtype=torch.long, device=made.device)
+        first = self.lm.network.get_input_embeddings()(begin).expand(len(made), -1, -1)
+        return torch.cat([first, made], 1)  # behind the mark with which the model's texts begin
 
     def loss(self, said: Said) -> Float[Tensor, ""]:
         """Compute the weighted cross-entropy of the items' words."""

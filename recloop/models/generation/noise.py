@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -126,9 +127,7 @@ def exponential(steps: int, low: float = 0.1, high: float = 10.0) -> Noise:
 def falling(steps: int, kept: Callable[[float], float]) -> Noise:
     """Make the variances of an alpha-bar that is a function of the share of time gone."""
     shares = [kept(step / steps) for step in range(steps + 1)]
-    betas = [
-        1 - max(late, 0.0) / early for early, late in zip(shares[:-1], shares[1:], strict=True)
-    ]
+    betas = [1 - max(late, 0.0) / early for early, late in pairwise(shares)]
     return Noise(torch.tensor(betas, dtype=torch.double).clamp(1e-8, BETA_MAX))
 
 

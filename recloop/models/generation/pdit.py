@@ -1,7 +1,7 @@
 """PDiT, the personalised diffusion transformer: the latent of a next item from noise, a profile and a history.
 
-Thesis, chapter 8 (Eqs. 8.5 to 8.9, Algorithm 7). Peebles and Xie. Scalable Diffusion Models with Transformers. ICCV 2023
-(adaptive layer norm, the linear decoder). Nichol and Dhariwal. Improved DDPM. ICML 2021 (learned variance).
+Thesis, chapter 8 (Eqs. 8.5 to 8.9, Algorithm 7). Peebles and Xie. Scalable Diffusion Models with Transformers. ICCV
+2023 (adaptive layer norm, the linear decoder). Nichol and Dhariwal. Improved DDPM. ICML 2021 (learned variance).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def feed_forward(dim: int) -> nn.Sequential:
 
 
 class PDiT(nn.Module):
-    """Two branches behind one another: General DiT, which the profile modulates, and Temporal DiT, which reads a history.
+    """General DiT, which the profile modulates, and behind it Temporal DiT, which reads a history.
 
     Args:
         latents: coordinates of an item's latent.
@@ -202,11 +202,18 @@ class PDiT(nn.Module):
         noisy = self.noise.noisy(asked.latent, step, noise)
         predicted, share = self(noisy, step, asked)
         simple = (predicted - noise).square().mean()
-        weight, through = (1.0, predicted) if self.bound == "printed" else (IMPROVED, predicted.detach())
+        weight, through = (
+            (1.0, predicted) if self.bound == "printed" else (IMPROVED, predicted.detach())
+        )
         return simple + weight * self.variational(asked.latent, noisy, step, through, share).mean()
 
     def variational(
-        self, clean: Tensor, noisy: Tensor, step: Int[Tensor, " batch"], noise: Tensor, share: Tensor
+        self,
+        clean: Tensor,
+        noisy: Tensor,
+        step: Int[Tensor, " batch"],
+        noise: Tensor,
+        share: Tensor,
     ) -> Float[Tensor, "batch latent"]:
         """Compute the term of Eq. 8.6 of each row's step, in nats per coordinate."""
         mean = self.noise.mean_from_noise(noisy, step, noise)

@@ -1,8 +1,8 @@
 """`generated`: what stands behind generated items, by `show`.
 
 - `show: parser`: a table, how often the words that judge attributes are right about lines labelled by hand.
-- `show: cases`: a figure of words: what users had, what some `models` say to them, and what they took. Users are picked by
-  a rule: at the quartiles of the last model's ROUGE.
+- `show: cases`: a figure of words: what users had, what some `models` say to them, and what they took. Users are picked
+  by a rule: at the quartiles of the last model's ROUGE.
 
 Keywords: `datasets`, `show`.
 """
@@ -35,7 +35,9 @@ LINE, FOOT, SMALL = 0.115, 0.2, 5.6  # inches, inches, points
 def make(evidence: Evidence, entry: Mapping, name: str) -> Table | Plot:
     """Show what the entry asks for."""
     if entry["show"] not in ("parser", "cases"):
-        raise ValueError(f"{name} shows {entry['show']!r} of generated items, expected parser, cases.")
+        raise ValueError(
+            f"{name} shows {entry['show']!r} of generated items, expected parser, cases."
+        )
     return parser(evidence, entry, name) if entry["show"] == "parser" else cases(evidence, entry)
 
 
