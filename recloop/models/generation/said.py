@@ -62,7 +62,7 @@ def likelihood(
 
 def embedded(
     model: LanguageModel, soft: Float[Tensor, "batch token dim"] | None, rows: Sequence[list[int]]
-) -> tuple[Float[Tensor, "batch time dim"], Int[Tensor, "batch time"], Int[Tensor, "batch time"]]:
+) -> tuple[Float[Tensor, "batch wide dim"], Int[Tensor, "batch wide"], Int[Tensor, "batch time"]]:
     """Embed token numbers, ends aligned, behind soft prompts that stand right in front of each row's first token."""
     ids, mask = model.padded([row or [model.end] for row in rows])
     empty = torch.tensor([not row for row in rows], device=mask.device)
