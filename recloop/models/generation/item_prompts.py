@@ -80,11 +80,11 @@ class FineTuned(nn.Module):
 
     reads_latents = False
 
-    def __init__(self, lm: LanguageModel, rank: int = 8, scale: float = 16, max_tokens: int = 32):
+    def __init__(self, lm: LanguageModel, rank: int = 8, scale: float = 16.0, max_tokens: int = 32):
         super().__init__()
         from recloop.language_models.adapters import adapt
 
-        adapt(lm, rank, scale)
+        adapt(lm, rank, float(scale))
         self.lm, self.network, self.max_tokens = lm, lm.network, max_tokens
 
     def loss(self, said: Said) -> Float[Tensor, ""]:
