@@ -8,7 +8,7 @@ Keywords: `datasets`, `show`.
 """
 
 from collections.abc import Mapping
-from textwrap import shorten
+from textwrap import wrap
 
 import numpy as np
 import polars as pl
@@ -30,6 +30,7 @@ CASE = {
     "not_run": pl.String,
 }
 LINE, FOOT, SMALL = 0.115, 0.2, 5.6  # inches, inches, points
+LETTERS, INDENT = 74, "   "  # of a line
 
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Table | Plot:
@@ -117,17 +118,19 @@ def picked(lists: pl.DataFrame) -> list[int]:
 
 def lines(data: pl.DataFrame) -> list[tuple[str, str]]:
     """Write the cases as lines, each with its weight."""
-    found: list[tuple[str, str]] = []
-    for reason in data["not_run"].drop_nulls():
-        found.append((f"not run: {reason}", "normal"))
+    found = [(f"not run: {reason}", "normal") for reason in data["not_run"].drop_nulls()]
     for (session,), rows in data.drop_nulls("text").group_by("session", maintain_order=True):
-        found.append((f"user {session}: {rows['user'][0]}", "normal"))
-        found += [
-            (f"    {row['label']}: {row['text'] or '(nothing)'}", "normal")
-            for row in rows.iter_rows(named=True)
-        ]
-        found += [(f"    taken next: {rows['meant'][0]}", "bold"), ("", "normal")]
+        found += folded(f"user {session}: {rows['user'][0]}", "", "normal")
+        for row in rows.iter_rows(named=True):
+            found += folded(f"{row['label']}: {row['text'] or '(nothing)'}", INDENT, "normal")
+        found += [*folded(f"taken next: {rows['meant'][0]}", INDENT, "bold"), ("", "normal")]
     return found
+
+
+def folded(text: str, indent: str, weight: str) -> list[tuple[str, str]]:
+    """Break a text into lines that the column has room for."""
+    given = {"initial_indent": indent, "subsequent_indent": indent + INDENT}
+    return [(line, weight) for line in wrap(text, LETTERS, **given)]
 
 
 def draw(data: pl.DataFrame, stamp: str):
@@ -141,7 +144,6 @@ def draw(data: pl.DataFrame, stamp: str):
     figure = Figure(figsize=(WIDTH, high))
     tops = high - 0.1 - LINE * np.arange(len(written))
     for top, (text, weight) in zip(tops, written, strict=True):
-        text = shorten(text, 96, placeholder=" …") if text.strip() == text else text[:96]
         style = {"fontsize": SMALL, "fontweight": weight, "va": "top", "parse_math": False}
         figure.text(0.01, top / high, text, **style)
     figure.text(0.01, 0.03, "\n".join(foot), fontsize=4.5, color="0.35", va="bottom")

@@ -24,9 +24,21 @@ LATENTS = 3
 
 @pytest.fixture(scope="module")
 def lm():
+    """A model that has learnt to say a title again behind its first saying: what has not cannot be steered."""
     words = tokenizer.learn(TITLES * 3, 320)
     torch.manual_seed(0)
-    network = build(settings_of({"dim": 24, "layers": 1, "heads": 2}), words)
+    network = build(settings_of({"dim": 24, "layers": 2, "heads": 2}), words)
+    rows = words(
+        [f"{title} Title: {title}</s>" for title in TITLES], padding=True, return_tensors="pt"
+    )
+    labels = rows["input_ids"].masked_fill(rows["attention_mask"] == 0, -100)
+    optimiser = torch.optim.AdamW(network.parameters(), 0.01)
+    for _ in range(80):
+        optimiser.zero_grad()
+        network(
+            **{key: rows[key] for key in ("input_ids", "attention_mask")}, labels=labels
+        ).loss.backward()
+        optimiser.step()
     return LanguageModel(network.eval().requires_grad_(False), words, "made here")
 
 
