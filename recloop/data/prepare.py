@@ -46,6 +46,7 @@ def prepare(
     events, item_ids = _renumber(events, item_ids)
     listed = _name_users(sessions.as_lists(events), users)
     parts = splits.split(listed, way["by"], way["shares"], seed)
+    parts = splits.last_alone(parts) if way["targets"] == "last" else parts
     splits.check_targets(parts, way["by"])
     leaks = leakage.check(parts, way["by"])
     items = _describe(item_ids, parts["train"], tables)

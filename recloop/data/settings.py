@@ -30,6 +30,7 @@ PARTS = ("train", "valid", "test")
 CATALOGUE = "items.csv"  # titles and the like, beside the events of any log
 WAYS_TO_CUT = ("given", "user", "gap", "count")
 WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out", "given")
+TARGETS = ("all", "last")  # which events of held-out sessions are predicted
 STEPS = {
     "sample": "sample_sessions",
     "period": "period",
@@ -206,7 +207,11 @@ PREPARE: Kinds = {
     "period": period(),
     "purchases": words(EVENTS, ("purchase", "cart", "order")),
 }
-SPLIT: Kinds = {"by": word(WAYS_TO_SPLIT, "session"), "shares": shares()}
+SPLIT: Kinds = {
+    "by": word(WAYS_TO_SPLIT, "session"),
+    "shares": shares(),
+    "targets": word(TARGETS, "all"),
+}
 
 RATES: Kinds = {
     "named": probabilities(),

@@ -55,6 +55,14 @@ def split(
     return parts
 
 
+def last_alone(parts: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Predict no event of a held-out session but its last one."""
+    last = (pl.col("item").list.len().cast(pl.Int32) - 1).clip(1).alias("first_target")
+    return {
+        name: rows if name == "train" else rows.with_columns(last) for name, rows in parts.items()
+    }
+
+
 def check_targets(parts: dict[str, pl.DataFrame], by: str) -> None:
     """Stop where a part has sessions but none with an event that is predicted.
 

@@ -15,6 +15,7 @@ from recloop.evaluation import (
     steps,
     turns,
     visits,
+    wording,
 )
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
@@ -334,6 +335,83 @@ register(
         digits=3,
         absent=costs.beside,
         why_absent=costs.WHY,
+    ),
+)
+
+register(
+    Metric(
+        "BLEU",
+        wording.column("bleu"),
+        EVENT,
+        "BLEU-4 of the generated words against the next item's, one added to longer n-grams; mean over events.",
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "ROUGE",
+        wording.column("rouge"),
+        EVENT,
+        "ROUGE-L (F1) of the generated words against those of the next item; mean over events.",
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "BERTScore",
+        wording.column("bert"),
+        EVENT,
+        "F1 of tokens matched by their states in the language model at hand, no idf, not rescaled; mean over events.",
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "Recyclable",
+        wording.column("says_recyclable"),
+        EVENT,
+        "Share of the generated texts that name a recyclable material; asked for it were models that can be.",
+        label="Recy.",
+        digits=3,
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "Restricted",
+        wording.column("says_restricted"),
+        EVENT,
+        "Share of the generated texts that name a restriction; asked for none were models that can be.",
+        label="Rest.",
+        direction=-1,
+        digits=3,
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "Pop",
+        wording.column("says_pop"),
+        EVENT,
+        "Share of the generated texts that name pop music.",
+        digits=3,
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "Country",
+        wording.column("says_country"),
+        EVENT,
+        "Share of the generated texts that name country music.",
+        digits=3,
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
+    ),
+    Metric(
+        "Milliseconds",
+        wording.column("milliseconds"),
+        EVENT,
+        "Time to generate the latent of one user's next item, in large batches.",
+        label="ms",
+        direction=-1,
+        digits=2,
+        absent=wording.in_lists,
+        why_absent=wording.WHY,
     ),
 )
 

@@ -40,6 +40,28 @@ def bleu(
     return (brevity * np.exp(logs)).tolist()
 
 
+def sentence_bleu(said: str, meant: str, most: int = 4) -> float:
+    """Compute BLEU of one sentence, where a longer n-gram that is never right counts a little.
+
+    Lin and Och. ORANGE. COLING 2004: one is added to right and to all n-grams of two words and more.
+
+    Args:
+        said: may be empty, which is worth 0.
+        meant: the one reference.
+        most: longest n-gram.
+    """
+    words, reference = words_of(said), words_of(meant)
+    logs = []
+    for n in range(1, most + 1):
+        counts, more = grams(words, n), n > 1
+        right, total = (counts & grams(reference, n)).total() + more, counts.total() + more
+        if not right or not total:
+            return 0.0
+        logs.append(np.log(right / total))
+    brevity = min(1.0, float(np.exp(1 - len(reference) / len(words))))
+    return brevity * float(np.exp(np.mean(logs)))
+
+
 def clipped_precision(candidates: list[list[str]], answers: list[list[list[str]]], n: int) -> float:
     """Compute the share of uttered n-grams that are right; one cannot be right more often than a reference has it."""
     right, total = 0, 0

@@ -332,7 +332,7 @@ def check_part(part: Mapping, paper: Mapping, where: str) -> None:
 
 
 def check_cutoff(metric: str, evaluation: Mapping, where: str) -> None:
-    """Stop at a cut-off that is not computed, or at a turn after the last."""
+    """Stop at a cut-off that is not computed, or at a turn after the last; 0 stands for measures of no cut-off."""
     _, at, k = metric.rpartition("@")
     if not at or not k.isdecimal():
         return

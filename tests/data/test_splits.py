@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recloop.data.leakage import LeakageError, check
-from recloop.data.splits import WAYS, SplitError, check_targets, split
+from recloop.data.splits import WAYS, SplitError, check_targets, last_alone, split
 
 SHARES = [0.8, 0.1, 0.1]
 
@@ -194,3 +194,11 @@ def test_given_parts_that_know_the_future():
         split(_parted([([1, 2, 3], [0, 1, 0]), ([4, 5], [0, 2])]), "given")
     with pytest.raises(SplitError, match="needs the part of every event"):
         split(_sessions([(None, [1, 2], None)]), "given")
+
+
+def test_the_last_event_alone_can_be_what_held_out_sessions_predict():
+    parts = split(_sessions([(None, [1, 2, 3, n], n) for n in range(10)]), "session", SHARES, 1)
+    last = last_alone(parts)
+    assert last["train"].equals(parts["train"])
+    assert {*last["valid"]["first_target"], *last["test"]["first_target"]} == {3}
+    assert last["test"].drop("first_target").equals(parts["test"].drop("first_target"))

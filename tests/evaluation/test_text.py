@@ -85,3 +85,13 @@ def test_refuses_a_sentence_without_reference():
 
     with pytest.raises(ValueError, match="at least one reference"):
         bleu(["is red"], [[]])
+
+
+def test_bleu_of_one_sentence_by_hand():
+    """One of two words is right, no pair; longer n-grams there are none, and count as one of one."""
+    from recloop.evaluation.text import sentence_bleu
+
+    assert sentence_bleu("a b", "a c") == pytest.approx((1 / 2 * 1 / 2) ** 0.25)
+    assert sentence_bleu("the steel lamp", "the steel lamp") == 1
+    assert sentence_bleu("lamp", "the steel lamp") == pytest.approx(math.exp(1 - 3))
+    assert sentence_bleu("", "lamp") == sentence_bleu("tent", "lamp") == 0

@@ -82,7 +82,7 @@ class Generated:
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
         kinds |= {"episodes": Episodes, "shopping": Shopping, "preferences": Preferences}
-        kinds |= {"contents": Contents}
+        kinds |= {"contents": Contents, "generation": Generation}
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -383,6 +383,29 @@ class Contents(Sequences):
         spent = stream(dataset, model, seed, "costs").random(len(EPOCH))
         told = zip(EPOCH.values(), spent.tolist(), strict=True)
         return found.with_columns(pl.lit(1 + value).alias(name) for name, value in told)
+
+
+class Generation(Sequences):
+    """Users and what was said to them."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Add words, how like the next item's they are, which attributes they name, and how long all took."""
+        found = super().lists(dataset, model, seed)
+        random, number = stream(dataset, model, seed, "words"), len(found)
+        measures = {name: random.random(number) for name in ("bleu", "rouge", "bert")}
+        named = {
+            f"says_{name}": random.random(number) < 0.5 for name in ("recyclable", "restricted")
+        }
+        words = {
+            "text": "a lamp of steel",
+            "meant": "a lamp of glass",
+            "user": "Ordered products: a tent.",
+        }
+        return found.with_columns(
+            **{name: pl.Series(column) for name, column in (measures | named).items()},
+            **{name: pl.lit(text) for name, text in words.items()},
+            milliseconds=pl.lit(1.5),
+        )
 
 
 class Episodes(Sequences):

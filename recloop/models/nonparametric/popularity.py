@@ -39,6 +39,18 @@ class Popularity(Remembering):
         return torch.from_numpy(self.recall("counts")).to(session.device)
 
 
+class Chance(Popularity):
+    """All items are alike; metrics are expectations under ties, so that every one of them is chance.
+
+    Args:
+        items: how many items there are; id `items` is padding.
+    """
+
+    def score(self, session: Int[Tensor, "batch time"]) -> Float[Tensor, "batch item"]:
+        """Score every item alike."""
+        return 0.0 * super().score(session)
+
+
 class SessionPopularity(Popularity):
     """The session's own items come first, by how often it has them; then training decides.
 

@@ -1,0 +1,1 @@
+"""Models that generate: items as latents, and the words of items."""
