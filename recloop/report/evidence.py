@@ -23,6 +23,10 @@ CURVE = {
     **dict.fromkeys(["seed", "update"], pl.Int64),
     **dict.fromkeys(["epoch", "loss", "valid_ndcg10"], pl.Float64),
 }
+SELECTED, OTHER = (
+    "valid_ndcg10",
+    "valid_score",
+)  # what chose the best weights: NDCG, or another score
 POPULARITY = "popularity"  # the model below which nothing was learned, where a study has it
 REPORTED = {
     **dict.fromkeys(["exhibit", "dataset", "model", "metric"], pl.String),
@@ -300,6 +304,10 @@ def read_curve(run: Path) -> pl.DataFrame:
     record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
     rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
+    if OTHER in rows.columns:
+        rows = rows.with_columns(
+            pl.coalesce(SELECTED, pl.col(OTHER).cast(pl.Float64)).alias(SELECTED)
+        )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
 
 

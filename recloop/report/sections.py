@@ -5,7 +5,17 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.report import cost, datasets, encoders, known, labels, ledger, tables, verdicts
+from recloop.report import (
+    cost,
+    datasets,
+    encoders,
+    known,
+    labels,
+    language_models,
+    ledger,
+    tables,
+    verdicts,
+)
 from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 
@@ -26,6 +36,7 @@ def gather(
     found = [
         Section("Data", datasets.section(evidence)),
         Section("Encoders", encoders.section(evidence)),
+        Section("Language models", language_models.section(evidence)),
         Section("Known answers", known_answers(evidence, output)),
         Section("Claims", claims(evidence, output)),
         Section("Ledger", cells(evidence, output)),
