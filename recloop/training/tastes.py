@@ -33,7 +33,7 @@ from recloop.storage.files import replacing
 
 LIKELIHOOD = Metric("valid_score", "likelihood")
 PLACEBOS = (None, "shuffled", "untrained")
-LEAST_BATCH = 2  # users of a training batch, without which nothing can be normed over them
+LEAST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Asked:
         rows: of each rating, the row of its text.
         liked, disliked: what is to be said.
         features: the texts, encoded.
+        scale: mean and deviation of the encoded ratings of the training part.
         told: the texts.
         genres: of the items.
     """
@@ -58,6 +59,7 @@ class Asked:
     liked: Bool[np.ndarray, "user genre"]
     disliked: Bool[np.ndarray, "user genre"]
     features: Features
+    scale: Float[Tensor, "2 width"]
     told: list[str]
     genres: Bool[np.ndarray, "item genre"]
 
@@ -76,7 +78,7 @@ class Asked:
         known = seen != NOBODY
         rows, items = self.rows[seen], self.rated.items[seen]
         states = self.features.tensor(rows.ravel()).view(*rows.shape, -1)
-        states = states * torch.from_numpy(known)[:, :, None]
+        states = (states - self.scale[0]) / self.scale[1] * torch.from_numpy(known)[:, :, None]
         told = [
             [self.told[row] for row, one in zip(*pair, strict=True) if one]
             for pair in zip(rows.tolist(), known.tolist(), strict=True)
@@ -159,8 +161,17 @@ def asked(data: dict[str, Path], training: dict, part: str, seed: int) -> Asked:
         seen = seen[data_of.others(len(users), seed)]
     states = Features.open(data["states"], told.key)
     rows = told.rows(rated.items, rated.ratings)
-    tastes = (liked[users], disliked[users])
-    return Asked(rated, users, seen, rows, *tastes, states, told.texts, genres)
+    tastes, scale = (liked[users], disliked[users]), scale_of(data, told, states)
+    return Asked(rated, users, seen, rows, *tastes, states, scale, told.texts, genres)
+
+
+def scale_of(
+    data: dict[str, Path], told: Interactions, states: Features
+) -> Float[Tensor, "2 width"]:
+    """Measure the encoded texts of the training part: encoders put all texts close together."""
+    train = Rated.read(data["sessions"], data["tables"], "train")
+    rows = states.tensor(np.unique(told.rows(train.items, train.ratings)))
+    return torch.stack([rows.mean(0), rows.std(0).clamp(min=LEAST_SPREAD)])
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
@@ -252,13 +263,12 @@ class Saying(Objective):
     ):
         self.model, self.parts, self.training = model, parts, training
         self.schedule, self.context = schedule, context
-        left = len(parts["train"]) % schedule.batch_size
-        self.length = len(parts["train"]) // schedule.batch_size + (left >= LEAST_BATCH)
+        self.length = -(-len(parts["train"]) // schedule.batch_size)
 
     def batches(self, epoch: int, skip: int) -> Iterator[Int[Tensor, " user"]]:
         """List the users of each batch, in an order that hangs on seed and epoch."""
         order = torch.randperm(len(self.parts["train"]), generator=self.context.generator(epoch))
-        return iter(order.split(self.schedule.batch_size)[skip : self.length])
+        return iter(order.split(self.schedule.batch_size)[skip:])
 
     def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
         """Make one AdamW, with a rate of its own for what of the language model learns."""

@@ -1,10 +1,11 @@
 """A cinema whose guests have tastes that can be told in words: films with genres, and what guests rate.
 
 The truth: a guest likes some genres and dislikes as many. A rating is 3 + 1.5 times the mean of the guest's tastes (1,
--1 or 0) for the genres of the film + noise, in halves between 0.5 and 5. Genres differ in how often they are liked, so
-that who knows nobody is better than chance. The adjective of a title comes from the words of the film's first genre:
-what a title says has to be read. With the size `planted` 0 the tastes are dealt anew for every rating: what a guest
-rated says nothing of what the guest will rate.
+-1 or 0) for the genres of the film + noise, in halves between 0.5 and 5; guests see films by the same mean, those that
+they will like oftener. Genres differ in how often they are liked, so that who knows nobody is better than chance. The
+adjective of a title comes from the words of the film's first genre: what a title says has to be read. With the size
+`planted` 0 guests see any films and the tastes are dealt anew for every rating: what a guest rated says nothing of what
+the guest will rate.
 
 It writes the files of MovieLens, or `talk`: texts from which a language model learns how films and tastes are told, of
 other films and other guests, of whom a question follows no film or a few.
@@ -20,7 +21,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-SIZES = {"users": 300, "items": 150, "mean_length": 90, "planted": 1}
+SIZES = {"users": 300, "items": 300, "mean_length": 80, "planted": 1}
 WORDS = {
     "Action": ("Daring", "Roaring", "Reckless", "Blazing"),
     "Comedy": ("Merry", "Clumsy", "Giggling", "Silly"),
@@ -38,6 +39,7 @@ NOUNS = (
 )  # fmt: skip
 LIKED = 3  # genres that a guest likes, and as many that the guest dislikes
 STRENGTH, NOISE = 1.5, 0.5
+CHOICE = 1.5  # how much oftener guests see what they will like
 FAVOUR = 0.4  # how much genres differ in how often they are liked
 START, STEP = 1_100_000_000, 3_600  # seconds
 ABOUT = "{title}. Genres: {genres}. Rating: {rating} of 5."
@@ -101,13 +103,16 @@ def rate(
     users, items = len(tastes), len(films)
     length = np.clip(random.poisson(sizes["mean_length"], users), 12, items)
     popular = np.log(1 / (1 + np.arange(items)) ** 0.5)[random.permutation(items)]
-    order = np.argsort(-(popular + random.gumbel(size=(users, items))), axis=1)
+    table = genre_table(films["genres"].to_list())
+    expected = tastes @ table.T / table.sum(1)
+    wanted = popular + CHOICE * sizes["planted"] * expected
+    order = np.argsort(-(wanted + random.gumbel(size=(users, items))), axis=1)
     user = np.repeat(np.arange(users), length)
     place = np.arange(len(user)) - np.repeat(np.cumsum(length) - length, length)
-    film = order[user, place]
+    drawn = np.lexsort((random.random(len(user)), user))  # what is wanted most is not seen first
+    film = order[user, place][drawn]
     felt = tastes[user] if sizes["planted"] else make_tastes(len(user), random)
-    has = genre_table(films["genres"].to_list())[film]
-    mean = (felt * has).sum(1) / has.sum(1)
+    mean = (felt * table[film]).sum(1) / table[film].sum(1)
     stars = 3 + STRENGTH * mean + NOISE * random.standard_normal(len(user))
     return pl.DataFrame(
         {

@@ -15,7 +15,7 @@ SPREAD = 0.02  # of vectors that are learnt, at the start
 
 
 class Adapter(nn.Module):
-    """What all adapters share: normed inputs, and where an interaction stands, counted from the latest one.
+    """What all adapters share: where an interaction stands, counted from the latest one, and the way out.
 
     Args:
         width: of an encoded interaction.
@@ -26,15 +26,13 @@ class Adapter(nn.Module):
 
     def __init__(self, width: int, dim: int, places: int, positions: bool):
         super().__init__()
-        self.norm = nn.LayerNorm(width)
         self.place = nn.Parameter(SPREAD * torch.randn(places, width)) if positions else None
         self.out = nn.Linear(width, dim)
 
     def enter(
         self, states: Float[Tensor, "user place width"], known: Bool[Tensor, "user place"]
     ) -> Float[Tensor, "user place width"]:
-        """Norm the interactions and add their places; what is no interaction is zero."""
-        states = self.norm(states)
+        """Add to the interactions their places; what is no interaction is zero."""
         if self.place is not None:
             states = states + self.place[-states.shape[1] :]
         return states * known.unsqueeze(2)
@@ -202,5 +200,5 @@ class Constant(Adapter):
         self, states: Float[Tensor, "user place width"], known: Bool[Tensor, "user place"]
     ) -> Soft:
         """Give everybody the same."""
-        found = self.out(self.norm(self.tokens)).expand(len(states), -1, -1)
+        found = self.out(self.tokens).expand(len(states), -1, -1)
         return found, known.new_ones(found.shape[:2])

@@ -22,14 +22,13 @@ class LinearProbe(nn.Module):
     def __init__(self, width: int, genres: list[str], most: int):
         super().__init__()
         self.genres, self.most = genres, most
-        self.norm = nn.BatchNorm1d(width)
         self.out = nn.Linear(width, 2 * len(genres))
 
     def logits(self, query: Query) -> Float[Tensor, "user label"]:
         """Score every genre as liked, then as disliked."""
         known = query.known.unsqueeze(2)
         mean = (query.states * known).sum(1) / known.sum(1).clamp(min=1)
-        return self.out(self.norm(mean))
+        return self.out(mean)
 
     def losses(self, query: Query) -> tuple[Float[Tensor, " user"], Int[Tensor, " user"]]:
         """Compute the negative log-likelihood of each user's labels, and count them."""

@@ -15,7 +15,7 @@ class Query(NamedTuple):
     """Some users with the interactions that are seen of each, the latest last.
 
     Attributes:
-        states: each interaction as the frozen encoder reads it.
+        states: each interaction as the frozen encoder reads it, on the scale of all of the training part.
         known: false where a user has fewer interactions than others; these places stand first.
         told: the interactions of each user in words.
         ratings: of the interactions, 0 where there is none.

@@ -97,7 +97,7 @@ def test_means_of_neighbours_by_hand():
 def test_perceiver_by_hand(states, known):
     """Two blocks written out with softmax and matrix products."""
     model = make("perceiver", heads=1)
-    inputs = (model.norm(states) + model.place) * known[:, :, None]
+    inputs = (states + model.place) * known[:, :, None]
     latents = model.latents.expand(USERS, -1, -1)
     for block in model.blocks:
         asked = block.norms[0](latents)

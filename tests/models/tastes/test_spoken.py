@@ -186,8 +186,7 @@ def test_an_untrained_start_of_lora_says_what_was_said(make, query):
 def test_text_prompts_tell_the_history_and_ask(make, query):
     model = make(TEXT)
     ids = [
-        row[-200:]
-        for row in model.speaker.model.tokens([f"{LINES[2]}\n{LINES[2]}\nWhich genres?"])
+        row[-200:] for row in model.speaker.model.tokens([f"{LINES[2]}\n{LINES[2]}\nWhich genres?"])
     ]
     given, mask = model.given(query)
     assert int(mask[0].sum()) == len(ids[0])
