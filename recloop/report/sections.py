@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from recloop.report import (
+    checklist,
     cost,
     datasets,
     encoders,
@@ -43,6 +44,7 @@ def gather(
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
         Section("Cost", cost.section(study, runs, finished(evidence))),
+        Section("Checklist", checklist.section(evidence, runs)),
         Section("Departures from the paper", [departures(study)]),
         Section("Not run", [left_out(evidence, runs, not_run)]),
         Section("Regenerate", [commands(study, name)]),

@@ -1,5 +1,6 @@
 """The whole workflow on a tiny world, and what a second run makes of it. Nothing stale is ever taken for current."""
 
+import json
 import os
 import shutil
 
@@ -49,6 +50,25 @@ def test_says_what_it_stands_on(built, study, name):
     text = (built.root / "results" / study / name).read_text()
     assert "smoke" in text
     assert "stand-in" in text or "embedded" in text
+
+
+def test_the_front_page_leads_to_every_study(built):
+    text = (built.root / "results/README.md").read_text()
+    assert all(f"]({name}/index.html)" in text for name in DATASETS)
+
+
+def test_a_number_is_traced_to_its_raw_files(built):
+    command = ["trace", "results/modt4r/table_4_3.md", "--tier", "smoke", "--seeds", "1"]
+    done = built.call("python", "-m", "recloop", *command, "--model", "sasrec", "--column", "HR@10")
+    assert done.returncode == 0, done.stdout
+    assert ": as in the table" in done.stdout
+    lines = done.stdout.splitlines()
+    kinds = [line.split()[0] for line in lines if line.endswith(")")]
+    assert kinds == ["scores", "lists", "weights", "weights", "sessions", "tables", "raw"]
+    raw = next((built.root / "data/raw").glob("shop_views-*/fetched.json"))
+    for file in json.loads(raw.read_text()).values():
+        assert file["sha256"][:12] in done.stdout
+    assert "not here" not in done.stdout
 
 
 def test_second_run_plans_nothing(built):
