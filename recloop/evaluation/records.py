@@ -285,7 +285,7 @@ register(
         "Floating-point operations of a query in thousand millions, with its answer and the padding of its batch; "
         "histories are encoded before, once for each interaction.",
         direction=-1,
-        digits=2,
+        digits=3,
         **OF_ANSWERS,
     ),
 )
