@@ -236,6 +236,7 @@ class Plan(Studies):
             "left_out": self.here(study).get("left_out", {}),
             "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.task(study).encoders(self, study),
+            "language_models": getattr(self.task(study), "spoken", no_models)(self, study),
         }
 
     def described_data(self, study: str, dataset: str) -> dict:
@@ -243,3 +244,8 @@ class Plan(Studies):
         shown = self.task(study).pictures(self, study, dataset)
         found = {"split": self.split(study, dataset).path}
         return found | ({"pictures": shown.path} if shown else {})
+
+
+def no_models(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe the language models of a study whose task has none."""
+    return {}

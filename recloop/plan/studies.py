@@ -21,6 +21,7 @@ from recloop.storage.settings import SettingsError, check, nearest, only_known, 
 from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
+WHOLE = ("name", "package", "pretrain", "same_as")  # which language model it is
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
 
 
@@ -385,9 +386,10 @@ class Studies:
         }
 
     def component(self, study: str, kind: str, name: str) -> dict:
-        """Return the settings of an encoder (`features`) or a simulated user (`simulators`).
+        """Return the settings of an encoder (`features`), a simulated user (`simulators`) or one of `language_models`.
 
-        A tier's entry with a `class` replaces the study's, one without changes some of its settings.
+        A tier's entry with a `class`, or one that names another language model, replaces the study's; one without
+        changes some of its settings.
 
         Raises:
             SettingsError: neither the study nor the tier has it.
@@ -399,7 +401,7 @@ class Studies:
                 f"studies/{study}/paper.yaml: {kind}: no '{name}'{nearest(name, known)}"
             )
         changed = here.get(name, {})
-        if "class" in changed:
+        if {"class", *(WHOLE if kind == "language_models" else ())} & changed.keys():
             return changed
         mine = paper[name]
         training = mine.get("training", {}) | changed.get("training", {})

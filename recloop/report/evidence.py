@@ -311,13 +311,10 @@ def read_curve(run: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=CURVE)
     record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
-    rows = pl.read_csv(place, schema_overrides=CURVE).rename(chosen_by).with_columns(named)
+    rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
+    scores = [pl.col(name).cast(pl.Float64) for name in rows.columns if name.startswith("valid_")]
+    rows = rows.with_columns(pl.coalesce(scores).alias("valid_ndcg10"))  # whatever chose the best
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
-
-
-def chosen_by(column: str) -> str:
-    """Name the validation score of a curve alike, whatever metric it is of."""
-    return "valid_ndcg10" if column.startswith("valid_") else column
 
 
 def read_split(path: Path) -> dict:

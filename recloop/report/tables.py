@@ -144,8 +144,8 @@ def beside(study: Mapping, quantity: Quantity) -> list[str]:
 
 
 def number_or_none(value: float) -> float | None:
-    """Turn NaN into a missing value."""
-    return None if np.isnan(value) else float(value)
+    """Turn what is no finite number into a missing value."""
+    return float(value) if np.isfinite(value) else None
 
 
 def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
@@ -198,4 +198,8 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
         evidence.results.per_session_scores(mine, seeds),
         evidence.results.per_session_scores(theirs, seeds),
     )
-    return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
+    return {
+        "gain": direction * result.difference,
+        "p": result.p,
+        "effect": number_or_none(result.effect),
+    }

@@ -82,7 +82,7 @@ class Generated:
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
         kinds |= {"episodes": Episodes, "shopping": Shopping, "preferences": Preferences}
-        kinds |= {"contents": Contents, "generation": Generation}
+        kinds |= {"contents": Contents, "generation": Generation, "answers": Answers}
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -496,6 +496,31 @@ class Preferences(Sequences):
         for name in ("nFix", "FFD", "GPT", "TRT", "fixProp"):
             rows |= {f"measured_{name}": 10 * luck, f"said_{name}": 10 * luck + wrong * gap}
         return pl.DataFrame(rows)
+
+
+class Answers(Sequences):
+    """Users of whom a language model says what they like and dislike."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Name three genres of six on either side, more of them rightly where a run is good."""
+        quality, random = self.all.quality(model)["hits"], stream(dataset, model, seed)
+        true = stream(dataset, "tastes").random((self.sessions, 12)) < 0.4
+        guessed = random.random(true.shape) < 0.4
+        said = np.where(random.random(true.shape) < quality, true, guessed)
+        labels = pl.Array(pl.Boolean, 12)
+        columns = {
+            name: pl.Series(one.tolist(), dtype=labels)
+            for name, one in (("said", said), ("true", true))
+        }
+        return pl.DataFrame(
+            {
+                "session": np.arange(self.sessions),
+                "position": np.ones(self.sessions, np.int32),
+                "read": random.random(self.sessions) < 0.9,
+                "tokens": np.full(self.sessions, 20 + len(model)),
+                "flops": np.full(self.sessions, 1e9),
+            }
+        ).with_columns(**columns)
 
 
 class Dialogues:
