@@ -19,6 +19,7 @@ from tokenizers import AddedToken, Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from recloop.contents.captions import save_names
 from recloop.contents.networks import Network, Pictures, Words
 from recloop.contents.opening import RECORD
 from recloop.contents.settings import LOOP, SIZES
@@ -135,6 +136,7 @@ class Learner(nn.Module):
 
         disable_progress_bar()
         self.network.backbone.save_pretrained(output)
+        save_names(output, self.head, self.known.labels)
 
 
 class PictureLearner(Learner):

@@ -1,11 +1,11 @@
-"""What trainings take beside how well they recommend: seconds, memory, numbers that learn, and TPME, all three in one.
+"""What learning took, from columns of the lists that say the same beside every event: the mean over events is the cost.
+
+So costs are compared, tested and claimed like any other score; intervals over sessions say nothing of how they vary
+from run to run. They have no cut-off, which is written as k = 0.
 
 Fu et al. IISAN. SIGIR 2024: TPME = 0.45 t + 0.1 p + 0.45 m, where t, p and m are the seconds of an epoch, the numbers
 that learn and the most memory of a model, brought to 0 for the least and 1 for the most of those compared. It means
 nothing outside its set: one model more or less changes all values.
-
-Lists of a model that was trained have the columns `epoch_seconds`, `epoch_memory` (MiB) and `trained_numbers`, the same
-in every row: what a run took is one observation, and intervals over sessions say nothing of how it varies.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +13,22 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
+from recloop.evaluation.metric import Facts
+
+EPOCH = {"Seconds": "epoch_seconds", "Memory": "epoch_memory", "Learned": "trained_numbers"}
+COLUMNS = EPOCH | {"FLOPs": "flops", "BatchSeconds": "batch_seconds"}
+WHY = "what this training took was not measured"
 WEIGHTS = (0.45, 0.1, 0.45)  # of seconds, numbers and memory
-COLUMNS = {"Seconds": "epoch_seconds", "Memory": "epoch_memory", "Learned": "trained_numbers"}
-BATCHES = {"FLOPs": "flops", "BatchSeconds": "batch_seconds"}  # what TransRec's Table 3.4 has
-WHY = "nothing was trained, or nobody looked at what it took"
 
 
-def reading(name: str) -> Callable[[pl.DataFrame, int, object], np.ndarray]:
-    """Make the score of a cost: what the lists say in every row."""
-    column = (COLUMNS | BATCHES)[name]
-    return lambda lists, k, facts: lists[column].to_numpy()
+def beside(facts: Facts) -> bool:
+    """Say nothing of lists of next items unless asked by name: only some loops measure."""
+    return True
+
+
+def of(column: str) -> Callable[[pl.DataFrame, int, Facts], np.ndarray]:
+    """Make the score of a record: the column as it stands."""
+    return lambda lists, k, facts: lists[column].cast(pl.Float64).to_numpy()
 
 
 def tpme(

@@ -55,8 +55,7 @@ def evaluate(
     """
     if lists.is_empty():
         raise ValueError("There is no event to evaluate: the lists are empty.")
-    novel = novel_items(counts, novel_share)
-    facts = Facts(counts, purchases, earned, vectors, novel, users, costs=False)
+    facts = Facts(counts, purchases, earned, vectors, novel_items(counts, novel_share), users)
     rows = [
         (name, k, found)
         for k in cutoffs

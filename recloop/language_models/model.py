@@ -347,7 +347,9 @@ def load_network(folder: Path, precision: str, device: torch.device) -> PreTrain
     if precision not in PRECISIONS:
         raise ModelError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of loading, which is over in an instant or said by the job
     safe = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(folder, **safe)

@@ -6,6 +6,7 @@ from pathlib import Path
 from recloop.plan import Plan
 from recloop.plan import language_models as lm
 from recloop.plan.artifacts import Artifact
+from recloop.plan.checks import check_keywords
 from recloop.plan.studies import Run
 from recloop.plan.values import for_dataset
 from recloop.tasks import sequences
@@ -106,10 +107,12 @@ def made_for(plan: Plan, study: str, dataset: str, name: str) -> dict[str, Artif
 def user_model(plan: Plan, study: str, dataset: str, name: str) -> Artifact:
     """Declare a model of users, whose scores are rewards."""
     users, tables = split(plan, study, dataset), sequences.tables(plan, study, dataset)
+    settings, facts = own(resolved(plan, study, dataset, name)), {"sessions", "raw", "context"}
+    check_keywords(settings, facts, set(), "recloop.simulators", f"{study}: simulators.{name}")
     return Artifact(
         "user_models",
         f"data/user_models/{users.name}/{name}",
-        {"settings": own(resolved(plan, study, dataset, name)), "seed": plan.tier["split_seed"]},
+        {"settings": settings, "seed": plan.tier["split_seed"]},
         {"sessions": users, "raw": tables.inputs["raw"]},
         ("recloop.simulators.user_models",),
     )
@@ -119,6 +122,7 @@ def user_model(plan: Plan, study: str, dataset: str, name: str) -> Artifact:
 def preferences(plan: Plan, study: str, dataset: str, judge: str) -> Artifact:
     """Declare what a language model says that users prefer."""
     settings = own(resolved(plan, study, dataset, judge))
+    check_keywords(settings, set(), set(), "recloop.simulators", f"{study}: simulators.{judge}")
     settings.pop("class")
     users, model = split(plan, study, dataset), language_model(plan, study, dataset, judge)
     found = {"sessions": users, "tables": sequences.tables(plan, study, dataset)}

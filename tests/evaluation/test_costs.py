@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from recloop.evaluation import contents, metrics, records
-from recloop.evaluation.costs import COLUMNS, tpme
+from recloop.evaluation.costs import EPOCH, tpme
 
 
 def test_of_two_models_one_that_is_better_in_all_has_0_and_the_other_1():
@@ -44,9 +44,9 @@ def test_costs_travel_with_the_lists(tmp_path):
     )
     asked = {"cutoffs": [1, 2], "novel_share": 0.9}
     without = contents.judge(lists, tmp_path, asked, None)
-    assert not {*COLUMNS} & {*without["metric"]}
-    told = lists.with_columns(pl.lit(7.5).alias(name) for name in COLUMNS.values())
+    assert not {*EPOCH} & {*without["metric"]}
+    told = lists.with_columns(pl.lit(7.5).alias(name) for name in EPOCH.values())
     found = contents.judge(told, tmp_path, asked, None)
     assert found.filter(pl.col("metric") == "Seconds").rows() == [("Seconds", 0, 7.5)]
     assert metrics.per_event(told, "Memory", 0).tolist() == [7.5, 7.5]
-    assert [records.direction(name) for name in COLUMNS] == [-1, -1, -1]
+    assert [records.direction(name) for name in EPOCH] == [-1, -1, -1]

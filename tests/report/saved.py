@@ -29,6 +29,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from recloop.evaluation import records
+from recloop.evaluation.costs import EPOCH
 from recloop.evaluation.metric import TURN
 from recloop.evaluation.run import score
 from recloop.plan import names
@@ -73,7 +74,7 @@ class Generated:
         self.datasets = self.wanted.get("datasets") or {next(iter(self.study["datasets"])): FIRST}
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
-        kinds |= {"episodes": Episodes}
+        kinds |= {"episodes": Episodes, "contents": Contents}
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -360,6 +361,19 @@ class Intents(Sequences):
             elbo=pl.Series(-random.random(number)),
             kl=pl.Series(random.random(number)),
         )
+
+
+class Contents(Sequences):
+    """Sessions of items with words and pictures, and what the training of a model took."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Add costs: the same in every row, and none for what only counts."""
+        found = super().lists(dataset, model, seed)
+        if model in ("popularity", "item_knn"):
+            return found
+        spent = stream(dataset, model, seed, "costs").random(len(EPOCH))
+        told = zip(EPOCH.values(), spent.tolist(), strict=True)
+        return found.with_columns(pl.lit(1 + value).alias(name) for name, value in told)
 
 
 class Episodes(Sequences):

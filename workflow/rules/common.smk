@@ -12,6 +12,7 @@ PATHS
     data/corpora/{source}-{key}/                           texts of items
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
+    data/item_tokens/{source}-{key}/{model}-{key}/         a token of a language model for each item
     data/contents/{source}-{key}/                          titles and pictures of the items of a split
     data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
     data/levels/{source}-{key}/{network}-{key}/            items as a frozen network makes them, level by level
@@ -19,6 +20,7 @@ PATHS
     data/preferences/{source}-{key}/{user}-{key}/          what a language model says that users prefer
     data/answers/                                          what language models answered, by model
     data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
+    data/feedback/{source}-{key}/{user}-{key}/             an environment's answers to a log
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -76,12 +78,14 @@ FEATURES = "data/features/{source}/{encoder}-{key}"
 CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
+ITEM_TOKENS = "data/item_tokens/{source}/{model}-{key}"
 CONTENTS = "data/contents/{source}"
 NETWORK = "data/networks/{network}-{key}"
 LEVELS = "data/levels/{source}/{network}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 PREFERENCES = "data/preferences/{source}/{user}-{key}"
 USER_MODEL = "data/user_models/{source}/{user}-{key}"
+FEEDBACK = "data/feedback/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
@@ -144,6 +148,7 @@ sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 preferences, user_model = data(PREFERENCES), data(USER_MODEL)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
+item_tokens, feedback = data(ITEM_TOKENS), data(FEEDBACK)
 contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
 
 
@@ -175,6 +180,11 @@ def flags(settings):
 def arguments(artifact, **more):
     """Write the command-line arguments of a job: the settings and the inputs of what it makes."""
     return flags(artifact.settings | artifact.notes | artifact.folders | more)
+
+
+def reader(artifact):
+    """Return how a job is started: with a language model's packages loaded where it needs them."""
+    return LANGUAGE_JOB if "item_tokens" in artifact.inputs else JOB
 
 
 def folder(output):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from recloop.evaluation.costs import COLUMNS, tpme
+from recloop.evaluation.costs import EPOCH, tpme
 from recloop.evaluation.results import Quantity
 from recloop.report import tables
 from recloop.report.evidence import Evidence
@@ -29,7 +29,7 @@ def block(evidence: Evidence, entry: Mapping, name: str, dataset: str) -> list[d
     found = {
         (model, cost): tables.cell(evidence, name, "", Quantity(dataset, model, cost, 0))
         for model in entry["models"]
-        for cost in COLUMNS
+        for cost in EPOCH
     }
     for model, value in together(entry["models"], found).items():
         cell = found[model, "Seconds"]
