@@ -21,6 +21,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/language_models.smk"
+include: "workflow/rules/contents.smk"
 include: "workflow/rules/simulators.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/experience.smk"
@@ -28,10 +29,11 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """One page per study, holding all its tables and figures."""
+    """One page per study, holding all its tables and figures, and one over all of them."""
     default_target: True
     input:
         expand("results/{study}/{page}", study=PLAN.studies, page=["README.md", "index.html"]),
+        "results/index.html",
 
 
 rule shared_data:
@@ -47,7 +49,8 @@ onstart:
 
 
 onsuccess:
-    for study in filter(has_page, PLAN.studies):
-        print(
-            f"\nTier {config['tier']}: open results/{study}/index.html (or README.md beside it)."
-        )
+    if is_current(Path("results/.made/front.json"), PLAN.front.key):
+        print(f"\nTier {config['tier']}: open results/index.html (or README.md beside it).")
+    else:
+        for study in filter(has_page, PLAN.studies):
+            print(f"\nTier {config['tier']}: open results/{study}/index.html.")

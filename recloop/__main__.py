@@ -1,26 +1,35 @@
-"""The `recloop` command: data of one's own, one model alone, what there is, and what is kept of results.
+"""The `recloop` command: data of your own, one model alone, what there is, kept results, audits and traces.
 
 recloop add-data clicks.csv
 recloop run sasrec clicks
 recloop list
 recloop keep gsasrec
+recloop audit modt4r
+recloop trace results/modt4r/table_4_3.md --model sasrec --column HR@10
 """
 
 import argparse
 import os
 import sys
 
-from recloop.commands import add_data, keep, listing, run
+from recloop.commands import add_data, audit, keep, listing, run, trace
 from recloop.storage.settings import SettingsError
 
-COMMANDS = {"add-data": add_data, "run": run, "list": listing, "keep": keep}
+COMMANDS = {
+    "add-data": add_data,
+    "run": run,
+    "list": listing,
+    "keep": keep,
+    "audit": audit,
+    "trace": trace,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; a fault is one line and exit status 1."""
     parser = argparse.ArgumentParser(
         prog="recloop",
-        description="Data and models of your own, kept results. The papers' tables come from `snakemake`: README.md.",
+        description="Data and models of your own, kept results, audits. The tables come from `snakemake`: README.md.",
     )
     words = parser.add_subparsers(required=True, metavar="COMMAND")
     for word, command in COMMANDS.items():

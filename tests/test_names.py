@@ -1,6 +1,6 @@
 """Names with braces and the runs they stand for."""
 
-from recloop.plan.names import RunName, defaults, points, spread, swept, wanted
+from recloop.plan.names import RunName, defaults, placed, points, spread, swept, wanted
 
 STUDY = {
     "datasets": {"one": {}, "two": {}},
@@ -79,3 +79,8 @@ def test_a_name_is_read_and_written():
     assert name.sweep == ("b", ["0", "1"])
     assert RunName.parse("m").sweep is None
     assert str(name.keep(lambda key, _: key != "b")) == "m,a=0.5,c=x=y"
+
+
+def test_what_is_needed_may_be_elsewhere():
+    assert placed("m", "one") == (RunName("m"), "one")
+    assert placed("m,share=0.2 on two", "one") == (RunName("m", (("share", "0.2"),)), "two")

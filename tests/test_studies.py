@@ -223,6 +223,53 @@ def test_overrides_reach_the_pretraining_that_knows_them(plan, model, start):
     assert needs(it, asked) == {"start": start}
 
 
+def needed(it, model, dataset="tn_mixed"):
+    """List where a model starts, and where that one does."""
+    found, run = [], Run("transrec", dataset, model, 1)
+    while run := it.needs(run).get("start"):
+        found.append((run.dataset, run.model))
+    return found
+
+
+def test_a_model_starts_from_one_on_another_data_set(plan):
+    it = plan()
+    assert needed(it, "transrec") == [("source", "transrec_source"), ("source", "uep")]
+    assert needed(it, "transrec_20")[0] == ("source", "transrec_source,share=0.2")
+    assert needed(it, "transrec_20")[1] == ("source", "uep,share=0.2")
+    run = Run("transrec", "tn_mixed", "transrec", 1)
+    made_of = it.weights(run).inputs["need start"]
+    assert made_of.path == it.weights(it.needs(run)["start"]).path
+    assert "marketplace_d-for-source" in made_of.path
+
+
+def test_only_what_makes_the_network_is_handed_on_to_another_data_set(plan):
+    it = plan()
+    assert needed(it, "transrec,share=0.2") == needed(it, "transrec")  # a share of the target
+    frozen = [("source", "transrec_source,frozen=true"), ("source", "uep,frozen=true")]
+    assert needed(it, "transrec,frozen=true") == frozen
+
+
+def test_what_is_needed_may_differ_by_data_set(plan):
+    it = plan(tier="real")
+    assert needed(it, "transrec", "scientific")[0] == ("instruments", "transrec_source")
+    assert needed(it, "transrec", "instruments")[0] == ("scientific", "transrec_source")
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("sauce", "needs 'uep on sauce': unknown 'sauce'; did you mean 'source'?"),
+        ("douyin", "needs 'uep on douyin'; tier smoke has nothing for 'douyin'"),
+    ],
+)
+def test_a_need_on_no_data_set_is_explained(plan, where, message):
+    it = plan()
+    it.studies["transrec"]["models"]["transrec"]["needs"] = {"start": f"uep on {where}"}
+    with pytest.raises(SettingsError) as error:
+        needed(it, "transrec")
+    assert message in str(error.value)
+
+
 def test_a_value_can_differ_between_stages(plan):
     it = plan()
     it.tier["studies"].pop("gommir")
@@ -451,6 +498,26 @@ def test_code_moves_just_what_is_made_with_it(plan, house, file, expected):
     before = places(plan)
     house(file, "changed = True")
     assert moved(before, places(plan)) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("models/dialogue/gommir.py", {"gommir", "gommir_sl"}),
+        ("simulators/show_attend_tell.py", {"gommir", "gommir_sl", "ege", "dm"}),
+        ("models/decision/modt4r.py", set()),
+    ],
+)
+def test_code_moves_the_dialogues_that_are_made_with_it(plan, house, file, expected):
+    def places():
+        it, models = plan(), ("gommir", "gommir_sl", "ege", "dm")
+        runs = {model: Run("gommir", "shoes", model, 1) for model in models}
+        weights = {model: it.weights(run).path for model, run in runs.items()}
+        return weights | {"encoded": it.data(runs["dm"])["grid"]}
+
+    before = places()
+    house(file, "changed = True")
+    assert moved(before, places()) == expected
 
 
 def test_a_comment_moves_nothing(plan, house):

@@ -23,7 +23,7 @@ def read_ratings(
     Raises:
         ValueError: an item that a user has not rated.
     """
-    users = pl.concat([pl.read_parquet(sessions / f"{part}.parquet") for part in parts])["user"]
+    users = read_users(sessions, parts)
     rows = pl.DataFrame({"user": users}).with_row_index("row")
     items = pl.read_parquet(sessions / "items.parquet").select(column="item", item="id")
     cells = pl.read_parquet(tables / "interactions.parquet", columns=["user", "item", "rating"])
@@ -37,3 +37,10 @@ def read_ratings(
             "all ratings. Take a completed matrix."
         )
     return ratings
+
+
+def read_users(sessions: Path, parts: Iterable[str]) -> pl.Series:
+    """Name the users of some parts, in their order."""
+    return pl.concat(
+        [pl.read_parquet(sessions / f"{part}.parquet", columns=["user"]) for part in parts]
+    )["user"]

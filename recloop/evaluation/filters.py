@@ -5,6 +5,7 @@ A metric is a base, such as HR, and filters behind underscores. An event counts 
 - `click`, `purchase`: the target is an ordinary event; it is one that counts as a purchase (Xin et al. SIGIR 2020).
 - `new`: the target has not occurred earlier in its session.
 - `ser`: the target does not occur in earlier sessions of the user, which makes it a serendipity item (HDT, S5.4.3).
+- `image`, `text`, `mixed`: the user met items by pictures alone, by titles alone, by both (TransRec, S3.4.1).
 - `ips`: events weigh by the inverse of their target's share of the training events, and weights are normalised to
   mean 1 (off-policy corrected NDCG: Xin et al. WSDM 2022; self-normalised: Swaminathan and Joachims. The
   Self-Normalized Estimator for Counterfactual Learning. NIPS 2015). An item that the training part never shows counts
@@ -21,13 +22,21 @@ COLUMNS = {
     "purchase": ("purchase", True),
     "new": ("repeated", False),
     OF_USERS: ("past", False),
+    "image": ("kind", "image"),
+    "text": ("kind", "text"),
+    "mixed": ("kind", "mixed"),
 }
+KINDS = ("image", "text", "mixed")  # of users
+
 KNOWN = (*COLUMNS, INVERSE)
 ABSENT = {
     "click": "is anything but a purchase",
     "purchase": "is a purchase",
     "new": "is new to its session",
     OF_USERS: "is new to its user",
+    "image": "is of a user of pictures alone",
+    "text": "is of a user of titles alone",
+    "mixed": "is of a user of titles and pictures",
 }
 
 

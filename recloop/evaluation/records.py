@@ -5,7 +5,7 @@ Evaluation, intervals, tables and claims go by the record; its fields are explai
 
 from collections.abc import Iterable
 
-from recloop.evaluation import catalogue, filters, ranking, rewards, steps, turns, visits
+from recloop.evaluation import catalogue, costs, filters, ranking, rewards, steps, turns, visits
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
 
@@ -227,6 +227,31 @@ register(
         digits=3,
         absent=steps.in_lists,
         why_absent=WHY,
+    ),
+)
+
+
+register(
+    Metric(
+        "FLOPs",
+        costs.of("flops"),
+        EVENT,
+        "Operations of a forward pass of the loss for the user with the most items; a product and a sum are two.",
+        direction=-1,
+        digits=0,
+        absent=costs.beside,
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "BatchSeconds",
+        costs.of("batch_seconds"),
+        EVENT,
+        "Seconds of an update with a whole batch, the fastest of some.",
+        label="s/batch",
+        direction=-1,
+        digits=3,
+        absent=costs.beside,
+        why_absent=costs.WHY,
     ),
 )
 

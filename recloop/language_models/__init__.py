@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 if TYPE_CHECKING:
+    import torch
+
     from recloop.language_models.model import LanguageModel
 
 KNOWN = {"name", "revision", "hash", "precision", "package"}
@@ -35,6 +35,7 @@ def open_language_model(
 
     only_known("language model", settings, KNOWN | OF_THE_PLAN)
     if folder is None and "package" in settings:
+        only_known("language model: package", [settings["package"]], packaged.speaking())
         folder = packaged.converted(settings["package"])
     if folder is not None:
         revision = files.checked_revision(folder, settings.get("hash"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -53,7 +54,11 @@ def adapt(
     if model.precision == "4-bit":
         model.network = package.prepare_model_for_kbit_training(model.network)
     try:
-        model.network = package.get_peft_model(model.network, settings)
+        with (
+            warnings.catch_warnings()
+        ):  # peft 0.21 asks transformers 5.23 under a name that goes in 6
+            warnings.simplefilter("ignore", FutureWarning)
+            model.network = package.get_peft_model(model.network, settings)
     except ValueError as fault:
         raise ModelError(
             f"adapters: {str(fault).splitlines()[0]}; name linear layers of this architecture"

@@ -1,6 +1,7 @@
 """Which texts go through a network together."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 
 def by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -20,4 +21,25 @@ def by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
             found[-1].append(place)
         else:
             found.append([place])
+    return found
+
+
+def alike(rows: Sequence[Sequence[int]]) -> list[tuple[list[int], int]]:
+    """Put rows that follow each other together as long as half of each is how the first one of them begins.
+
+    Returns:
+        The places of the rows of each group, and how many tokens all of them begin with; 0 where a row is alone.
+    """
+    found: list[tuple[list[int], int]] = []
+    for place, row in enumerate(rows):
+        if found:
+            places, shared = found[-1]
+            first = rows[places[0]]
+            begins = first[: shared or len(first) - 1], row[:-1]  # something is left of each
+            pairs = zip(*begins, strict=False)
+            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            if 2 * common >= len(row):
+                found[-1] = ([*places, place], common)
+                continue
+        found.append(([place], 0))
     return found

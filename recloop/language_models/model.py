@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recloop.language_models.batching import by_length
+from recloop.language_models.batching import alike, by_length
 from recloop.language_models.decoding import Decoding
 from recloop.language_models.files import ModelError, first_line
 
@@ -231,9 +232,47 @@ class LanguageModel:
         self, prompts: list[str], answers: list[str], budget: int = BUDGET
     ) -> Float[Tensor, "prompt answer"]:
         """Return the log-probability of each of the same few answers behind each prompt."""
+        tails = self.tokenizer(answers, add_special_tokens=False)["input_ids"]
+        if not self.encodes and all(len(tail) == 1 for tail in tails):
+            return self.following(prompts, [tail[0] for tail in tails], budget)
         pairs = [(prompt, answer) for prompt in prompts for answer in answers]
         found = self.likelihoods([one for one, _ in pairs], [one for _, one in pairs], budget)
         return found.view(len(prompts), len(answers))
+
+    @torch.no_grad()
+    def following(
+        self, prompts: list[str], tokens: list[int], budget: int = BUDGET
+    ) -> Float[Tensor, "prompt token"]:
+        """Return the log-probability of some tokens right behind each prompt, which one pass tells together.
+
+        Prompts that follow each other and begin alike are read as far as they do once.
+        """
+        self.network.eval()
+        rows, found = self.tokens(prompts), torch.empty(len(prompts), len(tokens))
+        for places, shared in alike(rows):
+            begun = self.begun(rows[places[0]][:shared])
+            for batch in by_length([len(rows[place]) - shared for place in places], budget):
+                chosen = [places[number] for number in batch]
+                logits = self.go_on(begun, shared, [rows[place][shared:] for place in chosen])
+                found[chosen] = logits.float().log_softmax(1)[:, tokens].cpu()
+        return found
+
+    def begun(self, row: list[int]) -> Any:
+        """Read the beginning of some prompts."""
+        given = torch.tensor([row], device=self.device)
+        return self.network(input_ids=given, use_cache=True).past_key_values if row else None
+
+    def go_on(self, begun: Any, length: int, rows: list[list[int]]) -> Float[Tensor, "batch token"]:
+        """Return what the network expects behind rows that go on from a beginning of some length."""
+        ids, mask = self.padded(rows)
+        if begun is None:
+            return self.forward(ids, mask, logits_to_keep=1).logits[:, -1]
+        begun = copy.deepcopy(begun)  # reading on changes it
+        begun.batch_repeat_interleave(len(rows))
+        mask = torch.cat([torch.ones_like(mask[:, :1]).expand(-1, length), mask], dim=1)
+        positions = (mask.cumsum(1) - 1)[:, length:]
+        more = {"attention_mask": mask, "position_ids": positions, "past_key_values": begun}
+        return self.network(input_ids=ids, use_cache=True, logits_to_keep=1, **more).logits[:, -1]
 
     # -- what it says -------------------------------------------------------------------------------------------------
 
@@ -308,7 +347,9 @@ def load_network(folder: Path, precision: str, device: torch.device) -> PreTrain
     if precision not in PRECISIONS:
         raise ModelError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of loading, which is over in an instant or said by the job
     safe = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(folder, **safe)

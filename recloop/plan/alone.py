@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from recloop.plan import folders, own_data
+from recloop.plan.names import placed
 from recloop.storage.files import write_text
 from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, nearest
@@ -157,9 +158,15 @@ def _needed(models: Mapping[str, dict], name: str) -> list[str]:
             continue
         found.append(one)
         entry = models[one]
-        waiting += entry.get("needs", {}).values()
+        waiting += [placed(one, "")[0].key for one in flat(entry.get("needs", {}))]
         waiting += [entry["item_vectors"]] if "item_vectors" in entry else []
     return found
+
+
+def flat(needs: Mapping) -> list[str]:
+    """List what a model needs on any data set."""
+    parts = [flat(one) if isinstance(one, Mapping) else [one] for one in needs.values()]
+    return [name for part in parts for name in part]
 
 
 def _evaluation(evaluation: dict, models: Mapping[str, dict]) -> dict:

@@ -274,7 +274,8 @@ def check_dialogue(settings: Mapping, paper: Mapping, here: Mapping, where: str)
 def check_component(kind: str, settings: Mapping, where: str) -> None:
     """Stop where an encoder or a simulated user has an unknown class or keyword, or trains impossibly."""
     signature(settings["class"], f"recloop.{kind}", where)
-    part, schema = {"features": ("pretrain", "pretrain"), "simulators": ("training", "captioner")}[
+    captions = "captioner" if "network" in settings else "environment"
+    part, schema = {"features": ("pretrain", "pretrain"), "simulators": ("training", captions)}[
         kind
     ]
     if part in settings:
@@ -335,7 +336,7 @@ def check_cutoff(metric: str, evaluation: Mapping, where: str) -> None:
     _, at, k = metric.rpartition("@")
     if not at or not k.isdecimal():
         return
-    if "cutoffs" in evaluation and int(k) not in evaluation["cutoffs"]:
+    if "cutoffs" in evaluation and int(k) not in {0, *evaluation["cutoffs"]}:  # 0: has none
         raise SettingsError(
             f"{where}: '{metric}': {k} is none of the cutoffs {evaluation['cutoffs']}"
         )

@@ -15,6 +15,7 @@ from recloop.storage.settings import parse
 
 BRACES = re.compile(r"\{(.*?)\}")
 COMMAS = re.compile(r",(?![^{]*\})")  # outside braces
+ELSEWHERE = " on "  # between a run and its data set
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
         for values in itertools.product(*choices)
     )
     return list(dict.fromkeys(plain(run, defaults) for run in runs))
+
+
+def placed(needed: str, dataset: str) -> tuple[RunName, str]:
+    """Read which run a model needs, and on which data set: `pretrained on source`, or the name alone on its own.
+
+    Args:
+        needed: as under `needs` of a model.
+        dataset: of the run that needs it.
+    """
+    name, _, elsewhere = needed.partition(ELSEWHERE)
+    return RunName.parse(name), elsewhere or dataset
 
 
 def choices_of(value: str) -> list[str]:

@@ -49,13 +49,14 @@ def make(build: Callable, job: Path) -> None:
     """Make an exhibit and stamp it.
 
     Args:
-        build: a function of recloop.report.build.
+        build: a function of recloop.report.
         job: JSON file with `settings`, the keywords of the function, and `made`: the `stamp`, the `key` that goes into
             it, and the `files` whose hashes do.
     """
     given = json.loads(job.read_text(encoding="utf-8"))
     settings, made = given["settings"], given["made"]
-    lists = {name: [Path(file) for file in settings[name]] for name in ("scores", "splits", "runs")}
+    named = [name for name in ("scores", "splits", "runs") if name in settings]
+    lists = {name: [Path(file) for file in settings[name]] for name in named}
     paths = {name: Path(settings[name]) for name in ("output", "reported") if name in settings}
     with timed():
         build(**settings | lists | paths)

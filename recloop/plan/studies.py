@@ -257,28 +257,43 @@ class Studies:
     def needs(self, run: Run) -> dict[str, Run]:
         """Return the runs whose weights a run starts from, is made of or measures with, by role."""
         needed = self.settings(run.study, run.dataset, run.model)["needs"]
-        return {
-            role: Run(run.study, run.dataset, self.inherited(run, name), run.seed)
-            for role, name in needed.items()
-        }
+        return {role: self.needed_run(run, one) for role, one in needed.items()}
 
-    def inherited(self, run: Run, needed: str) -> str:
-        """Hand overrides on to a needed model: those of keys for which it has the same value as the plain run."""
+    def needed_run(self, run: Run, needed: str) -> Run:
+        """Return a run that another one needs, perhaps on another data set.
+
+        Raises:
+            SettingsError: the study has no such data set, or the tier nothing for it.
+        """
+        name, dataset = sweeps.placed(needed, run.dataset)
+        where = f"studies/{run.study}/paper.yaml: {run.model} needs '{needed}'"
+        only_known(where, [dataset], {**self.studies[run.study]["datasets"], run.dataset: {}})
+        if dataset not in {*self.here(run.study)["datasets"], run.dataset}:
+            raise SettingsError(f"{where}; tier {self.config['tier']} has nothing for '{dataset}'")
+        return Run(run.study, dataset, self.inherited(run, name, dataset), run.seed)
+
+    def inherited(self, run: Run, needed: RunName, dataset: str) -> str:
+        """Hand overrides on to a needed model: those of keys for which it has the same value as the plain run.
+
+        On another data set only those of the network: how it was trained there is its own.
+        """
         name = RunName.parse(self.trained(run).model)
-        mine, other = (self.settings(run.study, run.dataset, one) for one in (name.key, needed))
+        mine = self.settings(run.study, run.dataset, name.key)
+        other = self.settings(run.study, dataset, str(needed))
+        parts = PARTS if dataset == run.dataset else ("model",)
 
         def shared(key: str, text: str) -> bool:
             values = [
                 [
                     components.read(found[part], key)
-                    for part in PARTS
+                    for part in parts
                     if components.holder(found[part], key) is not None
                 ]
                 for found in (mine, other)
             ]
             return key == "twin" or bool(values[0] and values[0] == values[1])
 
-        return str(RunName(needed, name.keep(shared).overrides))
+        return str(RunName(needed.key, needed.overrides + name.keep(shared).overrides))
 
     def identity(self, run: Run) -> dict:
         """Identify a result: the columns that come with every number."""
@@ -304,7 +319,7 @@ class Studies:
         """List the runs that a table or figure draws on."""
         paper, here = self.studies[study], self.datasets(study)
         entry = self.exhibits(study)[name]
-        few = name in paper["figures"] or entry.get("seeds") == "few"
+        few = entry.get("seeds", "few" if name in paper["figures"] else "all") == "few"
         seeds = self.figure_seeds if few else self.seeds
         return [
             Run(study, dataset, model, seed)

@@ -37,8 +37,7 @@ def row(name: str, encoder: Mapping) -> list[str]:
     """Describe one encoder."""
     settings, place = encoder["settings"], encoder["place"]
     if not place:
-        revision = settings.get("revision") or settings.get("pretrained")
-        return [name, f"published: {settings['name']} at {revision}", *["–"] * 5]
+        return [name, published(settings), *["–"] * 5]
     record = json.loads((Path(place) / "encoder.json").read_text())
     found, learnt = record["zero_shot"], record["pictures"]
     size, source = f"{record['parameters']:,} numbers", encoder["learnt_from"]
@@ -46,3 +45,16 @@ def row(name: str, encoder: Mapping) -> list[str]:
     measures = ("accuracy", "chance", "precision", "precision_chance")
     pictures = f"{learnt['train']:,} seen, {learnt['held_out']:,} held out"
     return [name, what, pictures, *(number(found[measure], 3) for measure in measures)]
+
+
+def published(settings: Mapping) -> str:
+    """Name a published encoder and what was taken of it."""
+    revision = settings.get("revision") or settings.get("pretrained")
+    origin = f"{settings['name']} at {revision}" if "name" in settings else settings["package"]
+    if "shape" in settings:
+        return f"random weights of the shape {settings['shape']}, read as {origin}"
+    return (
+        f"random weights of the shape of {origin}"
+        if "weights" in settings
+        else f"published: {origin}"
+    )

@@ -16,7 +16,8 @@ from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.significance import LEVEL, paired
 from recloop.evaluation.trained import trained_out
-from recloop.plan.names import RunName, defaults, points
+from recloop.plan.names import RunName, defaults, placed, points
+from recloop.plan.values import pick
 
 CURVE = {
     **dict.fromkeys(["dataset", "model"], pl.String),
@@ -166,9 +167,16 @@ class Evidence:
             for trained, done in self.trainings.get((dataset, asked.key), {}).items()
             if set(trained.overrides) <= set(asked.overrides)
         ]
-        needed = self.study["models"].get(asked.key, {}).get("needs", {}).values()
-        behind = (self.unfinished(dataset, str(replace(asked, key=name))) for name in needed)
+        entry = self.study["models"].get(asked.key, {})
+        needed = pick(entry.get("needs", {}), [dataset]).values()
+        behind = (self.unfinished_behind(dataset, asked, one) for one in needed)
         return max(fitting, default=(0, 0))[1] + sum(behind)
+
+    def unfinished_behind(self, dataset: str, asked: RunName, needed: str) -> int:
+        """Count the trainings behind a model that another one needs, which may have its own data set."""
+        name, place = placed(needed, dataset)
+        overrides = name.overrides + asked.overrides
+        return self.unfinished(place, str(RunName(name.key, overrides)))
 
     @cached_property
     def popularity(self) -> dict[tuple, np.ndarray]:

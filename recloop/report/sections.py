@@ -5,7 +5,17 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.report import cost, datasets, encoders, known, labels, ledger, tables, verdicts
+from recloop.report import (
+    checklist,
+    cost,
+    datasets,
+    encoders,
+    known,
+    labels,
+    ledger,
+    tables,
+    verdicts,
+)
 from recloop.report.evidence import Evidence, read_reported
 from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 
@@ -32,6 +42,7 @@ def gather(
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
         Section("Cost", cost.section(study, runs, finished(evidence))),
+        Section("Checklist", checklist.section(evidence, runs)),
         Section("Departures from the paper", [departures(study)]),
         Section("Not run", [left_out(evidence, runs, not_run)]),
         Section("Regenerate", [commands(study, name)]),

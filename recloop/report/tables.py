@@ -139,7 +139,7 @@ def beside(study: Mapping, quantity: Quantity) -> list[str]:
     name = f"{quantity.metric}@{quantity.k}"
     tables = [entry for entry in study["tables"].values() if entry.get("improvement")]
     panels = [panel for entry in tables if name in entry["metrics"] for panel in entry["panels"]]
-    mine = next((one for one in panels if one["reference"] == quantity.model), {"models": []})
+    mine = next((one for one in panels if one.get("reference") == quantity.model), {"models": []})
     return [model for model in mine["models"] if model != quantity.model]
 
 

@@ -17,11 +17,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from recloop.data.ratings import PARTS, read_ratings
+from recloop.data.ratings import PARTS, read_ratings, read_users
 from recloop.models.online.state import Environment, Seen, Step
 from recloop.simulators import planning
+from recloop.storage import checkpoint
 
 SLICES = ("all", "as_released")
+FIRSTS = ("random", "none", "own")
 
 
 class Episodes:
@@ -32,8 +34,8 @@ class Episodes:
         episodes: how many run at once.
         memory: shown items that an agent sees.
         cap: items after which an episode is over.
-        first: whether an item drawn at random is seen before the first one is shown (`random`), or nothing (`none`);
-            it has no reward.
+        first: what is seen before the first item is shown: one drawn at random (`random`), nothing (`none`), or one
+            that a user begins with (`own`), see `begin`; it has no reward.
         seed: of users and first items.
         device: where the episodes are.
 
@@ -54,8 +56,8 @@ class Episodes:
         seed: int = 0,
         device: torch.device | str = "cpu",
     ):
-        if first not in ("random", "none"):
-            raise ValueError(f"first={first!r}: expected random or none")
+        if first not in FIRSTS:
+            raise ValueError(f"first={first!r}: expected one of {', '.join(FIRSTS)}")
         self.users, self.items, self.episodes, self.memory = users, items, episodes, memory
         self.cap, self.first, self.device = cap, first, device
         self.generator = torch.Generator().manual_seed(seed)
@@ -72,16 +74,21 @@ class Episodes:
         if seed is not None:
             self.generator.manual_seed(seed)
         users = self.draw(self.users)
-        first = self.draw(self.items) if self.first == "random" else self.items
+        drawn = self.draw(self.items) if self.first == "random" else self.items
         if "users" in given:
             users = given["users"].to(self.device)
         over = given.get("reset_mask", torch.ones_like(self.user, dtype=torch.bool))
         self.user = torch.where(over, users, self.user)
+        first = self.begin() if self.first == "own" else drawn
         self.turn = self.turn.masked_fill(over, 0)
         self.rewards = self.rewards.masked_fill(over[:, None], 0.0)
         self.seen = self.seen.masked_fill(over[:, None], self.items)
         self.seen[:, -1] = torch.where(over, first, self.seen[:, -1])
         return self.observation(), {}
+
+    def begin(self) -> Int[Tensor, " episode"]:
+        """Return the item that each user begins with."""
+        raise NotImplementedError
 
     def draw(self, below: int) -> Int[Tensor, " episode"]:
         """Draw a number for each episode."""
@@ -145,17 +152,29 @@ class RatedItems(Episodes):
         self.recent = torch.zeros(self.episodes, window, dtype=torch.long, device=self.device)
 
     @classmethod
-    def open(cls, data: Mapping[str, Path], parts: Iterable[str], **keywords: Any) -> "RatedItems":
-        """Read ratings of the users of some parts; distances are those of all users.
+    def open(
+        cls,
+        data: Mapping[str, Path],
+        parts: Iterable[str],
+        users: int | None = None,
+        **keywords: Any,
+    ) -> "RatedItems":
+        """Read ratings of the users of some parts; distances are those of all users' ratings.
 
         Args:
-            data: `sessions`, a split of users, and `tables`, with their ratings.
+            data: `sessions`, a split of users, and `tables`, with their ratings; perhaps `user_model`, a folder of
+                `train_user_model`, whose ratings are then the rewards.
             parts: whose users come.
+            users: how many of them, the first ones; None for all.
             keywords: of the constructor.
         """
         place = data["sessions"], data["tables"]
-        ratings, everyone = (torch.from_numpy(read_ratings(*place, one)) for one in (parts, PARTS))
-        return cls(ratings, column_distances(everyone), **keywords)
+        rewards = everyone = torch.from_numpy(read_ratings(*place, PARTS))
+        if "user_model" in data:
+            rewards = checkpoint.load(data["user_model"] / "user_model.safetensors")[0]["ratings"]
+        row = {user: number for number, user in enumerate(read_users(data["sessions"], PARTS))}
+        rows = [row[user] for user in read_users(data["sessions"], parts)[:users]]
+        return cls(rewards[rows], column_distances(everyone), **keywords)
 
     def step(self, action: Int[Tensor, " episode"]) -> Step:
         """Show an item in each episode.
@@ -174,6 +193,15 @@ class RatedItems(Episodes):
         """Check whether items are too near to a recent one."""
         counts = self.reach[self.turn.clamp_max(self.window)]
         return (self.near[action[:, None], self.recent] & (self.ages <= counts[:, None])).any(1)
+
+    @property
+    def popularity(self) -> Float[Tensor, " item"]:
+        """What users like on average."""
+        return self.ratings.mean(0)
+
+    def values(self) -> Float[Tensor, "episode item"]:
+        """Return the reward of every item now; for policies that know the truth."""
+        return self.ratings[self.user]
 
     def tiring(self) -> Bool[Tensor, "episode item"]:
         """Check for every item whether it would end the episode; for planners."""

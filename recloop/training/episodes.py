@@ -232,8 +232,9 @@ def rank(
     """Play episodes with the users of the test part; keep every step.
 
     Args:
-        data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part; `episodes` of each user;
-            `after`, the moment whose weights play; `choose`, how agents choose.
+        data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part; `users` of it, the first
+            ones, null for all; `episodes` of each user; `after`, the moment whose weights play; `choose`, how agents
+            choose.
         tensors: the weights; None for an agent that was not run, which gives no rows.
         output: parquet file, one row per step: `session` (the user), `episode`, `position` (from 1), `item`, `reward`.
     """
@@ -242,6 +243,7 @@ def rank(
         return write_steps(output, [])
     model.load_state_dict(moment(tensors, asked["after"]))
     users = len(pl.read_parquet(data["sessions"] / f"{asked['judged_on']}.parquet"))
+    users = min(users, asked.get("users") or users)
     number = users * asked["episodes"]
     parts, environment = [asked["judged_on"]], settings["played_in"]
     given = {"episodes": number, "memory": model.memory, "seed": TEST_SEED, "device": device}

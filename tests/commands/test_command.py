@@ -354,3 +354,23 @@ def test_a_reader_who_has_seen_enough_is_no_fault():
     line = f"{shlex.quote(sys.executable)} -m recloop list | head -n 1"
     found = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True)
     assert (found.returncode, found.stdout, found.stderr) == (0, "studies\n", "")
+
+
+# -- trace -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("results/modt5r/table_4_3.md", "unknown 'modt5r'; did you mean 'modt4r'?"),
+        ("results/modt4r/table_4_33.md", "unknown 'table_4_33'; did you mean 'table_4_3'?"),
+        ("results/modt4r/table_4_3.md", "not made yet: snakemake results/modt4r/table_4_3.md"),
+    ],
+)
+def test_a_number_that_cannot_be_traced_is_explained(table, says, tmp_path, monkeypatch, capsys):
+    for name in ("config.yaml", "recloop", "sources", "studies", "tiers", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.setattr("recloop.commands.trace.ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["trace", table]) == 1
+    assert says in capsys.readouterr().err

@@ -246,6 +246,73 @@ def test_amazon_scientific_joins_brand_by_title(tmp_path):
     assert _bad(reading) == [("am_Industrial_and_Scientific_users.tsv", 2, "has no items")]
 
 
+def test_item_sequences_keep_their_order_and_unescape_titles(tmp_path):
+    files = {
+        "users.tsv": "u1\tB2 B1 B2\nu2\tB3\nu1\tB1\n",
+        "items.tsv": "B1\tBow &amp; rosin\nB2\t Plain \n",
+    }
+    events, reading = _read("item_sequences", tmp_path / "raw", files, max_malformed=0.5)
+    assert _rows(events, "user", "item", "position") == [
+        ("u1", "B2", 0),
+        ("u1", "B1", 1),
+        ("u1", "B2", 2),
+        ("u2", "B3", 0),
+    ]
+    titles = reading.items.select("item", "title").rows()
+    assert titles == [("B1", "Bow & rosin"), ("B2", " Plain "), ("B3", None)]
+    assert _bad(reading) == [("users.tsv", 3, "has the user of an earlier line")]
+
+
+def test_nine_rec_reads_one_of_two_titles_or_none(tmp_path):
+    files = {
+        "b.tsv": "u1\tv2 v1\nu2\tv3\n",
+        "i.csv": 'v1,一,"one, and more"\nv2,二,two\nv3\nv1,三,three\n',
+    }
+    given = {"users": "b.tsv", "titles": "i.csv", "max_malformed": 0.5}
+    events, reading = _read("nine_rec", tmp_path / "raw", files, language="english", **given)
+    assert _rows(events, "user", "item", "event") == [
+        ("u1", "v2", "view"),
+        ("u1", "v1", "view"),
+        ("u2", "v3", "view"),
+    ]
+    titles = reading.items.select("item", "title").rows()
+    assert titles == [("v1", "one, and more"), ("v2", "two"), ("v3", None)]
+    assert [line for _, line, _ in _bad(reading)] == [3, 4]
+    _, bare = _read("nine_rec", tmp_path / "raw", files, users="b.tsv")
+    assert bare.items["title"].to_list() == [None] * 3
+    with pytest.raises(MalformedError, match=r"2 of 4 lines are no item .* the first is line 3"):
+        _read("nine_rec", tmp_path / "raw", files, **(given | {"max_malformed": 0.1}))
+    with pytest.raises(MalformedError, match="language='french': expected one of chinese"):
+        _read("nine_rec", tmp_path / "raw", files, language="french", **given)
+
+
+STYLES = (
+    "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,"
+    "productDisplayName\n"
+)
+
+
+def test_customers_of_styles_choose_by_attributes_and_read_some_titles(tmp_path):
+    colours = ["Red", "Blue"]
+    rows = [
+        f"{n},Men,Apparel,Topwear,Shirts,{colours[n % 2]},Fall,2011,Casual,Shirt {n}\n"
+        for n in range(40)
+    ]
+    files = {"styles.csv": STYLES + "".join(rows)}
+    given = {"where": {"articleType": ["Shirts"]}, "attributes": {"colour": "baseColour"}}
+    given |= {"users": 60, "lengths": [4, 8], "taste": 50.0, "drift": 0.0, "titled": 0.5}
+    events, reading = _read("styles_customers", tmp_path / "raw", files, **given)
+    per_user = events.group_by("user").agg(pl.col("item").cast(pl.Int64) % 2, pl.len())
+    assert per_user["len"].min() >= 4
+    assert events.select("user", "item").n_unique() == events.height  # nothing is bought twice
+    alike = per_user.select((pl.col("item").list.mean() - 0.5).abs())
+    assert alike["item"].mean() > 0.27  # mostly one colour; by chance 0.18
+    told = reading.items["title"].is_not_null().mean()
+    assert 0.25 < told < 0.75
+    again, _ = _read("styles_customers", tmp_path / "raw", files, **given)
+    assert again.equals(events)
+
+
 def _beauty(counts: dict[str, int]) -> dict[str, str]:
     names = {"1": "Makeup", "2": "Rare", "3": "Hair"}
     return {

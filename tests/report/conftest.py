@@ -19,17 +19,32 @@ def generated(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory, generated):
-    """Give a function that makes every exhibit, the claims and the page of a study, and gives their folder."""
+    """Give a function that makes every exhibit, the claims and the page of a study, and gives their folder.
+
+    All is computed and laid out, but only the first figure of each kind is written as PDF and SVG: letters are slow.
+    """
+    from recloop.report import drawing
     from recloop.report.build import build, build_page
+
+    written: set[str] = set()
 
     @functools.cache
     def draw(name: str) -> Path:
         output, found = tmp_path_factory.mktemp("results") / name, generated(name)
         given = {key: found.saved[key] for key in ("tier", "splits", "runs")}
         given |= {"study": found.study, "output": output}
-        names = [*found.study["tables"], *found.study["figures"], "claims"]
-        scores = found.saved["scores"]
-        build(exhibits=dict.fromkeys(names, scores), reported=found.reported, **given)
+        scores, figures = found.saved["scores"], found.study["figures"]
+        kinds = {entry["kind"]: figure for figure, entry in reversed(figures.items())}
+        whole = [figure for kind, figure in kinds.items() if kind not in written]
+        written.update(kinds)
+        others = [figure for figure in figures if figure not in whole]
+        made = [*found.study["tables"], *whole, "claims"]
+        build(exhibits=dict.fromkeys(made, scores), reported=found.reported, **given)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(drawing, "METADATA", {"png": drawing.METADATA["png"]})
+            build(exhibits=dict.fromkeys(others, scores), reported=found.reported, **given)
+        for path in [output / f"{figure}.{end}" for figure in others for end in ("pdf", "svg")]:
+            path.write_text("left out")
         build_page(scores=scores, **given)
         return output
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recloop.models.online.state import Environment
-from recloop.simulators.preferences import PreferredItems
+from recloop.simulators.preferences import JudgedItems, PreferredItems
 from recloop.storage import checkpoint
 
 LIKED = torch.tensor([[0.0, 4, 5, 0, 0], [0, 0, 0, 0, 4]])
@@ -55,6 +55,20 @@ def test_it_is_an_environment_with_a_state():
     assert torch.equal(it.reset()[0].items, other.reset()[0].items)
 
 
+def test_a_language_model_chooses_and_users_reward():
+    """The first users of the parts come, as many as were asked for."""
+    ratings = torch.tensor([[1.0, 2, 3, 4, 5], [5, 4, 3, 2, 1], [1, 1, 1, 1, 1]])
+    far = torch.full((5, 5), 9.0).fill_diagonal_(0.0)
+    rules = {"threshold": 1.0, "window": 2, "cap": 3, "episodes": 2, "memory": 1, "first": "none"}
+    it = JudgedItems(ratings[:2], far, liked=LIKED, **rules)
+    it.reset(options={"users": torch.tensor([0, 1])})
+    _, reward, _, _, info = it.step(torch.tensor([[1, 2, 3], [1, 2, 4]]))
+    assert info["action"].tolist() == [2, 4]
+    assert reward.tolist() == [3.0, 1.0]
+    it.step(torch.tensor([[1], [1]]))
+    assert it.step(torch.tensor([[2, 2], [4, 4]]))[2].tolist() == [True, True]  # users are bored
+
+
 @pytest.fixture
 def data(tmp_path):
     """Two users who rate three items."""
@@ -93,9 +107,9 @@ def test_random_preferences_are_as_many(data):
 
 
 def test_told_preferences_are_read(data, tmp_path):
-    table = tmp_path / "preferences.safetensors"
+    table = tmp_path / "told/preferences.safetensors"
     checkpoint.save(table, {"liked": LIKED}, {})
-    assert torch.equal(opened(data | {"preferences": table}, "told").ratings, LIKED)
+    assert torch.equal(opened(data | {"preferences": table.parent}, "told").ratings, LIKED)
 
 
 def test_other_preferences_are_refused(data):

@@ -12,8 +12,8 @@ def it(plan):
     return plan(studies=["ialp"])
 
 
-def run(model):
-    return Run("ialp", "coat", model, 1)
+def run(model, dataset="coat"):
+    return Run("ialp", dataset, model, 1)
 
 
 def test_runs_work_with_users_and_their_ratings(it):
@@ -47,6 +47,61 @@ def test_another_moment_asks_the_same_weights(it):
 def test_fine_tuning_needs_what_learned_from_the_same_preferences(it):
     needed = {model: it.needs(run(model))["start"].model for model in ("true_ft", "random_ap")}
     assert needed == {"true_ft": "true_ialp", "random_ap": "random_ialp"}
+
+
+def test_what_a_language_model_told_is_made_before_it_is_learned_from(it, plan):
+    found = it.task("ialp").data(it, run("ialp"))["preferences"]
+    assert found.path.startswith("data/preferences/racks-")
+    assert found.notes == {"answers": "data/answers"}
+    assert found.settings["prompt"]["answers"][0] == " a"
+    assert "pretrain" in found.settings["settings"]["model"]
+    assert found.inputs["model"].inputs["own"].settings["published"]["parts"]
+    assert "preferences" not in it.data(run("true_ialp"))
+    assert "preferences" not in it.data(run("ft"))  # it starts from weights that learned from them
+    assert it.data(run("llm_online"))["preferences"] == found.path
+    real = plan(studies=["ialp"], tier="real")
+    told = real.task("ialp").data(real, run("ialp", "industry"))["preferences"]
+    assert "model" not in told.inputs
+    assert told.settings["settings"]["item"] == "product"
+
+
+def test_other_words_ask_anew(plan, monkeypatch):
+    one, other = (plan(studies=["ialp"]) for _ in range(2))
+    before = one.task("ialp").data(one, run("ialp"))["preferences"].key
+    other.studies["ialp"]["simulators"]["judge"]["behavior"]["coat"] = "buying"
+    assert other.task("ialp").data(other, run("ialp"))["preferences"].key != before
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "model", "dataset", "says"),
+    [
+        ("judge", "preferences", "ialp", "coat", r"judge: Judge: unknown 'sizes'"),
+        ("sasrec", "user_model", "dqn", "lfm", r"sasrec: NextItems: unknown 'users'"),
+    ],
+)
+def test_an_unknown_setting_stops_the_plan(plan, name, role, model, dataset, says):
+    other = plan(studies=["ialp"])
+    other.studies["ialp"]["simulators"][name] |= {says.split("'")[1]: 3}
+    with pytest.raises(SettingsError, match=says):
+        other.data(run(model, dataset))
+
+
+def test_users_of_sequences_are_a_model_of_users(it):
+    found = it.data(run("dqn", "lfm"))["user_model"]
+    assert found.startswith("data/user_models/radio_stations-")
+    assert it.job_settings(run("dqn", "lfm"))["environment"]["class"] == "sequences.ScoredItems"
+    assert "user_model" not in it.job_settings(run("dqn", "lfm"))["environment"]
+    assert "user_model" not in it.data(run("dqn"))
+    assert "deepfm" in it.data(run("dqn,environment=predicted"))["user_model"]
+
+
+def test_judges_are_measured(it):
+    told = it.validity("ialp", "coat", "told_preferences")
+    assert told.inputs.keys() == {"sessions", "tables", "preferences"}
+    assert it.validity("ialp", "coat", "true_preferences").inputs.keys() == {"sessions", "tables"}
+    assert {"judge", "told_preferences"} <= it.task("ialp").components(it, "ialp", "coat")[
+        "simulators"
+    ]
 
 
 def test_the_rules_of_an_environment_are_in_the_key(plan):

@@ -249,6 +249,19 @@ def test_every_test_user_plays_the_same_number_of_episodes(run, data, tmp_path):
     assert rows.equals(played(data, tmp_path, weights, settings_of("pg")))
 
 
+@pytest.mark.parametrize(("users", "come"), [(2, 2), (9, 5), (None, 5)])
+def test_some_of_the_test_users_play(run, data, tmp_path, users, come):
+    run("pg", "out", epochs=1)
+    settings = settings_of("pg")
+    settings["inference"]["users"] = users
+    rows = played(data, tmp_path, tmp_path / "out" / "weights.safetensors", settings)
+    assert rows["session"].unique().sort().to_list() == [*range(come)]
+    assert (
+        rows.group_by("session").agg(pl.col("episode").n_unique())["episode"].to_list()
+        == [3] * come
+    )
+
+
 @pytest.mark.parametrize("knows", ["nothing", "popularity", "rewards", "rules", "all"])
 def test_a_bound_is_a_run_without_learning(run, data, tmp_path, knows):
     model = BOUND | {"knows": knows}

@@ -22,6 +22,8 @@ DATASETS = {
     "hdt": "album",
     "intent": "views",
     "ialp": "coat",
+    "lea": "lfm",
+    "iisan": "scientific",
 }  # one study per way to train
 TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
@@ -29,7 +31,9 @@ KEPT = {
     "gommir": {"dm", "dm_mbpi", "deers", "gommir"},
     "hdt": {"popularity", "{host}", "{host}_hier", "{host}_hdt", "gru4rec_hdt"},
     "intent": {"popularity", "{host}_context", "{host}_intent", "sasrec_context", "sasrec_intent"},
-    "ialp": {"random", "dqn", "true_ialp", "true_ft"},
+    "ialp": {"random", "dqn", "ialp", "true_ialp", "true_ft"},
+    "lea": {"popularity", "le_itself", "{host}", "sasrec", "sasrec_sa2c", "sasrec_sa2c_leasr"},
+    "iisan": {"popularity", "frozen", "fft", "iisan"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
@@ -37,6 +41,8 @@ CLAIMED = {  # a model, one that it should beat, and in what
     "hdt": ("gru4rec_hdt", "gru4rec_hier", "UP@10"),
     "intent": ("sasrec_intent", "sasrec_context", "HR@10"),
     "ialp": ("true_ft", "random", "Return@0"),
+    "lea": ("sasrec_sa2c_leasr", "sasrec_sa2c", "HR@10"),
+    "iisan": ("iisan", "frozen", "HR@10"),
 }
 
 
@@ -133,21 +139,25 @@ def alone(tiers: dict, study: str) -> dict:
     """Keep one data set of a study."""
     datasets, dataset = tiers["smoke"]["datasets"], DATASETS[study]
     tiers["smoke"]["datasets"] = {dataset: datasets[dataset]}
+    if study == "ialp":
+        tiers["smoke"]["simulators"]["logs"]["user_model"] = "deepfm"  # so that there is one
     if study == "modt4r":
         tiers["smoke"]["absent"] = {f"{dataset}_temporal": "left out here"}
     return tiers
 
 
 def shortened(paper: dict, study: str) -> dict:
-    """Keep the exhibits about a study's data set, and of its models and sweeps what shows each kind of job."""
-    for kind in ("tables", "figures"):
-        paper[kind] = {
+    """Keep an exhibit of each kind about a data set, and of its models and sweeps what shows each kind of job."""
+    for part in ("tables", "figures"):
+        here = {
             name: entry
-            for name, entry in paper[kind].items()
+            for name, entry in paper[part].items()
             if DATASETS[study] in entry.get("datasets", DATASETS.values())
         }
+        first = {entry["kind"]: name for name, entry in reversed(here.items())}
+        paper[part] = {name: here[name] for name in here if name in first.values()}
     for entry in [*paper["tables"].values(), *paper["figures"].values()]:
-        if "simulators" in entry:
+        if "show_attend_tell" in entry.get("simulators", []):
             entry["simulators"] = ["show_attend_tell", "attributes"]
         for part in [entry, *entry.get("panels", [])]:
             if "{host}" in str(part.get("models")):

@@ -12,8 +12,16 @@ PATHS
     data/corpora/{source}-{key}/                           texts of items
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
+    data/item_tokens/{source}-{key}/{model}-{key}/         a token of a language model for each item
+    data/contents/{source}-{key}/                          titles and pictures of the items of a split
+    data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
+    data/levels/{source}-{key}/{network}-{key}/            items as a frozen network makes them, level by level
     data/simulators/{source}-{key}/{user}-{key}/           simulated users
     data/experience/{source}-{key}/{log}-{key}/            logged sessions that runs collected
+    data/preferences/{source}-{key}/{user}-{key}/          what a language model says that users prefer
+    data/answers/                                          what language models answered, by model
+    data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
+    data/feedback/{source}-{key}/{user}-{key}/             an environment's answers to a log
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -72,7 +80,14 @@ CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
 EXPERIENCE = "data/experience/{source}/{log}-{key}"
+ITEM_TOKENS = "data/item_tokens/{source}/{model}-{key}"
+CONTENTS = "data/contents/{source}"
+NETWORK = "data/networks/{network}-{key}"
+LEVELS = "data/levels/{source}/{network}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
+PREFERENCES = "data/preferences/{source}/{user}-{key}"
+USER_MODEL = "data/user_models/{source}/{user}-{key}"
+FEEDBACK = "data/feedback/{source}/{user}-{key}"
 VALIDITY = "results/{study}/validity/{dataset}/{user}-{key}/validity.parquet"
 TABLE = [".md", ".tex", ".compact.tex", ".csv"]
 FIGURE = [".pdf", ".svg", ".png", ".csv"]
@@ -85,6 +100,7 @@ wildcard_constraints:
     source=r"\w+(-[0-9a-f]{8})?",
     encoder=r"\w+",
     model=r"\w+",
+    network=r"\w+",
     user=r"\w+",
     log=r"[^/]+",
 
@@ -134,7 +150,10 @@ raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
 experience = data(EXPERIENCE)
+preferences, user_model = data(PREFERENCES), data(USER_MODEL)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
+item_tokens, feedback = data(ITEM_TOKENS), data(FEEDBACK)
+contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
 
 
 def judged_user(wildcards):
@@ -167,6 +186,11 @@ def arguments(artifact, **more):
     return flags(artifact.settings | artifact.notes | artifact.folders | more)
 
 
+def reader(artifact):
+    """Return how a job is started: with a language model's packages loaded where it needs them."""
+    return LANGUAGE_JOB if "item_tokens" in artifact.inputs else JOB
+
+
 def folder(output):
     """Return the folder that a job fills."""
     return Path(output[0]).parent
@@ -189,12 +213,16 @@ def urgency(find):
 
 
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
-for study in PLAN.studies:
-    for name in (*PLAN.exhibits(study), "claims", "page"):
-        place = Path(f".recloop/keys/{study}/{name}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            place.touch()
+SEALED = [
+    f"{study}/{name}"
+    for study in PLAN.studies
+    for name in (*PLAN.exhibits(study), "claims", "page")
+]
+for name in (*SEALED, "front"):
+    place = Path(f".recloop/keys/{name}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        place.touch()
 
 
 def exhibit_input(study, name):
@@ -223,6 +251,22 @@ def exhibit_job(study, name, input, output):
     settings |= {} if page else {"reported": str(PLAN.reported(study))}
     made = {"stamp": output.stamp, "key": PLAN.exhibit(study, name).key, "files": output[:-1]}
     return keep(f"{study}-{name}", {"settings": settings, "made": made})
+
+
+def front_job(output):
+    """Write down for the job of the front page what it draws on and what it makes; return its path."""
+    studies = {}
+    for study, paper in PLAN.studies.items():
+        runs = PLAN.trainings(PLAN.exhibit_sources(study, "page")[0])
+        studies[study] = {
+            "title": paper.get("title", study),
+            "datasets": PLAN.described_tier(study)["datasets"],
+            "runs": sorted(f"{PLAN.weights(run).path}/run.json" for run in runs),
+        }
+    settings = {"studies": studies, "output": "results"}
+    settings |= {"tier": {"tier": config["tier"], "seeds": PLAN.seeds}}
+    made = {"stamp": output.stamp, "key": PLAN.front.key, "files": output[:-1]}
+    return keep("front", {"settings": settings, "made": made})
 
 
 def exhibit_files(study):

@@ -3,6 +3,7 @@
 IN   data/catalogues/{source}-{key}/, or data/tables/…
 OUT  data/corpora/{source}-{key}/                texts of items, as one Arrow file
      data/language_models/{model}-{key}/         a language model of ours, where none can be fetched
+     data/item_tokens/{source}-{key}/{model}-{key}/   a token for each item of a split
      data/states/{source}-{key}/{model}-{key}/   hidden states in memory-mapped shards, features.json
 """
 
@@ -44,6 +45,28 @@ rule pretrain_language_model:
         "pretrain_language_model {wildcards.model}"
     shell:
         "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain_language_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+
+
+rule learn_item_tokens:
+    """Condense what each item is called into one token; goes on where a killed job stopped."""
+    input:
+        lambda wildcards: item_tokens(wildcards).records,
+    output:
+        multiext(f"{ITEM_TOKENS}/", "tokens.safetensors", "tokens.json"),
+    log:
+        f"{ITEM_TOKENS}/learn_item_tokens.log",
+    priority: urgency(item_tokens)
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: arguments(
+            item_tokens(wildcards), output=folder(output)
+        ),
+    message:
+        "learn_item_tokens of {wildcards.source}"
+    shell:
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/learn_item_tokens.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule write_states:

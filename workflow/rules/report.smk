@@ -1,7 +1,7 @@
 """Scores to the tables, figures, verdicts and pages of the papers.
 
 IN   results/{study}/scores/…, studies/{study}/reported.csv
-OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …
+OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …; results/index.html over all studies
 
 Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, of the kind that studies/modt4r/exhibits.yaml names: a file
 of recloop/report/exhibits/.
@@ -91,3 +91,24 @@ rule page:
         "page of {wildcards.study}"
     shell:
         "RECLOOP_LOG={log:q} {REPORT_JOB}/page.py --job {params.job} 2>&1 | tee -a {log:q}"
+
+
+rule front:
+    """The page over the pages of all studies: what was made, and what holds."""
+    input:
+        pages=expand("results/{study}/{page}", study=PLAN.studies, page=["README.md", "index.html"]),
+        claims=expand("results/{study}/claims.csv", study=PLAN.studies),
+        seal=lambda wildcards: seal(
+            Path("results/.made/front.json"), PLAN.front.key, Path(".recloop/keys/front")
+        ),
+    output:
+        multiext("results/", "README.md", "index.html"),
+        stamp="results/.made/front.json",
+    log:
+        "results/.made/front.log",
+    params:
+        job=lambda wildcards, input, output: front_job(output),
+    message:
+        "front page"
+    shell:
+        "RECLOOP_LOG={log:q} {REPORT_JOB}/front.py --job {params.job} 2>&1 | tee -a {log:q}"

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from recloop.data.entries import lacks_text, part, read_json
-from recloop.data.quarantine import Checked, missing, read_fields, separate
-from recloop.data.tables import Reading, as_interactions, as_items, unroll
+from recloop.data.readers.item_sequences import checked, unrolled, with_titles
+from recloop.data.tables import Reading, as_interactions, as_items
 
 USERS = "am_Industrial_and_Scientific_users.tsv"
 ITEMS = "Industrial_and_Scientific_items.tsv"
@@ -24,26 +24,18 @@ TEXTS = "Industrial_and_Scientific.item.json"
 
 def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     """Read reviews in the order in which each user wrote them; there are no times."""
-    users = _checked(raw / USERS, ("user", "items"), max_malformed)
-    titles = _checked(raw / ITEMS, ("item", "title"), max_malformed)
+    users = checked(raw / USERS, ("user", "items"), max_malformed)
+    titles = checked(raw / ITEMS, ("item", "title"), max_malformed)
     texts, texts_aside = part(
         read_json(raw / TEXTS, dict).values(), raw / TEXTS, _fault_of_text, max_malformed
     )
-    listed = users.rows.with_columns(pl.col("items").str.strip_chars().str.split(" "))
-    events = unroll(listed, "items", "user")
+    events = unrolled(users)
     return Reading(
         interactions=as_interactions(events, "rating", user=pl.col("user"), item=pl.col("item")),
-        items=_items(events, titles.rows, texts),
+        items=_items(with_titles(events, titles), texts),
         malformed=pl.concat([users.malformed, titles.malformed, texts_aside]),
         files=(raw / USERS, raw / ITEMS, raw / TEXTS),
     )
-
-
-def _checked(path: Path, columns: tuple[str, str], max_malformed: float) -> Checked:
-    problems = {f"has no {column}": missing(column) for column in columns}
-    problems[f"has the {columns[0]} of an earlier line"] = ~pl.col(columns[0]).is_first_distinct()
-    rows = read_fields(path, columns, "\t", texts=("title",))
-    return separate(rows, path, problems, max_malformed, width=len(columns))
 
 
 def _fault_of_text(entry: Any) -> str | None:
@@ -54,10 +46,7 @@ def _fault_of_text(entry: Any) -> str | None:
     return None if texts else "has no brand or no description"
 
 
-def _items(events: pl.LazyFrame, titles: pl.LazyFrame, texts: list[dict[str, str]]) -> pl.DataFrame:
-    seen = events.select("item").unique().collect()
-    title = pl.col("title").map_elements(html.unescape, return_dtype=pl.String)
-    named = titles.collect().select("item", title)
+def _items(named: pl.DataFrame, texts: list[dict[str, str]]) -> pl.DataFrame:
     described = pl.DataFrame(
         [
             {
@@ -70,7 +59,7 @@ def _items(events: pl.LazyFrame, titles: pl.LazyFrame, texts: list[dict[str, str
         schema={"key": pl.String, "brand": pl.String, "description": pl.String},
     ).unique("key", keep="none")  # one title for two products says nothing about either
     key = pl.col("title").map_elements(_key, return_dtype=pl.String)
-    items = seen.join(named, on="item", how="left").with_columns(key=key)
+    items = named.with_columns(key=key)
     return as_items(items.join(described, on="key", how="left"))
 
 

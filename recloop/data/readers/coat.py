@@ -15,11 +15,12 @@ from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
 FILES = ("train.ascii", "test.ascii")
 FEATURES = ("item_features.ascii", "item_features_map.txt")
+OF_USERS = ("user_features.ascii", "user_features_map.txt")
 
 
 def read(raw: Path, max_malformed: float = 0.0) -> Reading:
     """Read ratings 1 to 5; random ones come after chosen ones in `position`, times are unknown."""
-    features = _features(raw)
+    features = coats(raw)
     checked = [_checked(raw / name, len(features), max_malformed) for name in FILES]
     events = [_ratings(each.rows, part * len(features)) for part, each in enumerate(checked)]
     return Reading(
@@ -54,20 +55,32 @@ def _ratings(rows: pl.LazyFrame, offset: int) -> pl.LazyFrame:
     )
 
 
-def _features(raw: Path) -> list[dict[str, object]]:
+def coats(raw: Path) -> list[dict[str, object]]:
     """Read the properties of every coat; the kind of jacket is its category."""
-    names = read_text(raw / FEATURES[1]).split("\n")
-    names = [name.strip() for name in names if name.strip()]
-    lines = read_text(raw / FEATURES[0]).split("\n")
-    coats = []
-    for line, text in enumerate((text for text in lines if text.strip()), start=1):
-        flags = text.split()
-        if len(flags) != len(names) or not set(flags) <= {"0", "1"}:
+    names, rows = flags(raw, FEATURES)
+    found = []
+    for number, row in enumerate(rows):
+        has = [name for name, flag in zip(names, row, strict=True) if flag]
+        kind = next((n.split(":")[1] for n in has if n.startswith("jackettype:")), None)
+        found.append({"item": str(number), "category": kind, "attributes": has})
+    return found
+
+
+def flags(raw: Path, files: tuple[str, str]) -> tuple[list[str], list[list[int]]]:
+    """Read a table of flags, such as FEATURES or OF_USERS.
+
+    Returns:
+        the names of the flags, and a row of 0 and 1 for each coat or customer.
+
+    Raises:
+        MalformedError: a line with something else, or with another number of flags.
+    """
+    names = [name.strip() for name in read_text(raw / files[1]).split("\n") if name.strip()]
+    lines = [text.split() for text in read_text(raw / files[0]).split("\n") if text.strip()]
+    for line, row in enumerate(lines, start=1):
+        if len(row) != len(names) or not set(row) <= {"0", "1"}:
             raise MalformedError(
-                f"{raw / FEATURES[0]}: line {line} has {len(flags)} fields, expected {len(names)} "
+                f"{raw / files[0]}: line {line} has {len(row)} fields, expected {len(names)} "
                 "of 0 or 1. Fetch the file again."
             )
-        has = [name for name, flag in zip(names, flags, strict=True) if flag == "1"]
-        kind = next((n.split(":")[1] for n in has if n.startswith("jackettype:")), None)
-        coats.append({"item": str(line - 1), "category": kind, "attributes": has})
-    return coats
+    return names, [[int(flag) for flag in row] for row in lines]

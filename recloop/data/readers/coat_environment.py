@@ -10,14 +10,18 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.data.quarantine import read_lines, separate
+from recloop.data.quarantine import MalformedError, read_lines, separate
+from recloop.data.readers import coat
 from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
 FILE = "coat_pseudoGT_ratingM.ascii"
 
 
 def read(raw: Path) -> Reading:
-    """Read ratings of all users for all items; both are numbered as they lie in the matrix, times are unknown."""
+    """Read ratings of all users for all items; both are numbered as they lie in the matrix, times are unknown.
+
+    What is known of the coats is read where it lies beside the matrix.
+    """
     path = raw / FILE
     ratings = pl.col("text").str.strip_chars().str.split(" ")
     rows = read_lines(path).with_columns(ratings=ratings)
@@ -37,7 +41,19 @@ def read(raw: Path) -> Reading:
             item=pl.col("line").cast(pl.String),
             rating=pl.col("rating"),
         ),
-        items=as_items(pl.DataFrame({"item": [str(number) for number in range(items)]})),
+        items=as_items(pl.DataFrame(_coats(raw, items))),
         malformed=checked.malformed,
-        files=(path,),
+        files=(path, *(raw / name for name in coat.FEATURES if (raw / name).exists())),
     )
+
+
+def _coats(raw: Path, items: int) -> list[dict[str, object]]:
+    """Describe the coats, or number them where nothing is known."""
+    if not (raw / coat.FEATURES[0]).exists():
+        return [{"item": str(number)} for number in range(items)]
+    found = coat.coats(raw)
+    if len(found) != items:
+        raise MalformedError(
+            f"{raw / coat.FEATURES[0]}: describes {len(found)} coats, expected {items} as in {FILE}."
+        )
+    return found

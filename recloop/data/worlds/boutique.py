@@ -60,7 +60,7 @@ def generate(
         _write_styles(
             output / "styles.csv", products if sizes["named"] else shuffled(products, seed)
         ),
-        _write_pictures(output / "images_0.tar", products, random),
+        write_pictures(output / "images_0.tar", products, random),
         _write_truth(output / "truth.json", products),
     ]
 
@@ -113,11 +113,20 @@ def _write_styles(path: Path, products: Sequence[Product]) -> Path:
     return path
 
 
-def _write_pictures(path: Path, products: Sequence[Product], random: np.random.Generator) -> Path:
+def write_pictures(
+    path: Path,
+    products: Sequence[Product],
+    random: np.random.Generator,
+    first: int = FIRST_ID,
+    pictured: Sequence[bool] | None = None,
+) -> Path:
+    """Draw products into an archive, named by numbers from `first` on; all, or those that are `pictured`."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as box:
         for item, product in enumerate(products):
+            if pictured is not None and not pictured[item]:
+                continue
             encoded = draw(product, random)
-            entry = tarfile.TarInfo(f"{FIRST_ID + item}.png")
+            entry = tarfile.TarInfo(f"{first + item}.png")
             entry.size = len(encoded)
             box.addfile(entry, io.BytesIO(encoded))
     return path

@@ -34,7 +34,7 @@ class Bound(nn.Module):
 
     def fit(self, world: KnownWorld) -> None:
         """Learn what training users like on average."""
-        self.liked = world.ratings.mean(0).cpu()
+        self.liked = world.popularity.cpu()
 
     def meet(self, world: KnownWorld) -> None:
         """Look at the world whose episodes begin."""
@@ -62,6 +62,6 @@ class Bound(nn.Module):
         if self.knows == "all":
             return self.plans[:, min(self.turn, self.plans.shape[1] - 1)]
         liked = self.liked.to(self.world.user.device).expand(len(seen.user), -1)
-        values = liked if self.knows == "popularity" else self.world.ratings[seen.user]
+        values = liked if self.knows == "popularity" else self.world.values()
         out = self.world.tiring() if self.knows == "rules" else self.shown
         return values.masked_fill(out, -torch.inf).argmax(1)

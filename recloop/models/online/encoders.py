@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recloop.models.online.state import Seen
@@ -49,11 +49,17 @@ class Attentive(nn.Module):
 
     def forward(self, seen: Seen) -> Float[Tensor, "episode dim"]:
         """Take the state at the newest item."""
-        number = (seen.items != self.items).sum(1, keepdim=True)
-        places = torch.arange(self.memory, device=seen.items.device) + self.memory - number
-        moved = seen.items.gather(1, places.clamp_max(self.memory - 1))
-        session = torch.where(places < self.memory, moved, self.items)
+        session = at_start(seen.items, self.items)
         return last(self.backbone(session), session, self.items)
+
+
+def at_start(newest_last: Int[Tensor, "episode time"], none: int) -> Int[Tensor, "episode time"]:
+    """Move items from the end of a row to its start, as session encoders want them; `none` fills up."""
+    time = newest_last.shape[1]
+    number = (newest_last != none).sum(1, keepdim=True)
+    places = torch.arange(time, device=newest_last.device) + time - number
+    moved = newest_last.gather(1, places.clamp_max(time - 1))
+    return torch.where(places < time, moved, none)
 
 
 def head(inputs: int, hidden: int, layers: int, outputs: int) -> nn.Sequential:

@@ -25,7 +25,10 @@ class IALP(Agent):
     without such a beginning a control.
 
     Args:
-        weighted: whether the actor's loss is weighted by the TD error, as in Eq. 7.10; Eq. 7.13 is printed without.
+        weighted: whether the actor's loss is weighted by an advantage, as in Eq. 7.10; Eq. 7.13 is printed without.
+        against: what an advantage is taken over: the value of the `action` itself, which makes it a TD error (Eq. 7.9),
+            or that of the `state`, the mean of Q under the policy (ours).
+        floor: whether a weight is at least 0, so that nothing is pushed away without end (ours; Eq. 7.9 has none).
         candidates: items that are proposed at once.
         proposed: whether these are `drawn` from the policy or its `top` ones.
         hidden, layers, settings: those of every agent.
@@ -41,12 +44,17 @@ class IALP(Agent):
         proposed: str,
         hidden: int,
         layers: int,
+        against: str = "action",
+        floor: bool = False,
         **settings,
     ):
         super().__init__(hidden=hidden, layers=layers, **settings)
+        if against not in ("action", "state"):
+            raise ValueError(f"against={against!r}: expected action or state")
         if proposed not in ("drawn", "top"):
             raise ValueError(f"proposed={proposed!r}: expected drawn or top")
         self.weighted, self.candidates, self.proposed = weighted, candidates, proposed
+        self.against, self.floor = against, floor
         self.critic = head(self.encoder.dim, hidden, layers, self.items)
 
     def loss(self, steps: Steps) -> Float[Tensor, ""]:
@@ -54,11 +62,22 @@ class IALP(Agent):
         with torch.no_grad():
             best = self.critic(self.encoder(steps.after)).amax(1)
         states = self.encoder(steps.seen)
-        value = chosen(self.critic(states), steps.action)
-        error = steps.gain + steps.discount * best - value
-        weight = error.detach() if self.weighted else 1.0
-        likely = chosen(self.logits(states, steps.seen).log_softmax(1), steps.action)
-        return -(likely * weight).mean() + error.square().mean()
+        values, policy = self.critic(states), self.logits(states, steps.seen).log_softmax(1)
+        target = steps.gain + steps.discount * best
+        error = target - chosen(values, steps.action)
+        weight = self.advantage(target, error, values, policy).detach() if self.weighted else 1.0
+        return -(chosen(policy, steps.action) * weight).mean() + error.square().mean()
+
+    def advantage(
+        self,
+        target: Float[Tensor, " step"],
+        error: Float[Tensor, " step"],
+        values: Float[Tensor, "step item"],
+        policy: Float[Tensor, "step item"],
+    ) -> Float[Tensor, " step"]:
+        """Say how much better actions were than expected: than they themselves (Eq. 7.9), or than the policy."""
+        found = error if self.against == "action" else target - (policy.exp() * values).sum(1)
+        return found.clamp_min(0.0) if self.floor else found
 
     def act(self, seen: Seen, generator: torch.Generator, explore: str) -> Tensor:
         """Choose an item for each episode, or propose candidates."""

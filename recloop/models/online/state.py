@@ -70,10 +70,14 @@ class KnownWorld(Environment, Protocol):
     """An environment whose truth can be looked at: a bound may, agents have to learn it.
 
     Attributes:
-        ratings: the reward of each item, by user.
+        popularity: how much users like each item on average.
     """
 
-    ratings: Float[Tensor, "user item"]
+    popularity: Float[Tensor, " item"]
+
+    def values(self) -> Float[Tensor, "episode item"]:
+        """Return the reward of every item now."""
+        ...
 
     def tiring(self) -> Bool[Tensor, "episode item"]:
         """Check for every item whether it would end the episode."""

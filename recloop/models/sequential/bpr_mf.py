@@ -86,10 +86,13 @@ def last_occurrence(items: Int[Tensor, "batch time"], padding: int) -> Bool[Tens
     return (items != padding) & ~again
 
 
-def outside(items: Int[Tensor, "batch time"], padding: int) -> Int[Tensor, "batch time"]:
-    """Draw as many items for each row as it has places, uniformly among those that are not in the row.
+def outside(
+    items: Int[Tensor, "batch time"], padding: int, number: int | None = None
+) -> Int[Tensor, "batch drawn"]:
+    """Draw items for each row among those not in it: `number`, or as many as it has places.
 
-    The r-th item that is missing is r plus the number of members before it, which a sorted row tells.
+    All are alike likely. The r-th item that is missing is r plus the number of members before it, which a sorted row
+    tells.
     """
     members = items.sort(1).values
     twice = torch.zeros_like(members, dtype=torch.bool)
@@ -97,7 +100,8 @@ def outside(items: Int[Tensor, "batch time"], padding: int) -> Int[Tensor, "batc
     members = members.masked_fill(twice | (members == padding), 2 * padding).sort(1).values
     count = (members < padding).sum(1, keepdim=True)
     free = (padding - count).clamp_min(1)
-    drawn = (torch.rand(items.shape, device=items.device) * free).long().minimum(free - 1)
+    shape = len(items), items.shape[1] if number is None else number
+    drawn = (torch.rand(shape, device=items.device) * free).long().minimum(free - 1)
     before = members - torch.arange(items.shape[1], device=items.device)
     found = drawn + torch.searchsorted(before.contiguous(), drawn, right=True)
     return found.clamp_max(padding - 1)

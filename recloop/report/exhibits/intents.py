@@ -1,6 +1,6 @@
 """`intents`: what the intents of some models know and look like, by `show`.
 
-- `show: measures`: a table, `models` in `panels` against the `measures` of `recloop.evaluation.intents`.
+- `show: measures`: a table, `models` in `panels` against `measures` without a cut-off, of intents or of environments.
 - `show: training`: a figure, ELBO and KL on the validation part over the updates, a curve per model.
 - `show: day`: a figure, clusters of the prior means of one model (the first of `models`): their share by hour, and the
   day of the test user with most events of one day, with what the user did next.
@@ -19,7 +19,7 @@ from recloop.evaluation.intents import clusters, matrix
 from recloop.evaluation.results import Quantity
 from recloop.report import labels, plots, tables
 from recloop.report.evidence import Evidence
-from recloop.report.exhibits import curves
+from recloop.report.exhibits import curves, grid
 from recloop.report.plots import Drawn, Panel, Plot
 from recloop.report.tables import CELL, Table
 
@@ -46,6 +46,7 @@ def measured(evidence: Evidence, entry: Mapping, name: str) -> Table:
     """Set models against measures; what a model has nothing to say about stays empty."""
     rows = [
         tables.cell(evidence, name, panel["title"], Quantity(dataset, model, measure, 0))
+        | grid.renamed(evidence.study, entry, model)
         for dataset in entry["datasets"]
         for panel in entry["panels"]
         for model in panel["models"]

@@ -195,6 +195,23 @@ def test_ialp_by_hand(weighted):
     assert it.loss(given).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("floor", [True, False])
+def test_a_mended_advantage_by_hand(floor):
+    """What came of an action over the mean value of the policy, perhaps never below 0."""
+    it, given = agent("ialp", against="state", floor=floor), steps(4)
+    given = given._replace(gain=torch.tensor([-3.0, 2, -1, 1, 0, 4]))
+    with torch.no_grad():
+        values = it.critic(it.encoder(given.seen))
+        target = given.gain + 0.5 * it.critic(it.encoder(given.after)).max(1).values
+        policy = it.score(given.seen).softmax(1)
+        weight = target - (policy * values).sum(1)
+        assert (weight < 0).any()
+        weight = weight.clamp(min=0) if floor else weight
+        error = target - taken(values, given.action)
+        expected = -(taken(policy.log(), given.action) * weight).mean() + error.square().mean()
+    assert it.loss(given).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_part_that_learns_has_a_gradient(name):
     it = agent(name)
@@ -273,7 +290,8 @@ def test_direct_fine_tuning_goes_on_with_all_weights():
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"), [("ialp", {"proposed": "all"}), ("ap", {"actor": "own"})]
+    ("name", "changes"),
+    [("ialp", {"proposed": "all"}), ("ap", {"actor": "own"}), ("ialp", {"against": "none"})],
 )
 def test_a_word_that_is_not_known_is_named(name, changes):
     with pytest.raises(ValueError, match=next(iter(changes))):

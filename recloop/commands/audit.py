@@ -1,0 +1,51 @@
+"""`recloop audit`: doubts about printed numbers that arithmetic alone raises, without a run."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from recloop.storage.fingerprint import ROOT
+from recloop.storage.settings import only_known
+
+HELP = "hold the printed numbers of the papers against one another: hits, gains, coverages, ratios, improvements"
+COLUMNS = ("study", "check", "exhibit", "dataset", "model", "metric", "k", "printed", "says")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help="e.g. modt4r; all if left out")
+    parser.add_argument(
+        "--csv", action="store_true", help="print comma-separated values with one line a finding"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what was found."""
+    known = sorted(path.parent.name for path in (ROOT / "studies").glob("*/reported.csv"))
+    only_known("recloop audit", options.studies, known)
+    rows = [row for name in options.studies or known for row in findings(ROOT / "studies" / name)]
+    if options.csv:
+        csv.writer(sys.stdout).writerows([COLUMNS, *rows])
+    else:
+        for study, check, *where, printed, says in rows:
+            place = " ".join(str(word) for word in where if word != "")
+            print(f"{study}: {check}: {place} = {printed or '–'}: {says}")
+        print(
+            f"{len(rows)} findings in the printed numbers of {len(options.studies or known)} studies"
+        )
+    return 0
+
+
+def findings(study: Path) -> list[tuple]:
+    """List the findings of one study as rows."""
+    from recloop.plan.folders import read_study
+    from recloop.report.audit import audit
+
+    share = read_study(study)["evaluation"].get("novel_share")
+    return [
+        (study.name, one.check, *one.cell.run, one.cell.metric, one.cell.k, one.cell.text, one.says)
+        for one in audit(study, share)
+    ]

@@ -1,0 +1,23 @@
+"""Metrics of studies whose items are read: those of next items, and what learning took where it was measured."""
+
+from pathlib import Path
+
+import polars as pl
+
+from recloop.evaluation import costs, filters, metrics
+
+
+def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
+    """Compute every metric that a study asks for; those of kinds of users where lists tell them."""
+    known = [
+        name
+        for name in evaluation.get("filters", ())
+        if "kind" in rows.columns or name not in filters.KINDS
+    ]
+    found = metrics.judge(rows, split, evaluation | {"filters": known}, vectors)
+    spent = [
+        (name, 0, metrics.value(rows, name, 0))
+        for name, column in costs.COLUMNS.items()
+        if column in rows.columns
+    ]
+    return pl.concat([found, pl.DataFrame(spent, schema=found.schema, orient="row")])

@@ -1,0 +1,1 @@
+"""Recommenders that know items by their words and pictures alone."""

@@ -1,0 +1,127 @@
+"""The front page: every study that was made, how many of its claims hold, and where to read on.
+
+It is gathered from what lies in the folders of the studies and written twice, as README.md and as index.html.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from recloop.report import cost, known, ledger, page_html, page_markdown, sections, verdicts
+from recloop.report.evidence import read_reported
+from recloop.report.outline import Grid, Page, Section
+
+STUDIES = ("study", "data", "claims", "known answers found", "printed numbers", "runs", "time")
+CLAIMS = ("claim", "verdict", "strength", "of")
+
+
+def build_front(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> None:
+    """Write README.md and index.html over the pages of some studies.
+
+    Args:
+        studies: of each study in order `title`, the `datasets` that its tier has and the `runs`, paths of run.json.
+        tier: `tier`, its name, and `seeds`.
+        output: the folder that holds a folder of each study, with claims.csv and ledger.csv.
+    """
+    page = gather(studies, tier, output)
+    (output / "README.md").write_text(page_markdown.render(page, output), encoding="utf-8")
+    (output / "index.html").write_text(page_html.render(page), encoding="utf-8")
+
+
+def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> Page:
+    """Collect everything that the page says."""
+    found = {name: sections.read_verdicts(output / name / "claims.csv") for name in studies}
+    judged = {name: frame.filter(pl.col("expected").is_null()) for name, frame in found.items()}
+    planted = {
+        name: frame.filter(pl.col("expected").is_not_null()) for name, frame in found.items()
+    }
+    cells = {name: read_reported(output / name / "ledger.csv") for name in studies}
+    rows = [
+        study_row(name, study, judged[name], planted[name], cells[name])
+        for name, study in studies.items()
+    ]
+    seeds = ", ".join(map(str, tier["seeds"]))
+    named = f"seed{'s' if len(tier['seeds']) > 1 else ''} {seeds}"
+    lead = [
+        f"**{len(studies)} studies, tier {tier['tier']}, {named}.** {verdicts.total(pl.concat(judged.values()))}",
+        "A verdict on a stand-in is about the stand-in, not about the paper's data; each page says which data it used, "
+        "what is planted in them, what was not trained out, and where it departs from its paper.",
+    ]
+    return Page(
+        "What was made, and what holds",
+        lead,
+        [
+            Section("Studies", [Grid(STUDIES, rows)]),
+            Section("Claims", [Grid(CLAIMS, claims(studies, judged)), verdicts.LEGEND]),
+            Section("Printed numbers", printed(studies, cells)),
+        ],
+    )
+
+
+def study_row(
+    name: str, study: Mapping, judged: pl.DataFrame, planted: pl.DataFrame, cells: pl.DataFrame
+) -> list[str]:
+    """Sum up one study."""
+    runs = [json.loads(Path(run).read_text(encoding="utf-8")) for run in study["runs"]]
+    done = [run for run in runs if not run.get("not_run")]
+    right = [known.is_right(part) for _, part in planted.group_by("id")]
+    statuses = {key: count for key, count in ledger.tally(cells).items() if count}
+    return [
+        f"[{study['title']}]({name}/index.html)",
+        data(study["datasets"]),
+        signed(judged),
+        f"{right.count(True)} of {len(right)}" if right else "–",
+        ", ".join(f"{status} {count}" for status, count in statuses.items()) or "–",
+        str(len(done)),
+        cost.duration(sum(run["seconds"] for run in done)),
+    ]
+
+
+def data(datasets: Mapping[str, Mapping]) -> str:
+    """Say which data a study used, stand-ins first."""
+    kinds = [bool(entry["stand_in"]) for entry in datasets.values()]
+    named = {True: "stand-in", False: "as published"}
+    counts = [f"{kinds.count(kind)} {name}" for kind, name in named.items() if kind in kinds]
+    return ", ".join(counts)
+
+
+def signed(judged: pl.DataFrame) -> str:
+    """Count the claims by the sign of their verdict."""
+    one = judged.unique("id")
+    signs = one["claim_verdict"].replace_strict(verdicts.SIGNS, return_dtype=pl.String).to_list()
+    return " ".join(
+        f"{sign} {signs.count(sign)}" for sign in dict.fromkeys(verdicts.SIGNS.values())
+    )
+
+
+def claims(studies: Mapping[str, Mapping], judged: Mapping[str, pl.DataFrame]) -> list[list[str]]:
+    """List all claims with their verdicts."""
+    return [
+        [
+            f"**{row['id']}** {row['claim']}",
+            f"{verdicts.SIGNS[row['claim_verdict']]} {row['claim_verdict']}",
+            row["strength"] or "–",
+            f"[{name}]({name}/index.html#claims), {row['origin']}",
+        ]
+        for name in studies
+        for row in judged[name]
+        .unique("id", keep="first", maintain_order=True)
+        .iter_rows(named=True)
+    ]
+
+
+def printed(studies: Mapping[str, Mapping], cells: Mapping[str, pl.DataFrame]) -> list:
+    """Count the printed numbers of each study by what became of them."""
+    rows = [
+        [f"[{name}]({name}/ledger.csv)", str(len(cells[name]))]
+        + [str(count) for count in ledger.tally(cells[name]).values()]
+        for name in studies
+        if len(cells[name])
+    ]
+    text = (
+        "Only a number on the paper's own data, within the margin that its study declared before, is called "
+        "reproduced. What arithmetic alone says against printed numbers: `recloop audit`."
+    )
+    return [text, Grid(("study", "printed cells", *ledger.STATUSES), rows)]

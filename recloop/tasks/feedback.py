@@ -1,0 +1,202 @@
+"""The next item of a session, learnt with the feedback of an environment that reads: as `sequences`, and what it is of.
+
+The environment is an entry of `simulators`; runs name it by `training.environment`, and the share of the users that it
+learnt from by `training.share`.
+"""
+
+import functools
+from collections.abc import Mapping
+
+from recloop.language_models.prompts import read_prompts
+from recloop.plan import Plan, language_models
+from recloop.plan.artifacts import Artifact
+from recloop.plan.studies import Run, manifest
+from recloop.plan.values import for_dataset, pick
+from recloop.storage.settings import read_settings
+from recloop.tasks import sequences
+from recloop.tasks.sequences import check_recipe, encoders, pictures, split
+
+__all__ = [
+    "ASKED_WITH_KEYWORDS",
+    "FACTS",
+    "LANGUAGE",
+    "METRICS",
+    "check_recipe",
+    "code",
+    "components",
+    "data",
+    "encoders",
+    "environment",
+    "pictures",
+    "split",
+]
+
+METRICS = "recloop.evaluation.feedback"
+LANGUAGE = True
+FACTS = sequences.FACTS | {"state_dim", "states", "vectors"}
+ASKED_WITH_KEYWORDS = True
+PROMPTS = {  # what an environment is asked, and what each prompt is told
+    "sentence": {"item", "title", "category", "brand", "description"},
+    "user": {"history"},
+    "action": {"item"},
+    "selection": {"list"},
+}
+ASKING = "asking"  # the loop whose runs ask the environment themselves
+PLANS = ("label", "learns", "pool", "wording")  # what of an environment is the plan's, not its own
+
+
+# -- what the environment is made of -----------------------------------------------------------------------------------
+
+
+def settings_of(plan: Plan, study: str, dataset: str, name: str, training: Mapping) -> dict:
+    """Return the settings of an environment as a run wants it: its share of the users, and how items are said there.
+
+    Args:
+        plan, study, dataset: of the run.
+        name: of the environment.
+        training: of the run, with `share` and `length`.
+    """
+    settings = plan.component(study, "simulators", name)
+    played = plan.plays(study, dataset)
+    own = {key: value for key, value in settings.items() if key not in PLANS}
+    found = for_dataset(own, played) | {name: training[name] for name in ("share", "length")}
+    wording = settings.get("wording")
+    return found | ({"prompts": prompts(plan, study, wording, played)} if wording else {})
+
+
+def prompts(plan: Plan, study: str, wording: Mapping | str, dataset: str) -> dict:
+    """Read what is asked on a data set, with the labels that answer a selection.
+
+    Args:
+        plan, study: whose prompts.yaml.
+        wording: the first word of the prompts' names, or one for each data set.
+        dataset: the data set.
+    """
+    path, kind = plan.folders[study] / "prompts.yaml", pick(wording, [dataset])
+    kinds = {kind, *(name.rpartition("_")[0] for name in read_settings(path, "prompts"))}
+    known = {f"{one}_{name}": fields for one in kinds for name, fields in PROMPTS.items()}
+    found = read_prompts(path, known)
+    asked = {name: found[f"{kind}_{name}"].template for name in PROMPTS}
+    return asked | {"labels": list(found[f"{kind}_selection"].answers)}
+
+
+def own_model(plan: Plan, study: str, dataset: str, settings: Mapping) -> Artifact | None:
+    """Declare the language model of an environment where the workflow trains it; None for a published one, or none."""
+    described = settings.get("language_model", {})
+    if "pretrain" not in described:
+        return None
+    source = plan.recipe(study, dataset)["source"]
+    own = language_models.corpus(source, sequences.tables(plan, study, dataset))
+    named = described.get("learnt_from")
+    other = named and language_models.published_texts(
+        named["source"], manifest(named["source"], named.get("sizes"))
+    )
+    sizes = {"pretrain": described["pretrain"]}
+    return language_models.language_model("small", sizes, plan.tier["split_seed"], own, other)
+
+
+def item_tokens(
+    plan: Plan, study: str, dataset: str, settings: Mapping, model: Artifact | None
+) -> Artifact:
+    """Declare the tokens of a data set's items in a language model."""
+    sessions = split(plan, study, dataset)
+    given = {"language_model": settings["language_model"], **settings["tokens"]}
+    return Artifact(
+        "item_tokens",
+        f"data/item_tokens/{sessions.name}/items",
+        {
+            "settings": given | {"sentence": settings["prompts"]["sentence"]},
+            "seed": plan.tier["split_seed"],
+        },
+        {"sessions": sessions} | ({"model": model} if model else {}),
+        ("recloop.language_models.item_tokens",),
+    )
+
+
+def parts(plan: Plan, study: str, dataset: str, settings: Mapping) -> dict[str, Artifact]:
+    """List what an environment is opened from beside its own weights, by role."""
+    found = {"sessions": split(plan, study, dataset)}
+    if "language_model" not in settings:
+        return found
+    model = own_model(plan, study, dataset, settings)
+    found["item_tokens"] = item_tokens(plan, study, dataset, settings, model)
+    return found | ({"language_model": model} if model else {})
+
+
+def simulator(plan: Plan, study: str, dataset: str, name: str, training: Mapping) -> Artifact:
+    """Declare an environment that has learnt."""
+    settings = settings_of(plan, study, dataset, name, training)
+    learns = plan.component(study, "simulators", name)["learns"]
+    found = parts(plan, study, dataset, settings)
+    return Artifact(
+        "simulators",
+        f"data/simulators/{found['sessions'].name}/{name}",
+        {"settings": settings, "seed": plan.tier["split_seed"], "learns": learns},
+        found,
+        (f"recloop.simulators.{learns}",),
+    )
+
+
+def feedback(plan: Plan, study: str, dataset: str, name: str, training: Mapping) -> Artifact:
+    """Declare what an environment answers to the training part."""
+    settings = settings_of(plan, study, dataset, name, training)
+    pool = plan.component(study, "simulators", name)["pool"]
+    found = parts(plan, study, dataset, settings)
+    return Artifact(
+        "feedback",
+        f"data/feedback/{found['sessions'].name}/{name}",
+        {"settings": settings, "seed": plan.tier["split_seed"], "pool": pool},
+        found | {"simulator": simulator(plan, study, dataset, name, training)},
+        ("recloop.simulators.feedback", module_of(settings)),
+    )
+
+
+def module_of(settings: Mapping) -> str:
+    """Return the module of an environment's class."""
+    return f"recloop.simulators.{settings['class'].rpartition('.')[0]}"
+
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+def asked(plan: Plan, run: Run) -> tuple[str, dict] | None:
+    """Return the name of the environment of a run, and its settings of training; None where it asks none."""
+    training = plan.settings(run.study, run.dataset, run.model)["training"]
+    return (training["environment"], training) if "environment" in training else None
+
+
+@functools.cache
+def data(plan: Plan, run: Run) -> dict[str, Artifact]:
+    """List the artifacts below data/ that a run works with, by role."""
+    found = {"sessions": split(plan, run.study, run.dataset)}
+    if (named := asked(plan, run)) is None:
+        return found
+    place = (run.study, run.dataset)
+    name, training = named
+    if training["loop"] == ASKING:
+        settings = settings_of(plan, *place, name, training)
+        return parts(plan, *place, settings) | {
+            "simulator": simulator(plan, *place, name, training)
+        }
+    model = plan.settings(*place, run.model)["model"]
+    answered = model.get("reward") == "environment" or model.get("state", "hidden") != "hidden"
+    return found | ({"feedback": feedback(plan, *place, name, training)} if answered else {})
+
+
+def environment(plan: Plan, run: Run) -> dict:
+    """Return the settings of the environment, for those runs that ask it themselves."""
+    named = asked(plan, run)
+    if named is None or named[1]["loop"] != ASKING:
+        return {}
+    return {"environment": settings_of(plan, run.study, run.dataset, *named)}
+
+
+def code(plan: Plan, run: Run) -> list[str]:
+    """List the modules of the environment, for those runs that ask it themselves."""
+    return [module_of(one) for one in environment(plan, run).values()]
+
+
+def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
+    """List the environments that runs on a data set learn from."""
+    runs = (run for run in plan.all_runs(study) if run.dataset == dataset)
+    return {"simulators": {named[0] for run in runs if (named := asked(plan, run))}}

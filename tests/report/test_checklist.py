@@ -1,0 +1,60 @@
+"""What audits ask, answered from saved files."""
+
+import pytest
+
+from recloop.report import checklist
+
+
+def run(seed, rates=(0.001, 0.003), **training):
+    model = {"class": "a.B", "policy": {"negatives": 10}}
+    settings = {"model": model, "training": {"learning_rate": list(rates)} | training}
+    made = {"host": "2 cores", "device": "cpu", "torch": "2.13", "key": f"k{seed}{len(rates)}"}
+    found = {"valid_ndcg10": 0.1, "epochs_run": 3.0 + seed, "settings": settings}
+    return {"seed": seed, "not_run": None} | made | found
+
+
+def answers(runs):
+    rows = [*checklist.of_training(runs), *checklist.of_machines(runs)]
+    return {asked: answer for asked, answer, _ in rows}
+
+
+def test_trainings_are_described_as_they_were():
+    found = answers([run(1), run(2)])
+    assert found["search space"] == "learning rates 0.001, 0.003"
+    assert found["trials in tuning"] == "2 of a learning rate for each row, the same for all"
+    assert found["selection"] == "the best validation of each of 2 trainings of 4 to 5 epochs"
+    assert found["negatives in training"] == "all items, or drawn: 10"
+    assert found["seeds"] == "1, 2; 2 runs"
+    assert "key of each of 2 trainings" in found["code"]
+    assert found["hardware"] == "2 cores, cpu, torch 2.13"
+
+
+def test_an_unequal_budget_and_a_choice_on_test_are_said():
+    found = answers([run(1), run(1, rates=(0.01,)), run(2, chosen_on="test")])
+    assert (
+        found["trials in tuning"] == "1 to 2 of a learning rate for each row, not the same for all"
+    )
+    assert found["selection"].endswith("; 1 of a twin on the test part")
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        (
+            {"split": {"by": "time", "shares": [0.8, 0.1, 0.1]}, "seed": 3},
+            "time 0.8, 0.1, 0.1, seed 3",
+        ),
+        ({"split": {"by": "leave_one_out", "shares": None}}, "leave one out"),
+    ],
+)
+def test_a_split_is_named(split, said):
+    assert checklist.way(split) == said
+
+
+def test_leaks_and_filters_come_from_the_split():
+    split = {
+        "leakage": {"identical_test_in_train": 0.0125},
+        "steps": [{"step": "read", "interactions": 1200}, {"step": "items", "interactions": 900}],
+    }
+    assert checklist.leaks(split) == "1.2% of test sessions equal one in training"
+    assert checklist.steps(split) == "read 1,200 → items 900"
