@@ -52,10 +52,7 @@ def known(plan: Plan, run: Run) -> dict[str, Artifact]:
 def behind(plan: Plan, run: Run) -> list[Run]:
     """List the runs whose policies collected the log of a run."""
     log = plan.settings(run.study, run.dataset, run.model)["training"].get("log")
-    if not log:
-        return []
-    name = plan.inherited(run, log)
-    return [plan.trained(Run(run.study, run.dataset, name, run.seed))]
+    return [plan.trained(plan.needed_run(run, log))] if log else []
 
 
 def experience(plan: Plan, behaviour: Run) -> Artifact:
