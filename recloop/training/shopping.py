@@ -139,7 +139,7 @@ class Online(Objective):
     ):
         self.model, self.users, self.context = model, users, context
         self.rows, self.taught = training["rows"], training["taught"]
-        self.goals = users.reward.taken
+        self.goals = users.shelf.taken
         self.length = max(1, training["epoch_turns"] // (training["parallel"] * self.rows))
         self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
         self.generator = torch.Generator().manual_seed(context.seed)

@@ -16,6 +16,7 @@ class Shelf:
     Attributes:
         ids: catalogue number of each.
         vectors: what is seen of every item of the catalogue.
+        taken: values that every item is taken to have.
         kinds: different combinations of values among the items, as one-hot rows.
         members: items of a kind, one kind after the other, as places in `ids`.
         first, count: of each kind among the members.
@@ -23,6 +24,7 @@ class Shelf:
 
     ids: Int[Tensor, " item"]
     vectors: Float[Tensor, "every inputs"]
+    taken: Int[Tensor, "every attribute"]
     kinds: Float[Tensor, "kind width"]
     members: Int[Tensor, " item"]
     first: Int[Tensor, " kind"]
@@ -33,7 +35,7 @@ class Shelf:
         cls,
         ids: Int[Tensor, " item"],
         vectors: Float[Tensor, "every inputs"],
-        codes: Int[Tensor, "every attribute"],
+        taken: Int[Tensor, "every attribute"],
         space: Space,
     ) -> "Shelf":
         """Sort items by what they are taken for.
@@ -41,13 +43,15 @@ class Shelf:
         Args:
             ids: catalogue numbers.
             vectors: of the whole catalogue.
-            codes: values that the recommender takes every item to have.
+            taken: values that the recommender takes every item to have.
             space: of actions.
         """
-        kinds, kind = codes[ids].unique(dim=0, return_inverse=True)
+        kinds, kind = taken[ids].unique(dim=0, return_inverse=True)
         hot = torch.nn.functional.one_hot(kinds, space.values).flatten(1).float()
         count = kind.bincount(minlength=len(kinds))
-        return cls(ids, vectors, hot, kind.argsort(stable=True), count.cumsum(0) - count, count)
+        return cls(
+            ids, vectors, taken, hot, kind.argsort(stable=True), count.cumsum(0) - count, count
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
