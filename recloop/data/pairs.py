@@ -46,7 +46,9 @@ def make_pairs(
     read: pl.DataFrame = reader.read_pairs(raw, **source.get("reading", {}))
     rows, steps = kept(read, settings, seed)
     if rows.is_empty():
-        raise MalformedError(f"{raw}: no pair is left of {read.height}; {steps}")
+        raise MalformedError(
+            f"{raw}: no pair is left of {read.height}; last step: {steps[-1]['step']}"
+        )
     rows = numbered(rows)
     parts = parted(rows, way, seed)
     if empty := [name for name, part in parts.items() if part.is_empty()]:
@@ -64,22 +66,27 @@ def make_pairs(
 
 def kept(
     rows: pl.DataFrame, settings: Mapping[str, Any], seed: int
-) -> tuple[pl.DataFrame, dict[str, int]]:
+) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Leave out what cannot be preferred or is too long, and draw as many pairs as are wanted."""
-    steps = {"read": rows.height}
+    steps = [step("read", rows)]
     rows = rows.filter(pl.col("chosen") != pl.col("rejected")).unique(
         ("prompt", "chosen", "rejected"), maintain_order=True
     )
-    steps["different"] = rows.height
+    steps.append(step("different answers", rows))
     if most := settings["max_characters"]:
         longer = pl.max_horizontal(pl.col("chosen", "rejected").str.len_chars())
         rows = rows.filter(pl.col("prompt").str.len_chars() + longer <= most)
-        steps["short enough"] = rows.height
+        steps.append(step("short enough", rows))
     if settings["pairs"] and settings["pairs"] < rows.height:
         drawn = np.random.default_rng([seed, rows.height]).permutation(rows.height)
         rows = rows[np.sort(drawn[: settings["pairs"]])]
-        steps["drawn"] = rows.height
+        steps.append(step("drawn", rows))
     return rows, steps
+
+
+def step(name: str, rows: pl.DataFrame) -> dict[str, Any]:
+    """Say how many pairs a step left."""
+    return {"step": name, "interactions": rows.height}
 
 
 def numbered(rows: pl.DataFrame) -> pl.DataFrame:
