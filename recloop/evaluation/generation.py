@@ -12,7 +12,7 @@ import polars as pl
 from recloop.evaluation import metrics
 
 COLUMNS = {
-    "BLEU": "bleu",
+    "SentenceBLEU": "bleu",
     "ROUGE": "rouge",
     "BERTScore": "bert",
     "Recyclable": "says_recyclable",

@@ -341,10 +341,11 @@ register(
 
 register(
     Metric(
-        "BLEU",
+        "SentenceBLEU",
         wording.column("bleu"),
         EVENT,
         "BLEU-4 of the generated words against the next item's, one added to longer n-grams; mean over events.",
+        label="BLEU",
         absent=wording.in_lists,
         why_absent=wording.WHY,
     ),

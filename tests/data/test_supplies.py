@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from recloop.data.catalogue import CATALOGUE
 from recloop.data.worlds.supplies import LICENSED, RECYCLED, generate
 from recloop.language.attributes import labels
 
@@ -17,8 +18,7 @@ def shop(tmp_path_factory):
 
 
 def test_titles_are_words_and_name_both_attributes(shop):
-    (file,) = shop.glob("catalog*.csv")
-    titles = pl.read_csv(file)["title"].to_list()
+    titles = pl.read_csv(shop / CATALOGUE)["title"].to_list()
     assert len({*titles}) == len(titles) == SIZES["items"]
     for title in titles:
         found = labels(title, ("recyclable", "restricted"))
