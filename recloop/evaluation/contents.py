@@ -1,23 +1,18 @@
-"""Metrics of studies whose items are read: those of next items, and what learning took where it was measured."""
+"""How well content is recommended, and what the training took: metrics of sequences and costs."""
 
 from pathlib import Path
 
 import polars as pl
 
-from recloop.evaluation import costs, filters, metrics
+from recloop.evaluation import filters, metrics
+from recloop.evaluation.costs import BATCHES, COLUMNS
 
 
 def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
-    """Compute every metric that a study asks for; those of kinds of users where lists tell them."""
-    known = [
-        name
-        for name in evaluation.get("filters", ())
-        if "kind" in rows.columns or name not in filters.KINDS
-    ]
+    """Compute the metrics of all sequences, of kinds of users where they are told, and what the training took, at 0."""
+    asked = evaluation.get("filters", ())
+    known = [name for name in asked if "kind" in rows or name not in filters.KINDS]
     found = metrics.judge(rows, split, evaluation | {"filters": known}, vectors)
-    spent = [
-        (name, 0, metrics.value(rows, name, 0))
-        for name, column in costs.COLUMNS.items()
-        if column in rows.columns
-    ]
-    return pl.concat([found, pl.DataFrame(spent, schema=found.schema, orient="row")])
+    costs = (COLUMNS | BATCHES).items()
+    about = [(name, 0, rows[column][0]) for name, column in costs if column in rows]
+    return pl.concat([found, pl.DataFrame(about, schema=found.schema, orient="row")])

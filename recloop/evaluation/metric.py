@@ -24,6 +24,7 @@ class Facts:
         vectors: item vectors of shape (items, dim).
         novel: mask of the novel items, shape (items,).
         users: whether earlier sessions of the users are known; their columns are then in the lists.
+        costs: whether it is known what the training took; its columns are then in the lists.
     """
 
     counts: np.ndarray | None = None
@@ -32,6 +33,7 @@ class Facts:
     vectors: np.ndarray | None = None
     novel: np.ndarray | None = None
     users: bool = True
+    costs: bool = True
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ def evaluate(
     """
     if lists.is_empty():
         raise ValueError("There is no event to evaluate: the lists are empty.")
-    facts = Facts(counts, purchases, earned, vectors, novel_items(counts, novel_share), users)
+    novel = novel_items(counts, novel_share)
+    facts = Facts(counts, purchases, earned, vectors, novel, users, costs=False)
     rows = [
         (name, k, found)
         for k in cutoffs

@@ -5,7 +5,18 @@ Evaluation, intervals, tables and claims go by the record; its fields are explai
 
 from collections.abc import Iterable
 
-from recloop.evaluation import catalogue, costs, filters, ranking, rewards, steps, tastes, turns
+from recloop.evaluation import (
+    catalogue,
+    costs,
+    filters,
+    judged,
+    ranking,
+    rewards,
+    steps,
+    tastes,
+    turns,
+    visits,
+)
 from recloop.evaluation.metric import EVENT, SESSION, SYSTEM, TURN, Metric
 from recloop.storage.settings import nearest
 
@@ -185,28 +196,190 @@ register(
     ),
 )
 
+register(
+    Metric(
+        "Seconds",
+        costs.reading("Seconds"),
+        EVENT,
+        "Seconds of an epoch of the training, without validation: updates of an epoch times their median.",
+        label="Seconds per epoch",
+        direction=-1,
+        digits=2,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "Memory",
+        costs.reading("Memory"),
+        EVENT,
+        "Most memory of the first epoch beyond what was there before the model, in MiB: allocated on a GPU, resident "
+        "without mapped files on a processor.",
+        label="Peak memory (MiB)",
+        direction=-1,
+        digits=0,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+    Metric(
+        "Learned",
+        costs.reading("Learned"),
+        EVENT,
+        "Numbers that learn.",
+        label="Trainable parameters",
+        direction=-1,
+        digits=0,
+        needs=("costs",),
+        why_absent=costs.WHY,
+    ),
+)
+
+register(
+    Metric(
+        "Accuracy",
+        judged.accuracy,
+        EVENT,
+        "Share of the pairs whose chosen answer has the higher reward; a tie is half.",
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_PAIRS,
+    ),
+    Metric(
+        "PairLoss",
+        judged.pair_loss,
+        EVENT,
+        "-log sigmoid of the reward of the chosen answer over that of the rejected one; mean over pairs.",
+        direction=-1,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_PAIRS,
+    ),
+    Metric(
+        "MAE",
+        judged.error,
+        EVENT,
+        "Absolute error of what a reader says of a word, mean over its measures and over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_nFix",
+        judged.error_of("nFix"),
+        EVENT,
+        "Absolute error of the number of fixations of a word (nFix); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_FFD",
+        judged.error_of("FFD"),
+        EVENT,
+        "Absolute error of the first fixation of a word (FFD); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_GPT",
+        judged.error_of("GPT"),
+        EVENT,
+        "Absolute error of the go-past time of a word (GPT); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_TRT",
+        judged.error_of("TRT"),
+        EVENT,
+        "Absolute error of the total reading time of a word (TRT); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+    Metric(
+        "MAE_fixProp",
+        judged.error_of("fixProp"),
+        EVENT,
+        "Absolute error of the share of readers who fixate of a word (fixProp); mean over words.",
+        direction=-1,
+        digits=3,
+        absent=judged.elsewhere,
+        why_absent=judged.WHY_WORDS,
+    ),
+)
+
 
 register(
     Metric(
         "FLOPs",
-        costs.of("flops"),
+        costs.reading("FLOPs"),
         EVENT,
         "Operations of a forward pass of the loss for the user with the most items; a product and a sum are two.",
         direction=-1,
         digits=0,
-        absent=costs.beside,
+        needs=("costs",),
         why_absent=costs.WHY,
     ),
     Metric(
         "BatchSeconds",
-        costs.of("batch_seconds"),
+        costs.reading("BatchSeconds"),
         EVENT,
         "Seconds of an update with a whole batch, the fastest of some.",
         label="s/batch",
         direction=-1,
         digits=3,
-        absent=costs.beside,
+        needs=("costs",),
         why_absent=costs.WHY,
+    ),
+)
+
+WHY = "it is of sessions with users, lists of next items have none"
+
+register(
+    Metric(
+        "Success",
+        visits.successes,
+        SESSION,
+        "Share of the sessions in which an item with all wanted attributes was shown within k turns.",
+        label="SR",
+        digits=3,
+        absent=steps.in_lists,
+        why_absent=WHY,
+    ),
+    Metric(
+        "NI",
+        visits.interactions,
+        SESSION,
+        "Turns until an item with all wanted attributes was shown, all there are where none was; mean over sessions.",
+        direction=-1,
+        digits=2,
+        absent=steps.in_lists,
+        why_absent=WHY,
+    ),
+    Metric(
+        "NV",
+        visits.violations,
+        SESSION,
+        "Attributes of shown items that contradict what was said before, by the true values, added up over a session; "
+        "mean over sessions.",
+        direction=-1,
+        digits=2,
+        absent=steps.in_lists,
+        why_absent=WHY,
+    ),
+    Metric(
+        "Named",
+        visits.named,
+        SESSION,
+        "Share of what was named rightly: attributes of test pictures, or what a written comment says.",
+        digits=3,
+        absent=steps.in_lists,
+        why_absent=WHY,
     ),
 )
 

@@ -336,7 +336,7 @@ def check_cutoff(metric: str, evaluation: Mapping, where: str) -> None:
     _, at, k = metric.rpartition("@")
     if not at or not k.isdecimal():
         return
-    if "cutoffs" in evaluation and int(k) not in {0, *evaluation["cutoffs"]}:  # 0: has none
+    if "cutoffs" in evaluation and int(k) not in (0, *evaluation["cutoffs"]):  # 0: it has none
         raise SettingsError(
             f"{where}: '{metric}': {k} is none of the cutoffs {evaluation['cutoffs']}"
         )

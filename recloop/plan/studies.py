@@ -267,9 +267,16 @@ class Studies:
             SettingsError: the study has no such data set, or the tier nothing for it.
         """
         name, dataset = sweeps.placed(needed, run.dataset)
+        instead = self.recipe(run.study, run.dataset)["prepare"].get("instead", {})
+        dataset = instead.get(dataset, dataset)
         where = f"studies/{run.study}/paper.yaml: {run.model} needs '{needed}'"
-        only_known(where, [dataset], {**self.studies[run.study]["datasets"], run.dataset: {}})
-        if dataset not in {*self.here(run.study)["datasets"], run.dataset}:
+        known = {*self.studies[run.study]["datasets"], *self.controls(run.study), run.dataset}
+        only_known(where, [dataset], known)
+        if dataset not in {
+            *self.here(run.study)["datasets"],
+            *self.controls(run.study),
+            run.dataset,
+        }:
             raise SettingsError(f"{where}; tier {self.config['tier']} has nothing for '{dataset}'")
         return Run(run.study, dataset, self.inherited(run, name, dataset), run.seed)
 

@@ -24,10 +24,6 @@ CURVE = {
     **dict.fromkeys(["seed", "update"], pl.Int64),
     **dict.fromkeys(["epoch", "loss", "valid_ndcg10"], pl.Float64),
 }
-SELECTED, OTHER = (
-    "valid_ndcg10",
-    "valid_score",
-)  # what chose the best weights: NDCG, or another score
 POPULARITY = "popularity"  # the model below which nothing was learned, where a study has it
 REPORTED = {
     **dict.fromkeys(["exhibit", "dataset", "model", "metric"], pl.String),
@@ -36,6 +32,8 @@ REPORTED = {
     "significant": pl.Boolean,
     "note": pl.String,
 }
+
+EARLY = "early"  # the role of weights that are meant to be of an early stage
 
 
 @dataclass(frozen=True)
@@ -172,8 +170,10 @@ class Evidence:
             if set(trained.overrides) <= set(asked.overrides)
         ]
         entry = self.study["models"].get(asked.key, {})
-        needed = pick(entry.get("needs", {}), [dataset]).values()
-        behind = (self.unfinished_behind(dataset, asked, one) for one in needed)
+        needed = pick(entry.get("needs", {}), [dataset]).items()
+        behind = (
+            self.unfinished_behind(dataset, asked, one) for role, one in needed if role != EARLY
+        )
         return max(fitting, default=(0, 0))[1] + sum(behind)
 
     def unfinished_behind(self, dataset: str, asked: RunName, needed: str) -> int:
@@ -311,12 +311,13 @@ def read_curve(run: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=CURVE)
     record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
-    rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
-    if OTHER in rows.columns:
-        rows = rows.with_columns(
-            pl.coalesce(SELECTED, pl.col(OTHER).cast(pl.Float64)).alias(SELECTED)
-        )
+    rows = pl.read_csv(place, schema_overrides=CURVE).rename(chosen_by).with_columns(named)
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
+
+
+def chosen_by(column: str) -> str:
+    """Name the validation score of a curve alike, whatever metric it is of."""
+    return "valid_ndcg10" if column.startswith("valid_") else column
 
 
 def read_split(path: Path) -> dict:
