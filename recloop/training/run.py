@@ -86,7 +86,6 @@ CURVE = {
     "epoch": pl.Float64,
     "loss": pl.Float64,
     "valid_ndcg10": pl.Float64,
-    "valid_score": pl.Float64,  # of what is selected by something else
     "seconds": pl.Float64,
 }
 
