@@ -24,6 +24,7 @@ include: "workflow/rules/language_models.smk"
 include: "workflow/rules/contents.smk"
 include: "workflow/rules/simulators.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/experience.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,8 +1,8 @@
 """Rule `learn_network`: a catalogue to a small BERT or ViT of our own, where no published one can be fetched.
 
-Ours: the papers use published networks. A ViT learns to name attributes from its first state, as the published one
+Ours: the papers use published networks. A ViT learns to name attributes from its pooled state, as the published one
 learnt the names of ImageNet; a BERT learns words that are hidden (Devlin et al. NAACL 2019) and, in the place of which
-sentence follows, attributes from its first state. The catalogue shares no item with those that are recommended.
+sentence follows, attributes from its pooled state. The catalogue shares no item with those that are recommended.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tokenizers import AddedToken, Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from recloop.contents.captions import save_names
 from recloop.contents.networks import Network, Pictures, Words
 from recloop.contents.opening import RECORD
 from recloop.contents.settings import LOOP, SIZES
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 HIDDEN = "[MASK]"
 IGNORED = -100  # of cross_entropy
 TOGETHER = 256  # items that are judged together
+UNSEEN = 8  # pixels of pictures that nobody looks at
 
 
 def learn_network(
@@ -56,8 +58,8 @@ def learn_network(
 
     Args:
         catalogue: folder of `build_catalogue`; none of its items is recommended.
-        settings: `class`, networks.Words or networks.Pictures, and `learn`, changes to `settings.LOOP` and to
-            `settings.SIZES` of the class.
+        settings: `class`, networks.Words or networks.Pictures, perhaps `pooling`, and `learn`, changes to
+            `settings.LOOP` and to `settings.SIZES` of the class.
         output: folder for what `open_network` reads, and encoder.json.
         seed: of weights, batches and the held-out items.
         device: cpu or cuda.
@@ -72,9 +74,11 @@ def learn_network(
     started, sizes = time.monotonic(), SIZES[settings["class"]]
     only_known("learn", settings.get("learn", {}), LOOP | sizes)
     chosen = LOOP | sizes | settings.get("learn", {})
-    prepare = Preparation(size=chosen["image_size"], short_side=None)
+    size = chosen["image_size"] if settings["class"] == "networks.Pictures" else UNSEEN
+    prepare = Preparation(size=size, short_side=None)
     known = PretrainingData.read(catalogue, prepare, chosen["held_out"], seed, workers=threads)
-    learner = LEARNERS[settings["class"]](known, prepare, **{name: chosen[name] for name in sizes})
+    made = {name: chosen[name] for name in sizes} | {"pooling": settings.get("pooling", "first")}
+    learner = LEARNERS[settings["class"]](known, prepare, **made)
     folder = output.with_name(f"{output.name}.part")
     context = TrainingContext(seed, folder, device, log, settings["class"])
     schedule = schedule_of({name: chosen[name] for name in LOOP}, device)
@@ -102,7 +106,7 @@ def learn_network(
 
 
 class Learner(nn.Module):
-    """A network that learns to name the attributes of items from its first state.
+    """A network that learns to name the attributes of items from its pooled state.
 
     Args:
         known: what to learn from.
@@ -132,6 +136,7 @@ class Learner(nn.Module):
 
         disable_progress_bar()
         self.network.backbone.save_pretrained(output)
+        save_names(output, self.head, self.known.labels)
 
 
 class PictureLearner(Learner):
@@ -143,6 +148,7 @@ class PictureLearner(Learner):
         dim, layers, heads: of the ViT, with a feed-forward part four times as wide.
         patch: pixels of an edge of what it takes for one place.
         stages: of a ResNet of basic layers, one in each, the last of width `dim`; 0 for a ViT.
+        pooling: of the state from which attributes are named.
     """
 
     def __init__(
@@ -154,6 +160,7 @@ class PictureLearner(Learner):
         heads: int,
         patch: int,
         stages: int,
+        pooling: str = "first",
     ):
         from transformers import ResNetModel, ViTConfig, ViTModel
 
@@ -162,7 +169,7 @@ class PictureLearner(Learner):
         else:
             sizes = shape(dim, layers, heads) | {"image_size": prepare.size, "patch_size": patch}
             backbone = ViTModel(ViTConfig(**sizes), add_pooling_layer=False)
-        super().__init__(known, Pictures(backbone, prepare, "learning"))
+        super().__init__(known, Pictures(backbone, prepare, "learning", pooling))
 
     def loss(
         self,
@@ -202,6 +209,8 @@ class WordLearner(Learner):
         length: most tokens of a title.
         vocabulary: most word pieces.
         hidden: share of the tokens that are hidden.
+        naming: weight of naming attributes, whose loss is a mean over many that are easy, beside hidden words.
+        pooling: of the state from which attributes are named.
     """
 
     def __init__(
@@ -214,6 +223,8 @@ class WordLearner(Learner):
         length: int,
         vocabulary: int,
         hidden: float,
+        naming: float,
+        pooling: str = "first",
     ):
         from transformers import BertConfig, BertModel
 
@@ -226,7 +237,8 @@ class WordLearner(Learner):
             pad_token_id=tokens.PADDING,
         )
         backbone = BertModel(config, add_pooling_layer=False)
-        super().__init__(known, Words(backbone, tokenizer, "learning", length=length))
+        super().__init__(known, Words(backbone, tokenizer, "learning", pooling, length))
+        self.naming = naming
         self.hidden, self.mark = hidden, tokenizer.token_to_id(HIDDEN)
         tokenizer.enable_truncation(length)
         tokenizer.enable_padding(pad_id=tokens.PADDING, pad_token=tokens.SPECIAL[tokens.PADDING])
@@ -261,7 +273,8 @@ class WordLearner(Learner):
         )  # read and written with one table
         scores = states[hidden] @ table.T
         words = cross_entropy(scores.float(), ids[hidden]) if hidden.any() else states.sum() * 0
-        return words + tag_loss(self.head(states[:, 0]), self.known, rows)
+        named = tag_loss(self.head(self.network.pool(states, given)), self.known, rows)
+        return words + self.naming * named
 
     def save(self, output: Path) -> None:
         super().save(output)
@@ -278,6 +291,9 @@ def shape(dim: int, layers: int, heads: int) -> dict[str, int]:
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "intermediate_size": 4 * dim,
+        "initializer_range": dim**-0.5,  # 0.02 suits a width of hundreds: little would come through
+        "hidden_dropout_prob": 0.0,  # a few passes over small catalogues need none
+        "attention_probs_dropout_prob": 0.0,
     }
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from recloop.contents.items import Contents, Pixels, Texts
 from recloop.contents.networks import Network, Words
 from recloop.contents.opening import open_network
-from recloop.features.cache import described, resumed, write_record
+from recloop.features.cache import SHARD_ROWS, described, resumed, write_record
 from recloop.features.encode import move
 from recloop.storage.files import replacing
 
@@ -89,7 +89,7 @@ def record_of(items: Contents, reader: Network, kept: Sequence[int], settings: M
         "shape": [len(kept), width],
         "dtype": dtype,
         "precision": settings.get("precision", "float32"),
-        "shard_rows": max(1, min(SHARD_BYTES // row_bytes, max(1, len(items)))),
+        "shard_rows": max(1, min(SHARD_BYTES // row_bytes, SHARD_ROWS)),
         "shards": [],
     }
 

@@ -66,6 +66,7 @@ class Network(nn.Module):
 
     def checkpoint_gradients(self) -> None:
         """Compute activations again on the way back in place of keeping them: less memory, a third more time."""
+        self.backbone.config.use_cache = False
         self.backbone.activation_checkpointing_enable({"use_reentrant": False})
 
     def check_levels(self, kept: Sequence[int]) -> None:

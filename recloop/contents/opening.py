@@ -121,9 +121,10 @@ def read(
 def backbone_of(folder: Path, settings: Mapping, random: bool, **sizes: int) -> PreTrainedModel:
     """Load the weights of a folder, or draw others of its shape or of a named one."""
     from transformers import AutoConfig, AutoModel
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     disable_progress_bar()
+    set_verbosity_error()  # heads of published weights are left aside, which is meant
     seed, safe = settings.get("seed", 0), {"local_files_only": True, "trust_remote_code": False}
     if "shape" in settings:
         return shaped(settings["shape"], seed, **sizes)

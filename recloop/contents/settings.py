@@ -38,6 +38,7 @@ SIZES = {
         "length": 30,
         "vocabulary": 2000,
         "hidden": 0.15,
+        "naming": 20.0,
     },
     "networks.Pictures": {"dim": 64, "layers": 4, "heads": 4, "patch": 16, "stages": 0},
 }

@@ -18,7 +18,13 @@ SCHEMA = {"item": pl.Int32, "id": pl.String, "title": pl.String, "picture": pl.I
 ABSENT = -1  # in the place of the row of a picture
 
 
-def make_contents(sessions: Path, raw: Path, output: Path) -> None:
+def make_contents(
+    sessions: Path,
+    raw: Path,
+    output: Path,
+    captioner: Path | None = None,
+    settings: dict | None = None,
+) -> None:
     """Collect what is known of each item: a title, a picture, both or neither.
 
     Args:
@@ -26,6 +32,8 @@ def make_contents(sessions: Path, raw: Path, output: Path) -> None:
         raw: folder of the source's raw files, with pictures in archives or in `images`, or with none.
         output: folder for contents.parquet (`item`, `id`, `title` or null, `picture`: row in the shards, -1 for none),
             `images/` and contents.json.
+        captioner: folder of a network of ours; what it says of the pictures then stands in the place of the titles.
+        settings: of that network, as `open_network` takes them.
 
     Raises:
         ValueError: no item has a title or a picture.
@@ -43,6 +51,8 @@ def make_contents(sessions: Path, raw: Path, output: Path) -> None:
             row += name in places
             table.append((item, name, text, row if name in places else ABSENT))
         found = pl.DataFrame(table, schema=SCHEMA, orient="row")
+        if captioner:
+            found = captioned(found, spool, places, captioner, settings or {})
         counts = counted(found, sessions)
         content = hashlib.sha256(found.write_csv().encode())
         shown = [places[name] for name in found["id"] if name in places]
@@ -55,6 +65,28 @@ def make_contents(sessions: Path, raw: Path, output: Path) -> None:
             {"hash": content.hexdigest(), **counts, "damaged": dict(sorted(damaged.items()))},
         )
     print(", ".join(f"{number:,} {what}" for what, number in counts.items()))
+
+
+def captioned(
+    found: pl.DataFrame,
+    spool: Any,
+    places: dict[str, tuple[int, int]],
+    captioner: Path,
+    settings: dict,
+) -> pl.DataFrame:
+    """Put what a network says of the pictures in the place of the titles; an item without a picture has no title."""
+    import torch
+
+    from recloop.contents.captions import captions
+    from recloop.contents.opening import open_network
+
+    network = open_network(settings, captioner)
+    shown = [name for name in found["id"] if name in places]
+    files = picked(spool, [places[name] for name in shown], hashlib.sha256())
+    said = captions(network, captioner, torch.stack([network.prepare(file) for file in files]))
+    titles = dict(zip(shown, said, strict=True))
+    told = [titles.get(name) for name in found["id"]]
+    return found.with_columns(pl.Series("title", told, dtype=pl.String))
 
 
 def counted(found: pl.DataFrame, sessions: Path) -> dict[str, int]:

@@ -134,9 +134,9 @@ def resampled_coverage(among: Callable[[Facts], np.ndarray]) -> Callable[..., np
     """Make the deviations of their coverage over halves of the sessions."""
 
     def deviations(
-        halves: Halves, draws: Draws, session: np.ndarray, item: np.ndarray, facts: Facts
+        halves: Halves, draws: Draws, lists: pl.DataFrame, k: int, facts: Facts
     ) -> np.ndarray:
-        return halves.coverage(session, item, among(facts))
+        return halves.coverage(*listings(lists, k), among(facts))
 
     return deviations
 
@@ -147,10 +147,16 @@ def gini_of_lists(lists: pl.DataFrame, k: int, facts: Facts) -> float:
 
 
 def resampled_gini(
-    halves: Halves, draws: Draws, session: np.ndarray, item: np.ndarray, facts: Facts
+    halves: Halves, draws: Draws, lists: pl.DataFrame, k: int, facts: Facts
 ) -> np.ndarray:
     """Compute the deviations of the Gini over draws of the sessions."""
-    return draws.gini(session, item, len(facts.counts))
+    return draws.gini(*listings(lists, k), len(facts.counts))
+
+
+def listings(lists: pl.DataFrame, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the session, numbered from 0, and the item of every listing."""
+    top, (session, _) = top_items(lists, k), session_codes(lists)
+    return np.repeat(session, top.shape[1]), top.ravel()
 
 
 def gini(exposure: np.ndarray) -> float:

@@ -8,12 +8,9 @@ from recloop.evaluation import costs, filters, metrics
 
 
 def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
-    """Compute every metric that a study asks for; those of kinds of users where lists tell them."""
-    known = [
-        name
-        for name in evaluation.get("filters", ())
-        if "kind" in rows.columns or name not in filters.KINDS
-    ]
+    """Compute the metrics of all sequences, of kinds of users where they are told, and what the training took, at 0."""
+    asked = evaluation.get("filters", ())
+    known = [name for name in asked if "kind" in rows or name not in filters.KINDS]
     found = metrics.judge(rows, split, evaluation | {"filters": known}, vectors)
     spent = [
         (name, 0, metrics.value(rows, name, 0))

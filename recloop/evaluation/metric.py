@@ -53,8 +53,9 @@ class Metric:
             study declares.
         absent: tells from the facts that the metric says nothing here.
         why_absent: the reason, for tables.
-        resample: of a metric of the system: deviations over draws of sessions, from halves, draws, the session and the
-            item of every listing, and facts.
+        resample: of a metric of the system: values or deviations over draws of sessions, from halves, draws, lists, k
+            and facts.
+        weigh: of a metric of events: their weights, by which their mean is one, from lists; null for equal ones.
 
     Raises:
         ValueError: a unit or a direction that there is not, or a metric of the system that cannot be resampled.
@@ -73,6 +74,7 @@ class Metric:
     absent: Callable[[Facts], bool] | None = None
     why_absent: str | None = None
     resample: Callable[..., np.ndarray] | None = None
+    weigh: Callable[[pl.DataFrame], np.ndarray] | None = None
 
     def __post_init__(self):
         if self.unit not in UNITS or self.direction not in (1, -1):

@@ -119,7 +119,8 @@ def weighed(
     metric, kinds = records.find(name)
     scores = checked(metric, name, lists, k, facts)
     kinds = () if metric.unit == TURN else kinds
-    return scores, filters.weights(lists, kinds, facts.counts)
+    found = filters.weights(lists, kinds, facts.counts)
+    return scores, found * metric.weigh(lists) if metric.weigh else found
 
 
 def checked(

@@ -214,10 +214,7 @@ class Sampling:
         session, sessions = catalogue.session_codes(lists)
         halves, draws = self.draws_of(dataset + metrics.group(name), sessions)
         if metric.unit == SYSTEM:
-            top = catalogue.top_items(lists, k)
-            return metric.resample(
-                halves, draws, np.repeat(session, top.shape[1]), top.ravel(), facts
-            )
+            return metric.resample(halves, draws, lists, k, facts)
         if metric.unit == SESSION:
             return draws.mean(metrics.per_session(lists, name, k, facts))
         scores, weights = metrics.weighed(lists, name, k, facts)

@@ -27,6 +27,7 @@ class Schedule:
         weight_decay: of the optimiser.
         pace: how the learning rate changes, one of `PACES`.
         warm_up: updates in which it grows, for the paces that have a warm-up.
+        floor: share of the learning rate below which a falling pace does not fall.
         accumulate: batches whose gradients make one update.
         average: decay of the moving average of the weights, which then is what is validated and kept; None for none.
         precision: `bfloat16` computes losses and scores under autocast, weights stay in float32.
@@ -48,6 +49,7 @@ class Schedule:
     weight_decay: float = 0.0
     pace: str = "constant"
     warm_up: int = 0
+    floor: float = 0.0
     accumulate: int = 1
     average: float | None = None
     precision: str = "float32"
@@ -66,6 +68,8 @@ class Schedule:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value!r}: expected more than 0, or null for no limit")
+        if not 0 <= self.floor <= 1:
+            raise ValueError(f"floor={self.floor!r}: expected a share from 0 to 1")
         if self.average is not None and not 0 <= self.average < 1:
             raise ValueError(f"average={self.average!r}: expected a decay in [0, 1)")
 
@@ -88,7 +92,10 @@ class Schedule:
             update: number of the update.
             updates: how many there are at most.
         """
-        return PACES[self.pace](peak, update, updates, self.warm_up)
+        rate, beta = PACES[self.pace](peak, update, updates, self.warm_up)
+        if self.floor and update >= self.warm_up:
+            rate = self.floor * peak + (1 - self.floor) * rate
+        return rate, beta
 
 
 LEAST = {

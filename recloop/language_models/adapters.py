@@ -30,7 +30,7 @@ def peft() -> ModuleType:
 def adapt(
     model: LanguageModel,
     rank: int = 8,
-    alpha: float = 16,
+    alpha: int | float = 16,
     dropout: float = 0.0,
     modules: tuple[str, ...] = ("q_proj", "v_proj"),
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from recloop.language_models import texts
+from recloop.language_models.interactions import make_interactions
 from recloop.language_models.parts import part_of
 from recloop.language_models.published_texts import make_published
 
@@ -14,15 +15,23 @@ LABELS = {"title": "Title", "kind": "Kind", "brand": "Brand", "category": "Categ
 
 
 def make_corpus(
-    output: Path, items: Path | None = None, raw: Path | None = None, published: dict | None = None
+    output: Path,
+    items: Path | None = None,
+    raw: Path | None = None,
+    published: dict | None = None,
+    sessions: Path | None = None,
+    tables: Path | None = None,
+    template: str | None = None,
 ) -> None:
-    """Write the texts of a catalogue or of tidy tables, or those of published files.
+    """Write the texts of a catalogue or of tidy tables, those of published files, or those of ratings.
 
     Args:
         output: folder for texts.arrow and corpus.json.
         items: folder of `build_catalogue` or of `read`.
         raw: folder of `fetch`, if the files themselves are texts.
         published: `texts` of their manifest.
+        sessions, tables: folders of `split` and `read`, if interactions are told.
+        template: how an interaction is told.
 
     Raises:
         ValueError: neither folder, or no text in it.
@@ -31,8 +40,12 @@ def make_corpus(
         make_item_texts(items, output)
     elif raw and published:
         make_published(raw, published, output)
+    elif sessions and tables and template:
+        make_interactions(sessions, tables, template, output)
     else:
-        raise ValueError("expected `items`, or `raw` with `published`, got neither")
+        raise ValueError(
+            "expected `items`, `raw` with `published`, or `sessions` with `tables` and `template`, got none of them"
+        )
 
 
 def make_item_texts(items: Path, output: Path) -> None:

@@ -16,7 +16,11 @@ from recloop.features.cache import SHARD_ROWS, described, resumed, write_record
 from recloop.features.encode import move
 from recloop.language_models import open_language_model, texts
 from recloop.language_models.model import BUDGET, LanguageModel
+from recloop.language_models.sentences import SentenceEncoder, open_sentence_encoder
 from recloop.storage.files import replacing
+from recloop.storage.settings import only_known
+
+POOLINGS = {"last": open_language_model, "mean": open_sentence_encoder}
 
 
 def write_item_states(
@@ -33,7 +37,8 @@ def write_item_states(
 
     Args:
         corpus: folder of `make_corpus`.
-        settings: what `open_language_model` takes, and perhaps `layer`.
+        settings: what `open_language_model` takes, and perhaps `layer`; with `pooling: mean` those of
+            `open_sentence_encoder`.
         output: folder for the shards and features.json.
         checkpoint_dir: folder where the work is kept until it is whole.
         model: folder of a model of ours; None takes the published one.
@@ -47,15 +52,17 @@ def write_item_states(
     for item, text in zip(rows["item"], rows["text"], strict=True):
         if item >= 0:
             sentences[item] = text
-    opened = {name: value for name, value in settings.items() if name != "layer"}
-    reader = open_language_model(opened, model, device)
+    only_known("pooling", [settings.get("pooling", "last")], POOLINGS)
+    opened = {name: value for name, value in settings.items() if name not in ("layer", "pooling")}
+    reads = POOLINGS[settings.get("pooling", "last")]
+    reader = reads(opened, model, device)
     layer = settings.get("layer", -1)
     write_states(reader, sentences, record["key"], checkpoint_dir, layer, log=log)
     move(checkpoint_dir, output)
 
 
 def write_states(
-    model: LanguageModel,
+    model: LanguageModel | SentenceEncoder,
     sentences: list[str],
     data: str,
     output: Path,

@@ -40,6 +40,11 @@ class Plan(Studies):
         """Declare the measures of how good a simulated user is."""
         return self.task(study).validity(self, study, dataset, user)
 
+    def behind(self, run: Run) -> list[Run]:
+        """List the runs whose weights made the data of a run: those that collected its log."""
+        find = getattr(self.task(run.study), "behind", None)
+        return find(self, run) if find else []
+
     # -- runs -----------------------------------------------------------------------------------------------------
 
     @functools.cache  # noqa: B019
@@ -52,7 +57,8 @@ class Plan(Studies):
             if run in found:
                 continue
             found[run] = None
-            waiting += [self.trained(run), *self.needs(self.trained(run)).values()]
+            trained = self.trained(run)
+            waiting += [trained, *self.needs(trained).values(), *self.behind(trained)]
             waiting += [judge] if (judge := self.judge(run)) else []
         return tuple(found)
 
@@ -88,7 +94,7 @@ class Plan(Studies):
             run = left.pop()
             if run not in found:
                 found[run] = True
-                left += self.needs(run).values()
+                left += [*self.needs(run).values(), *self.behind(run)]
         return list(found)
 
     @functools.cache  # noqa: B019
@@ -230,6 +236,7 @@ class Plan(Studies):
             "left_out": self.here(study).get("left_out", {}),
             "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.task(study).encoders(self, study),
+            "language_models": getattr(self.task(study), "spoken", no_models)(self, study),
         }
 
     def described_data(self, study: str, dataset: str) -> dict:
@@ -237,3 +244,8 @@ class Plan(Studies):
         shown = self.task(study).pictures(self, study, dataset)
         found = {"split": self.split(study, dataset).path}
         return found | ({"pictures": shown.path} if shown else {})
+
+
+def no_models(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe the language models of a study whose task has none."""
+    return {}

@@ -19,6 +19,9 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "corpora": "corpus.json",
     "language_models": "model.json",
     "states": "features.json",
+    "pairs": "split.json",
+    "readings": "split.json",
+    "gaze": "gaze.json",
     "item_tokens": "tokens.json",
     "contents": "contents.json",
     "networks": "encoder.json",
@@ -27,6 +30,7 @@ RECORDS = {  # the file that says a folder is whole; kinds that are not here are
     "preferences": "preferences.json",
     "user_models": "user_model.json",
     "feedback": "feedback.json",
+    "experience": "experience.json",
     "weights": "weights.safetensors",
     "lists": "lists.parquet",
 }

@@ -95,7 +95,7 @@ def tasks_of(plan: Plan, study: str, exists) -> Iterator[Task]:
 def level_of(plan: Plan, run: Run, judged: bool, known: dict[Run, int], asked: dict) -> int:
     """Count the trainings that have to be over, one after the other, before a run is trained and judged."""
     if run not in known:
-        waits_for = set(plan.needs(run).values())
+        waits_for = {*plan.needs(run).values(), *plan.behind(run)}
         if judged and (judge := plan.judge(run)):
             waits_for.add(judge)
         below = [level_of(plan, one, bool(asked[one]), known, asked) for one in waits_for - {run}]

@@ -21,6 +21,7 @@ from recloop.storage.settings import SettingsError, check, nearest, only_known, 
 from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
+WHOLE = ("name", "package", "pretrain", "same_as")  # which language model it is
 NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
 
 
@@ -266,9 +267,16 @@ class Studies:
             SettingsError: the study has no such data set, or the tier nothing for it.
         """
         name, dataset = sweeps.placed(needed, run.dataset)
+        instead = self.recipe(run.study, run.dataset)["prepare"].get("instead", {})
+        dataset = instead.get(dataset, dataset)
         where = f"studies/{run.study}/paper.yaml: {run.model} needs '{needed}'"
-        only_known(where, [dataset], {**self.studies[run.study]["datasets"], run.dataset: {}})
-        if dataset not in {*self.here(run.study)["datasets"], run.dataset}:
+        known = {*self.studies[run.study]["datasets"], *self.controls(run.study), run.dataset}
+        only_known(where, [dataset], known)
+        if dataset not in {
+            *self.here(run.study)["datasets"],
+            *self.controls(run.study),
+            run.dataset,
+        }:
             raise SettingsError(f"{where}; tier {self.config['tier']} has nothing for '{dataset}'")
         return Run(run.study, dataset, self.inherited(run, name, dataset), run.seed)
 
@@ -378,9 +386,10 @@ class Studies:
         }
 
     def component(self, study: str, kind: str, name: str) -> dict:
-        """Return the settings of an encoder (`features`) or a simulated user (`simulators`).
+        """Return the settings of an encoder (`features`), a simulated user (`simulators`) or one of `language_models`.
 
-        A tier's entry with a `class` replaces the study's, one without changes some of its settings.
+        A tier's entry with a `class`, or one that names another language model, replaces the study's; one without
+        changes some of its settings.
 
         Raises:
             SettingsError: neither the study nor the tier has it.
@@ -392,7 +401,7 @@ class Studies:
                 f"studies/{study}/paper.yaml: {kind}: no '{name}'{nearest(name, known)}"
             )
         changed = here.get(name, {})
-        if "class" in changed:
+        if {"class", *(WHOLE if kind == "language_models" else ())} & changed.keys():
             return changed
         mine = paper[name]
         training = mine.get("training", {}) | changed.get("training", {})

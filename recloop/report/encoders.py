@@ -18,7 +18,7 @@ HEAD = (
     "chance",
 )
 TEXT = (
-    "Small encoders of our own are **not the papers' encoders**: they learn from a catalogue that no dialogue uses. "
+    "Small encoders of our own are **not the papers' encoders**: they learn from a catalogue that nothing else uses. "
     "Accuracy is the share of held-out pictures whose attribute values are named rightly, chance the most frequent "
     "value always; average precision ranks held-out pictures by an attribute value, chance is its share."
 )
@@ -38,6 +38,8 @@ def row(name: str, encoder: Mapping) -> list[str]:
     settings, place = encoder["settings"], encoder["place"]
     if not place:
         return [name, published(settings), *["–"] * 5]
+    if settings.get("weights") == "random":
+        return [name, "random weights of the shape of one of ours", *["–"] * 5]
     record = json.loads((Path(place) / "encoder.json").read_text())
     found, learnt = record["zero_shot"], record["pictures"]
     size, source = f"{record['parameters']:,} numbers", encoder["learnt_from"]

@@ -33,6 +33,8 @@ REPORTED = {
     "note": pl.String,
 }
 
+EARLY = "early"  # the role of weights that are meant to be of an early stage
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -168,8 +170,10 @@ class Evidence:
             if set(trained.overrides) <= set(asked.overrides)
         ]
         entry = self.study["models"].get(asked.key, {})
-        needed = pick(entry.get("needs", {}), [dataset]).values()
-        behind = (self.unfinished_behind(dataset, asked, one) for one in needed)
+        needed = pick(entry.get("needs", {}), [dataset]).items()
+        behind = (
+            self.unfinished_behind(dataset, asked, one) for role, one in needed if role != EARLY
+        )
         return max(fitting, default=(0, 0))[1] + sum(behind)
 
     def unfinished_behind(self, dataset: str, asked: RunName, needed: str) -> int:
@@ -308,6 +312,8 @@ def read_curve(run: Path) -> pl.DataFrame:
     record = read_run(run)
     named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
     rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
+    scores = [pl.col(name).cast(pl.Float64) for name in rows.columns if name.startswith("valid_")]
+    rows = rows.with_columns(pl.coalesce(scores).alias("valid_ndcg10"))  # whatever chose the best
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
 
 

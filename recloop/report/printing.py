@@ -10,6 +10,11 @@ from recloop.report.tables import Table
 
 PRINTED = "Printed, on the paper's own data"
 FEW = 3  # reasons for doubt that a table spells out
+SPREADS = {
+    "seeds": "deviation over seeds",
+    "sessions": "error of the mean over sessions",
+    "draws": "deviation over draws of policies and seeds",
+}
 LEVEL = 1e-9  # deviation up to which values over seeds are one value
 
 
@@ -118,7 +123,8 @@ def footnotes(table: Table) -> list[str]:
     """Explain all that a table shows, and why cells are empty."""
     cells, notes = table.cells, []
     if (cells["sd"].fill_null(0.0) > LEVEL).any():
-        notes.append("± is the standard deviation over seeds.")
+        kinds = cells["spread"].drop_nulls().unique().sort()
+        notes += [f"± is the standard {SPREADS[kind]}." for kind in kinds.to_list() or ["seeds"]]
     return explained(table) + notes + doubts(cells) + missing(cells)
 
 

@@ -12,6 +12,7 @@ from recloop.report import (
     encoders,
     known,
     labels,
+    language_models,
     ledger,
     tables,
     verdicts,
@@ -36,6 +37,7 @@ def gather(
     found = [
         Section("Data", datasets.section(evidence)),
         Section("Encoders", encoders.section(evidence)),
+        Section("Language models", language_models.section(evidence)),
         Section("Known answers", known_answers(evidence, output)),
         Section("Claims", claims(evidence, output)),
         Section("Ledger", cells(evidence, output)),

@@ -19,6 +19,7 @@ from recloop.report import labels
 from recloop.report.evidence import Evidence
 
 PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
+SESSIONS = "sessions"  # what errors may be over
 CELL = {
     **dict.fromkeys(
         ["block", "dataset", "source", "stand_in", "group", "row", "model", "column", "metric"],
@@ -33,6 +34,7 @@ CELL = {
     **dict.fromkeys(["effect", "p", "p_holm"], pl.Float64),
     **dict.fromkeys(["mark", "note", "not_run"], pl.String),
     "unfinished": pl.Int64,  # trainings behind the row that were not trained out
+    "spread": pl.String,  # what `sd` is over where it is not seeds
     "popular": pl.Boolean,  # whether it is not significantly better than popularity
 }
 
@@ -113,6 +115,15 @@ def measured(evidence: Evidence, quantity: Quantity) -> dict:
     }
 
 
+def over_sessions(evidence: Evidence, quantity: Quantity) -> dict:
+    """Put the standard error over sessions, of the mean over seeds, in the place of the deviation over seeds."""
+    seeds = evidence.results.seeds(quantity.dataset, [quantity.model])
+    if not len(evidence.results.values(quantity)):
+        return {}
+    scores = evidence.results.per_session_scores(quantity, seeds)
+    return {"sd": float(scores.std(ddof=1) / len(scores) ** 0.5), "spread": SESSIONS}
+
+
 def improvement(evidence: Evidence, quantity: Quantity) -> dict:
     """Measure by how many percent a model is better than the best of the models beside it in its table."""
     values = evidence.results.values
@@ -133,8 +144,8 @@ def beside(study: Mapping, quantity: Quantity) -> list[str]:
 
 
 def number_or_none(value: float) -> float | None:
-    """Turn NaN into a missing value."""
-    return None if np.isnan(value) else float(value)
+    """Turn what is no finite number into a missing value."""
+    return float(value) if np.isfinite(value) else None
 
 
 def in_print(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
@@ -187,4 +198,8 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
         evidence.results.per_session_scores(mine, seeds),
         evidence.results.per_session_scores(theirs, seeds),
     )
-    return {"gain": direction * result.difference, "p": result.p, "effect": result.effect}
+    return {
+        "gain": direction * result.difference,
+        "p": result.p,
+        "effect": number_or_none(result.effect),
+    }

@@ -16,4 +16,7 @@ own. A task has
     validity(plan, study, dataset, user)  the artifact with the measures of a simulated user
     components(plan, study, dataset)      names of `features` and `simulators` that runs need, by kind
     encoders(plan, study)                 what a report says of the encoders, by name
+    spoken(plan, study)                   what a report says of language models, by name; may be left out
+
+and, where weights of runs make data of other runs, `behind(plan, run)`: the runs whose weights made the data of a run.
 """

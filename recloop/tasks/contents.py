@@ -38,15 +38,25 @@ PLANS = ("label", "learnt_from")  # what of a network is the plan's
 
 
 @functools.cache
-def contents(plan: Plan, study: str, dataset: str) -> Artifact:
-    """Declare titles and pictures of a data set's items."""
+def contents(plan: Plan, study: str, dataset: str, captioner: str | None = None) -> Artifact:
+    """Declare titles and pictures of a data set's items, or pictures and what a network of ours says of them."""
     sessions = split(plan, study, dataset)
+    made_of = {"sessions": sessions, "raw": sessions.inputs["tables"].inputs["raw"]}
+    place = f"data/contents/{plan.recipe(study, dataset)['source']}"
+    if captioner is None:
+        return Artifact("contents", place, {}, made_of, ("recloop.contents.writing",))
+    settings, own = network_settings(plan, study, captioner), network(plan, study, captioner)
+    if own is None:
+        raise SettingsError(
+            f"{study}: training.captions: '{captioner}' is published; expected a network that learns here (`learn`)"
+        )
+    told = {"class": settings["class"]}
     return Artifact(
         "contents",
-        f"data/contents/{plan.recipe(study, dataset)['source']}",
-        {},
-        {"sessions": sessions, "raw": sessions.inputs["tables"].inputs["raw"]},
-        ("recloop.contents.writing",),
+        place,
+        {"settings": told},
+        made_of | {"captioner": own},
+        ("recloop.contents.writing", "recloop.contents.captions"),
     )
 
 
@@ -59,6 +69,11 @@ def network_settings(plan: Plan, study: str, name: str) -> dict:
     settings = plan.component(study, "features", name)
     check_network(settings, f"{study}: features.{name}")
     return {key: value for key, value in settings.items() if key not in PLANS}
+
+
+def kind_of(settings: dict) -> str:
+    """Say what a network reads, for paths: one that a study has under two names is one artifact."""
+    return settings["class"].rpartition(".")[2].lower()
 
 
 def learnt_from(plan: Plan, study: str, name: str) -> dict:
@@ -74,10 +89,10 @@ def network(plan: Plan, study: str, name: str) -> Artifact | None:
     settings = network_settings(plan, study, name)
     if "learn" not in settings:
         return None
-    learns = {key: settings[key] for key in ("class", "learn")}
+    learns = {key: settings[key] for key in ("class", "learn", "pooling") if key in settings}
     return Artifact(
         "networks",
-        f"data/networks/{settings['class'].rpartition('.')[2].lower()}",
+        f"data/networks/{kind_of(settings)}",
         {"settings": learns, "seed": plan.tier["split_seed"]},
         {"catalogue": catalogue(learnt_from(plan, study, name))},
         ("recloop.contents.learning",),
@@ -85,13 +100,13 @@ def network(plan: Plan, study: str, name: str) -> Artifact | None:
 
 
 @functools.cache
-def levels(plan: Plan, study: str, dataset: str, name: str) -> Artifact:
-    """Declare the hidden levels of a data set's items as a frozen network makes them."""
+def levels(plan: Plan, study: str, known: Artifact, name: str) -> Artifact:
+    """Declare the hidden levels of items as a frozen network makes them."""
     settings = {k: v for k, v in network_settings(plan, study, name).items() if k != "learn"}
-    known, own = contents(plan, study, dataset), network(plan, study, name)
+    own = network(plan, study, name)
     return Artifact(
         "levels",
-        f"data/levels/{known.name}/{name}",
+        f"data/levels/{known.name}/{kind_of(settings)}",
         {"settings": settings},
         {"contents": known} | ({"network": own} if own else {}),
         ("recloop.contents.levels",),
@@ -128,12 +143,14 @@ def data(plan: Plan, run: Run) -> dict[str, Artifact]:
     """List the artifacts below data/ that a run works with, by role."""
     place = (run.study, run.dataset)
     found = {"sessions": split(plan, *place)}
-    if plan.settings(run.study, run.dataset, run.model)["training"]["loop"] == TRANSFER:
-        found["contents"] = contents(plan, *place)
+    training = plan.settings(*place, run.model)["training"]
+    captioner = training.get("captions")
+    if training["loop"] == TRANSFER:
+        found["contents"] = contents(plan, *place, captioner)
     for reads, name in read_by(plan, run).items():
-        found["contents"] = contents(plan, *place)
+        found["contents"] = contents(plan, *place, captioner)
         if not is_live(plan, run):
-            found[f"{reads}_levels"] = levels(plan, *place, name)
+            found[f"{reads}_levels"] = levels(plan, run.study, found["contents"], name)
         elif own := network(plan, run.study, name):
             found[f"{reads}_network"] = own
     return found

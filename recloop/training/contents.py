@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recloop.contents import towers
 from recloop.contents.items import Contents
 from recloop.data.batches import Batch, Events, Sessions, cut
+from recloop.evaluation.costs import EPOCH
 from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
@@ -27,7 +28,6 @@ from recloop.training.supervised import NextItems
 MODALITIES = ("words", "pictures")
 GROUPS = ("side", *MODALITIES)  # of parameters with a learning rate of their own
 COSTS = "costs"  # seconds of an epoch, MiB and trained numbers, beside the weights
-COLUMNS = ("epoch_seconds", "epoch_memory", "trained_numbers")  # of the lists
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
@@ -104,6 +104,17 @@ class NextContents(NextItems):
         ]
         return {"all": torch.optim.Adam(groups, lr=rate, weight_decay=decay, fused=True)}
 
+    def state(self) -> dict[str, Tensor]:
+        """Return what was measured, so that a training that goes on knows what its first epochs took."""
+        peak = -1.0 if self.costs.peak is None else self.costs.peak
+        return {"seconds": torch.tensor(self.costs.seconds), "peak": torch.tensor(peak)}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what was measured."""
+        self.costs.seconds = tensors["seconds"].tolist()
+        peak = tensors["peak"].item()
+        self.costs.peak = None if peak < 0 else peak
+
     def loss(self, batch: Int[Tensor, " row"]) -> Float[Tensor, ""]:
         """Let the model compute the loss of some windows."""
         self.costs.begin()
@@ -176,7 +187,7 @@ def costs_of(trainer: Trainer) -> dict[str, float]:
     costs, model = trainer.objective.costs, trainer.model
     learned = sum(one.numel() for one in model.parameters() if one.requires_grad)
     found = (costs.epoch(trainer.epoch_updates), costs.peak or 0.0, float(learned))
-    return dict(zip(COLUMNS, found, strict=True))
+    return dict(zip(EPOCH.values(), found, strict=True))
 
 
 def rank(
@@ -206,7 +217,7 @@ def rank(
     load(model, tensors)
     sequences.write_lists(output, events, rank_events(model.to(device), events, top_k, device))
     if costs is not None:
-        told = zip(COLUMNS, costs.tolist(), strict=True)
+        told = zip(EPOCH.values(), costs.tolist(), strict=True)
         pl.read_parquet(output).with_columns(
             pl.lit(value, pl.Float64).alias(name) for name, value in told
         ).write_parquet(output)

@@ -75,7 +75,7 @@ def write(output: Path, weights: dict[str, Tensor], record: dict) -> None:
             f"the loop of {record['model']} gave no weights and no reason in `not_run`"
         )
     output.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(record.pop("curve"), schema=CURVE).write_csv(output / "curve.csv")
+    curve_of(record.pop("curve")).write_csv(output / "curve.csv")
     facts = {name: record[name] for name in ("split", "settings", "not_run")}
     checkpoint.save(output / "weights.safetensors", weights, facts)
     write_json(output / "run.json", record)
@@ -88,6 +88,16 @@ CURVE = {
     "valid_ndcg10": pl.Float64,
     "seconds": pl.Float64,
 }
+
+
+def curve_of(rows: list[dict]) -> pl.DataFrame:
+    """Put validations into a table; where another metric than NDCG@10 chooses, it has the column of that metric."""
+    other = [name for name in (rows[0] if rows else {}) if name not in CURVE]
+    schema = {
+        (other[0] if other else name) if name == "valid_ndcg10" else name: dtype
+        for name, dtype in CURVE.items()
+    }
+    return pl.DataFrame(rows, schema=schema)
 
 
 def rank_test(
@@ -191,9 +201,12 @@ class Clock:
         write_json(self.path, self.read())
 
 
+SPLITS = ("sessions", "dialogues", "pairs", "readings")  # roles of folders with a split.json
+
+
 def split_hash(data: dict[str, Path]) -> str:
     """Read which split a run works on."""
-    folder = data.get("sessions") or data["dialogues"]
+    folder = next(data[role] for role in SPLITS if role in data)
     return json.loads((folder / "split.json").read_text())["hash"]
 
 

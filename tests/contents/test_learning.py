@@ -1,10 +1,15 @@
 """Networks of our own learn to read and to see, and are opened as published ones are."""
 
+import polars as pl
 import pytest
 import torch
 
+from recloop.contents.captions import read_names, sentence
+from recloop.contents.items import Contents
 from recloop.contents.learning import learn_network
 from recloop.contents.opening import open_network
+from recloop.contents.writing import make_contents
+from recloop.language_models.files import ModelError
 from tests.features.conftest import picture, write_catalogue
 
 SMALL = {"dim": 16, "layers": 2, "heads": 2, "epochs": 6, "batch_size": 12, "held_out": 0.2}
@@ -32,3 +37,25 @@ def test_a_network_of_ours_learns_and_is_opened(catalogue, tmp_path, kind, more)
     (tmp_path / "made/model.safetensors").write_bytes(first + b" ")
     with pytest.raises(ValueError, match=r"encoder.json says"):
         open_network({"class": settings["class"]}, tmp_path / "made")
+
+
+def test_a_network_of_ours_says_what_is_on_a_picture(catalogue, tmp_path, raw):
+    """Captions stand in the place of titles; a network that names nothing is refused."""
+    settings = {"class": "networks.Pictures", "learn": SMALL | {"image_size": 16, "patch": 8}}
+    learn_network(catalogue, settings, tmp_path / "net", seed=1, log=lambda line: None)
+    items = pl.DataFrame({"item": range(6), "id": [f"i{n}" for n in range(6)], "title": ["x"] * 6})
+    items.write_parquet(tmp_path / "items.parquet")
+    told = {"class": "networks.Pictures"}
+    make_contents(tmp_path, raw, tmp_path / "made", tmp_path / "net", told)
+    titles = Contents(tmp_path / "made").titles
+    assert [title is None for title in titles] == [False, False, False, True, False, True]
+    assert all("shirts" in title for title in titles if title)
+    (tmp_path / "net/names.safetensors").unlink()
+    with pytest.raises(ModelError, match="only a network of ours"):
+        read_names(tmp_path / "net")
+
+
+def test_a_sentence_has_the_likeliest_value_of_each_attribute():
+    labels = [("colour", "red"), ("colour", "blue"), ("kind", "shirt"), ("fit", "slim")]
+    assert sentence([0.6, 0.9, 0.7, 0.2], labels) == "blue colour shirt"
+    assert sentence([0.1] * 4, labels) is None

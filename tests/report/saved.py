@@ -29,10 +29,12 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from recloop.evaluation import records
+from recloop.evaluation.costs import EPOCH
 from recloop.evaluation.metric import TURN
 from recloop.evaluation.run import score
 from recloop.plan import names
 from recloop.plan.folders import read_study
+from recloop.plan.names import RunName
 from recloop.plan.task import task_of
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,12 @@ PEERS = {
 }
 INTENTS = [{"update": update, "elbo": -1 / update, "kl": 0.1 * update} for update in (1, 2, 3)]
 PLAYED = {"steps": [10, 20, 30], "return": [5.0, 6.0, 9.0], "length": [2.0, 2.0, 3.0]}
+ESTIMATES = [
+    {"policy": name, "estimate": -20.0 - 3 * n, "truth": -18.0 - 2 * n, "error": 0.5}
+    for n, name in enumerate(
+        ["off_policy", "imitation", "offline", "bcq", "dualdice", "algae", "mopo"]
+    )
+]
 MACHINE = {"device": "cpu", "host": "2 cores", "torch": "2.13"}
 
 
@@ -73,7 +81,8 @@ class Generated:
         self.datasets = self.wanted.get("datasets") or {next(iter(self.study["datasets"])): FIRST}
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
-        kinds |= {"episodes": Episodes, "generation": Generation}
+        kinds |= {"episodes": Episodes, "shopping": Shopping, "preferences": Preferences}
+        kinds |= {"contents": Contents, "generation": Generation, "answers": Answers}
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -166,6 +175,7 @@ class Generated:
         hash_ = json.loads((split / "split.json").read_text())["hash"]
         run = identity | {"split": hash_, "not_run": None} | COST | MACHINE
         run |= {"peers": PEERS, "intents": INTENTS, "played": PLAYED}
+        run |= {"estimates": ESTIMATES}
         (folder / "run.json").write_text(json.dumps(run))
         curve(model).write_csv(folder / "curve.csv")
         return folder
@@ -362,6 +372,19 @@ class Intents(Sequences):
         )
 
 
+class Contents(Sequences):
+    """Sessions of items with words and pictures, and what the training of a model took."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Add costs: the same in every row, and none for what only counts."""
+        found = super().lists(dataset, model, seed)
+        if model in ("popularity", "item_knn"):
+            return found
+        spent = stream(dataset, model, seed, "costs").random(len(EPOCH))
+        told = zip(EPOCH.values(), spent.tolist(), strict=True)
+        return found.with_columns(pl.lit(1 + value).alias(name) for name, value in told)
+
+
 class Generation(Sequences):
     """Users and what was said to them."""
 
@@ -400,6 +423,104 @@ class Episodes(Sequences):
         ]
         rewards = 1 + 4 * quality * random.random(len(rows))
         return pl.DataFrame(rows).with_columns(reward=pl.Series(rewards))
+
+
+class Shopping:
+    """Sessions in which users comment on one item after the other, each with a picture."""
+
+    vectors = None
+
+    def __init__(self, generated: Generated):
+        self.all, self.turns = generated, generated.study["evaluation"]["turns"]
+        self.items, self.sessions = generated.items, generated.sessions
+
+    def places(self, split: Path | None) -> dict:
+        """Say where the data of a data set and their pictures lie."""
+        here = split and {"split": str(split.parent), "pictures": str(split.parent / "catalogue")}
+        return here or {}
+
+    def write_data(self, folder: Path, dataset: str) -> dict:
+        """Write pictures and items, and count them."""
+        images = self.all.folder("data", dataset, "catalogue", "images")
+        numbers = range(self.items)
+        pictures = pl.DataFrame({"item": numbers, "image": [picture(item) for item in numbers]})
+        pictures.cast({"item": pl.Int32}).write_parquet(images / "00000.parquet")
+        items = pl.DataFrame({"item": numbers, "count": [1] * self.items}).cast(pl.Int32)
+        items.write_parquet(folder / "items.parquet")
+        parts = {"train": 30, "valid": 5, "test": self.sessions}
+        return {"counts": {part: {"sessions": n, "interactions": n} for part, n in parts.items()}}
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Make sessions, shorter ones where a run is good; some never end well. Perception names things."""
+        if RunName.parse(model).key in ("perception", "speaker"):
+            right = stream(model, seed).random(self.sessions)
+            return pl.DataFrame({"session": range(self.sessions), "position": 1, "right": right})
+        quality = self.all.quality(model)["hits"] + 0.2 * stream(model, seed).random()
+        luck = stream(dataset, "luck").uniform(2, 1.3 * self.turns, self.sessions)
+        lengths = np.maximum(1, luck * (1 - quality)).astype(int)
+        rows = [
+            {
+                "session": session,
+                "position": turn,
+                "target": session % self.items,
+                "item": (session + turn) % self.items,
+                "critique": SENTENCES[turn % 2] if turn < length else None,
+                "reward": -1.0,
+                "violated": turn % 3,
+                "solved": turn == length,
+            }
+            for session, length in enumerate(lengths.tolist())
+            for turn in range(1, min(length, self.turns) + 1)
+        ]
+        return pl.DataFrame(rows)
+
+
+class Preferences(Sequences):
+    """Pairs of answers with their rewards, and words with what was measured of them."""
+
+    def write_data(self, folder: Path, dataset: str) -> dict:
+        """Write words, and count pairs and prompts."""
+        found = super().write_data(folder, dataset)
+        more = {"pairs": self.sessions, "prompts": self.sessions, "words": 9 * self.sessions}
+        return found | {"counts": {part: one | more for part, one in found["counts"].items()}}
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Make rewards that are right as often as a run is good, and measures that are as near."""
+        wrong = 1 - self.all.quality(model)["hits"]
+        luck = stream(dataset, "luck").random(self.sessions)
+        random = stream(dataset, model, seed)
+        gap = np.where(luck < wrong, -1.0, 1.0) * (0.1 + random.random(self.sessions))
+        rows = {"session": range(self.sessions), "position": range(self.sessions)}
+        if self.all.study["datasets"][dataset]["prepare"]["kind"] == "pairs":
+            return pl.DataFrame(rows | {"chosen": gap, "rejected": 0 * gap, "longer": gap > 0.5})
+        for name in ("nFix", "FFD", "GPT", "TRT", "fixProp"):
+            rows |= {f"measured_{name}": 10 * luck, f"said_{name}": 10 * luck + wrong * gap}
+        return pl.DataFrame(rows)
+
+
+class Answers(Sequences):
+    """Users of whom a language model says what they like and dislike."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Name three genres of six on either side, more of them rightly where a run is good."""
+        quality, random = self.all.quality(model)["hits"], stream(dataset, model, seed)
+        true = stream(dataset, "tastes").random((self.sessions, 12)) < 0.4
+        guessed = random.random(true.shape) < 0.4
+        said = np.where(random.random(true.shape) < quality, true, guessed)
+        labels = pl.Array(pl.Boolean, 12)
+        columns = {
+            name: pl.Series(one.tolist(), dtype=labels)
+            for name, one in (("said", said), ("true", true))
+        }
+        return pl.DataFrame(
+            {
+                "session": np.arange(self.sessions),
+                "position": np.ones(self.sessions, np.int32),
+                "read": random.random(self.sessions) < 0.9,
+                "tokens": np.full(self.sessions, 20 + len(model)),
+                "flops": np.full(self.sessions, 1e9),
+            }
+        ).with_columns(**columns)
 
 
 class Dialogues:

@@ -52,6 +52,11 @@ def test_what_a_model_starts_from_counts_with_it(evidence, study):
     other = replace(evidence, study=study | {"models": study["models"] | {"modt4r": needing}})
     assert other.unfinished("rc15", "modt4r") == 1
     assert other.unfinished("rc15", "modt4r,alpha=0.5") == 2
+    early = study["models"]["modt4r"] | {
+        "needs": {"early": "sasrec"}
+    }  # meant to be of an early stage
+    asked = replace(evidence, study=study | {"models": study["models"] | {"modt4r": early}})
+    assert asked.unfinished("rc15", "modt4r") == 0
 
 
 def test_a_row_that_rests_on_one_is_marked(evidence, study):

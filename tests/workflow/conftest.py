@@ -24,6 +24,7 @@ DATASETS = {
     "ialp": "coat",
     "lea": "lfm",
     "iisan": "scientific",
+    "persoma": "movielens",
 }  # one study per way to train
 TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
@@ -34,6 +35,7 @@ KEPT = {
     "ialp": {"random", "dqn", "ialp", "true_ialp", "true_ft"},
     "lea": {"popularity", "le_itself", "{host}", "sasrec", "sasrec_sa2c", "sasrec_sa2c_leasr"},
     "iisan": {"popularity", "frozen", "fft", "iisan"},
+    "persoma": {"popularity", "counting", "probe", "mlp"},
 }
 CLAIMED = {  # a model, one that it should beat, and in what
     "modt4r": ("modt4r", "sasrec", "HR@10"),
@@ -43,6 +45,7 @@ CLAIMED = {  # a model, one that it should beat, and in what
     "ialp": ("true_ft", "random", "Return@0"),
     "lea": ("sasrec_sa2c_leasr", "sasrec_sa2c", "HR@10"),
     "iisan": ("iisan", "frozen", "HR@10"),
+    "persoma": ("mlp", "popularity", "MicroF1@0"),
 }
 
 

@@ -12,6 +12,9 @@ PATHS
     data/corpora/{source}-{key}/                           texts of items
     data/language_models/{model}-{key}/                    language models that the workflow trains itself
     data/states/{source}-{key}/{model}-{key}/              texts as a language model reads them
+    data/pairs/{source}-{key}/                             pairs of answers in three parts
+    data/readings/{source}-{key}/                          sentences whose reading was measured, in three parts
+    data/gaze/{source}-{key}/{model}-{key}/                what a reader says of the answers
     data/item_tokens/{source}-{key}/{model}-{key}/         a token of a language model for each item
     data/contents/{source}-{key}/                          titles and pictures of the items of a split
     data/networks/{network}-{key}/                         networks of words or pictures that the workflow trains itself
@@ -21,6 +24,7 @@ PATHS
     data/answers/                                          what language models answered, by model
     data/user_models/{source}-{key}/{user}-{key}/          models of users, whose scores are rewards
     data/feedback/{source}-{key}/{user}-{key}/             an environment's answers to a log
+    data/experience/{source}-{key}/{log}-{key}/            logged sessions that runs collected
     results/{study}/runs/{dataset}/{model}/{seed}-{key}/   one trained model
     results/{study}/scores/{dataset}/{model}/{seed}-{key}/ its ranks, lists and metrics
     results/{study}/{exhibit}                              a table or figure of a paper
@@ -40,7 +44,7 @@ from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
 from recloop.plan import Plan, device, failures
-from recloop.plan.batches import Batch, batches
+from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
 from recloop.plan.stamp import is_current, seal
@@ -78,10 +82,14 @@ FEATURES = "data/features/{source}/{encoder}-{key}"
 CORPUS = "data/corpora/{source}"
 LANGUAGE_MODEL = "data/language_models/{model}-{key}"
 STATES = "data/states/{source}/{model}-{key}"
+PAIRS = "data/pairs/{source}"
+READINGS = "data/readings/{source}"
+GAZE = "data/gaze/{source}/{model}-{key}"
 ITEM_TOKENS = "data/item_tokens/{source}/{model}-{key}"
 CONTENTS = "data/contents/{source}"
 NETWORK = "data/networks/{network}-{key}"
 LEVELS = "data/levels/{source}/{network}-{key}"
+EXPERIENCE = "data/experience/{source}/{log}-{key}"
 USER = "data/simulators/{source}/{user}-{key}"
 PREFERENCES = "data/preferences/{source}/{user}-{key}"
 USER_MODEL = "data/user_models/{source}/{user}-{key}"
@@ -100,6 +108,7 @@ wildcard_constraints:
     model=r"\w+",
     network=r"\w+",
     user=r"\w+",
+    log=r"[^/]+",
 
 
 try:
@@ -146,7 +155,9 @@ def data(pattern):
 raw, tables = data("data/raw/{source}"), data("data/tables/{source}")
 sessions, dialogues, catalogue = data(SESSIONS), data(DIALOGUES), data(CATALOGUE)
 encoder, features, simulator = data(ENCODER), data(FEATURES), data(USER)
+pairs, readings, gaze = data(PAIRS), data(READINGS), data(GAZE)
 preferences, user_model = data(PREFERENCES), data(USER_MODEL)
+experience = data(EXPERIENCE)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 item_tokens, feedback = data(ITEM_TOKENS), data(FEEDBACK)
 contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)

@@ -6,6 +6,8 @@ OUT  data/raw/{source}/                     raw files (DVC keeps the published o
      data/sessions/{source}-{key}/          train, valid and test.parquet, items.parquet, split.json
      data/catalogues/{source}-{key}/        items, attributes, captions, pictures in shards
      data/dialogues/{source}-{key}/         dialogues, captions, items in parts, split.json
+     data/pairs/{source}-{key}/             pairs of answers in parts, words, split.json
+     data/readings/{source}-{key}/          measured words of sentences in parts, words, split.json
 """
 
 
@@ -118,3 +120,51 @@ rule make_dialogues:
         "make_dialogues {wildcards.source}"
     shell:
         "RECLOOP_LOG={log:q} {JOB}/make_dialogues.py {params.arguments} 2>&1 | tee -a {log:q}"
+
+
+rule make_pairs:
+    """Read preferences into pairs of answers, filter them, part them by their prompts."""
+    input:
+        lambda wildcards: pairs(wildcards).records,
+    output:
+        multiext(
+            f"{PAIRS}/",
+            "train.parquet",
+            "valid.parquet",
+            "test.parquet",
+            "items.parquet",
+            "split.json",
+        ),
+    log:
+        f"{PAIRS}/make_pairs.log",
+    priority: urgency(pairs)
+    params:
+        arguments=lambda wildcards, output: arguments(pairs(wildcards), output=folder(output)),
+    message:
+        "make_pairs {wildcards.source}"
+    shell:
+        "RECLOOP_LOG={log:q} {JOB}/make_pairs.py {params.arguments} 2>&1 | tee -a {log:q}"
+
+
+rule make_readings:
+    """Read sentences whose words were looked at, and part them."""
+    input:
+        lambda wildcards: readings(wildcards).records,
+    output:
+        multiext(
+            f"{READINGS}/",
+            "train.parquet",
+            "valid.parquet",
+            "test.parquet",
+            "items.parquet",
+            "split.json",
+        ),
+    log:
+        f"{READINGS}/make_readings.log",
+    priority: urgency(readings)
+    params:
+        arguments=lambda wildcards, output: arguments(readings(wildcards), output=folder(output)),
+    message:
+        "make_readings {wildcards.source}"
+    shell:
+        "RECLOOP_LOG={log:q} {JOB}/make_readings.py {params.arguments} 2>&1 | tee -a {log:q}"

@@ -1,10 +1,12 @@
 """Texts to language models and to what they see in texts.
 
 IN   data/catalogues/{source}-{key}/, or data/tables/…
+     data/pairs/{source}-{key}/, weights of a reader
 OUT  data/corpora/{source}-{key}/                texts of items, as one Arrow file
      data/language_models/{model}-{key}/         a language model of ours, where none can be fetched
      data/item_tokens/{source}-{key}/{model}-{key}/   a token for each item of a split
      data/states/{source}-{key}/{model}-{key}/   hidden states in memory-mapped shards, features.json
+     data/gaze/{source}-{key}/{model}-{key}/     how a reader looks at the answers of pairs, gaze.json
 """
 
 
@@ -60,9 +62,7 @@ rule learn_item_tokens:
     resources:
         gpu=int(GPU),
     params:
-        arguments=lambda wildcards, output: arguments(
-            item_tokens(wildcards), output=folder(output)
-        ),
+        arguments=lambda wildcards, output: arguments(item_tokens(wildcards), output=folder(output)),
     message:
         "learn_item_tokens of {wildcards.source}"
     shell:
@@ -91,3 +91,23 @@ rule write_states:
         "write_states {wildcards.source} with {wildcards.model}"
     shell:
         "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_states.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+
+
+rule write_gaze:
+    """Let a trained reader read the answers of pairs, once for all reward models."""
+    input:
+        lambda wildcards: gaze(wildcards).records,
+    output:
+        f"{GAZE}/gaze.json",
+    log:
+        f"{GAZE}/write_gaze.log",
+    priority: urgency(gaze)
+    threads: THREADS
+    resources:
+        gpu=int(GPU),
+    params:
+        arguments=lambda wildcards, output: arguments(gaze(wildcards), output=folder(output)),
+    message:
+        "write_gaze {wildcards.source} by {wildcards.model}"
+    shell:
+        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_gaze.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

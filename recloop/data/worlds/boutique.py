@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recloop.data.worlds.boutique_canvas import Canvas
 from recloop.data.worlds.boutique_garments import draw_dress, draw_shirt, draw_top
@@ -118,7 +119,7 @@ def write_pictures(
     products: Sequence[Product],
     random: np.random.Generator,
     first: int = FIRST_ID,
-    pictured: Sequence[bool] | None = None,
+    pictured: NDArray[np.bool_] | None = None,
 ) -> Path:
     """Draw products into an archive, named by numbers from `first` on; all, or those that are `pictured`."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as box:

@@ -34,8 +34,12 @@ SIZES = {
 }
 SHOPS = ("shoes", "dresses", "shirts", "tops_tees")  # kinds of products
 LIKED = ("colour", "pattern", "brand")
-PULL = 12  # how many times as often a product is chosen for each thing about it that is liked
-MOOD = 0.08  # chance that a customer changes one liking between two choices
+SOLD = {
+    "colour": ("black", "red", "yellow", "green", "blue", "white"),
+    "brand": ("Acme", "Bellweather", "Corvo", "Dapple", "Elmsley"),
+}
+PULL = 20  # how many times as often a product is chosen for each thing about it that is liked
+MOOD = 0.05  # chance that a customer changes one liking between two choices
 SHORTEST = 5  # choices of a customer
 GROUPS = 40  # of the shop whose customers do not look; about as many as tastes can tell apart
 FIRST_ID = 5000
@@ -66,7 +70,7 @@ def generate(
         raise ValueError(f"marketplace sells no {sorted(unknown)}. Known: {', '.join(SHOPS)}.")
     sizes = {**SIZES, **sizes}
     random = np.random.Generator(np.random.PCG64(seed))
-    products = assortment(kinds, int(sizes["items"]), random)
+    products = stock(kinds, int(sizes["items"]), random)
     values = codes(products) if sizes["shared"] else dealt(len(products), random)
     users, own = int(sizes["users"]), np.random.Generator(np.random.PCG64([seed, 1]))
     titled = own.random(len(products)) < sizes["worded"]
@@ -81,6 +85,21 @@ def generate(
         _write_titles(output / TITLES, products, worded),
         write_pictures(output / "images_0.tar", products, random, FIRST_ID, pictured),
         _write_truth(output / "truth.json", products, values),
+    ]
+
+
+def stock(kinds: Sequence[str], items: int, random: np.random.Generator) -> list[Product]:
+    """Draw products in few colours and of few brands, so that there are several that a customer likes best."""
+    return [
+        replace(
+            one,
+            brand=SOLD["brand"][random.integers(len(SOLD["brand"]))],
+            attributes={
+                **one.attributes,
+                "colour": SOLD["colour"][random.integers(len(SOLD["colour"]))],
+            },
+        )
+        for one in assortment(kinds, items, random)
     ]
 
 
@@ -129,7 +148,7 @@ def choose(
     most = min(2 * mean_length - SHORTEST, products)
     lengths = random.integers(SHORTEST, most + 1, users)
     popular = 1 / (products + random.permutation(products))
-    liked = values[random.integers(0, products, (users, likings)), np.arange(likings)]
+    liked = values[random.integers(0, products, users)]  # what some product has
     taken = np.zeros((users, products), dtype=bool) if offered is None else ~offered
     steps = np.zeros((users, most), dtype=np.int64)
     pull = np.array([float(PULL**count) for count in range(likings + 1)])

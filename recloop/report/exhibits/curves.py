@@ -1,7 +1,8 @@
 """`curves`: a curve per model or data set with the legend beside them, `over` turns, updates or values.
 
 - `over: turns`: a metric at every turn up to `turns`; `panels` have `models`, `datasets` and perhaps a `title`.
-- `over: updates`: the validation score of `models` as the training went on; a panel per data set.
+- `over: updates`: the validation score of `models` as the training went on; a panel per data set. `metrics` names
+  what it is of, where that is not NDCG@10.
 - `over: values`: metrics over a swept keyword. With `panels` (`models` with braces, `title`, `axis`): a panel each, a
   curve per model and data set. Without: a panel per data set and metric, a curve per model.
 """
@@ -22,7 +23,7 @@ from recloop.report.tables import split
 NEEDS = ("datasets", "over")  # keywords
 HEIGHT = 1.75  # inches
 LEGEND = 1.2  # inches, beside the curves
-VALIDATION = ("NDCG", 10)  # what the training loops select by
+VALIDATION = "NDCG@10"  # what most training loops select by
 SWEPT = re.compile(r",\w+=\{.*?\}")
 
 
@@ -52,11 +53,12 @@ def over_turns(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
 
 def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
     """Collect the validation scores of every training, a panel per data set."""
-    metric = labels.metric(*VALIDATION)
+    validation = split(entry.get("metrics", [VALIDATION])[0])
+    metric = labels.metric(*validation)
     for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False):
         rows = []
         for model in entry["models"]:
-            quantity = Quantity(dataset, model, *VALIDATION)
+            quantity = Quantity(dataset, model, *validation)
             found = plots.about(evidence, letter, quantity, labels.model(evidence.study, model))
             rows += [found | point for point in validations(evidence, quantity)]
         title = labels.panel_title(evidence, dataset)

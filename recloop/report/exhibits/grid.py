@@ -2,8 +2,9 @@
 
 Keywords: `datasets`, `metrics`, and either `models` (with `simple` baselines above them) or `panels`, which are groups
 of rows with a `title` and `models` of their own. `reference`, of the table or of a panel, is what models are tested
-against; `tested: false` leaves the tests out. `names` has printed names by override. `improvement: true` adds a row
-below a panel: by how many percent its reference is better than the best of the others.
+against; `tested: false` leaves the tests out. `errors: sessions` writes standard errors over sessions behind our
+values, not deviations over seeds. `names` has printed names by override. `improvement: true` adds a row below a panel:
+by how many percent its reference is better than the best of the others.
 """
 
 from collections.abc import Mapping
@@ -43,17 +44,24 @@ def group(
 ) -> list[dict]:
     """Make the rows of one group on one data set, with the improvement below them where it is asked for."""
     measures = [tables.split(metric) for metric in entry["metrics"]]
+    pairs = product(panel["models"], measures)
     found = [
-        tables.cell(evidence, name, panel["title"], Quantity(dataset, model, *measure))
-        | renamed(evidence.study, entry, model)
-        for model in panel["models"]
-        for measure in measures
+        tables.cell(evidence, name, panel["title"], quantity)
+        | renamed(evidence.study, entry, quantity.model)
+        | errors(evidence, entry, quantity)
+        for quantity in (Quantity(dataset, model, *measure) for model, measure in pairs)
     ]
     reference = panel.get("reference")
     tested = reference and entry.get("tested", True)
     found = tables.marked(evidence, found, reference) if tested else found
     below = measures if reference in panel["models"] and entry.get("improvement") else []
     return found + [improved(evidence, name, panel, dataset, *measure) for measure in below]
+
+
+def errors(evidence: Evidence, entry: Mapping, quantity: Quantity) -> dict:
+    """Compute standard errors where the entry asks for those over sessions."""
+    asked = entry.get("errors") == tables.SESSIONS
+    return tables.over_sessions(evidence, quantity) if asked else {}
 
 
 def renamed(study: Mapping, entry: Mapping, model: str) -> dict:

@@ -1,0 +1,80 @@
+"""Off-policy learning whose policy is improved where it would be, by the ratio of distributions that DICE estimates.
+
+The policy gradient is an expectation over turns of the policy itself; with w(s, a) it is one over turns of the log: the
+first term of Zhang et al. AAAI 2022, Eq. 5, improved by the gradient of Sutton et al. 2000.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from recloop.models.offline import dice
+from recloop.models.offline.learner import Sessions, Turns
+from recloop.models.offline.off_policy import OffPolicy
+from recloop.models.offline.spaces import entropy, expected, taken
+
+
+class Corrected(OffPolicy):
+    """Two more networks, nu and the ratio, sums over attributes as the critic is.
+
+    Args:
+        correction: `dualdice` or `gendice`.
+        largest: limit of a ratio where it weighs a turn.
+        critic_hidden, given: what off-policy learning takes.
+    """
+
+    def __init__(self, correction: str, largest: float, critic_hidden: int, **given):
+        super().__init__(critic_hidden=critic_hidden, **given)
+        self.correction, self.largest = correction, largest
+        self.nu, self.zeta = self.scorer(critic_hidden), self.scorer(critic_hidden)
+        self.norm = nn.Parameter(torch.zeros(()))
+
+    def loss(
+        self, batch: Sessions, start: Float[Tensor, "session dim"] | None = None
+    ) -> Float[Tensor, ""]:
+        """Add the game of nu and the ratio to evaluation and improvement."""
+        turns, later = self.prepared(batch, start)
+        ratio, game = self.corrected(turns, len(batch.real))
+        value = self.evaluation(turns, later)
+        return value + game + self.weighted(turns, ratio.detach())
+
+    def corrected(
+        self, turns: Turns, sessions: int
+    ) -> tuple[Float[Tensor, " turn"], Float[Tensor, ""]]:
+        """Estimate the ratio of each turn for the present policy, and what the two players lose."""
+        start = self.tracker.start(sessions, turns.state.device)
+        with torch.no_grad():
+            policies = self.log_policy(turns.after), self.log_policy(start)
+        return self.played(turns, *policies)
+
+    def played(
+        self,
+        turns: Turns,
+        later: Float[Tensor, "turn attribute value"],
+        first: Float[Tensor, "session attribute value"],
+    ) -> tuple[Float[Tensor, " turn"], Float[Tensor, ""]]:
+        """Estimate the ratio of each turn for a policy, and what the two players lose.
+
+        Args:
+            turns: of the log.
+            later, first: log probabilities of the policy after them, and in first states.
+        """
+        state, after = turns.state.detach(), turns.after.detach()
+        start, parted = self.tracker.start(len(first), state.device), self.space.parted
+        ratio = dice.ratio_of(taken(parted(self.zeta(state)), turns.action), self.correction)
+        game = dice.Saddle(
+            taken(parted(self.nu(state)), turns.action),
+            expected(later, parted(self.nu(after))) * ~turns.ends,
+            expected(first, parted(self.nu(start))),
+            ratio,
+            self.norm if self.correction == "gendice" else torch.zeros_like(self.norm),
+        )
+        return ratio, dice.players_loss(game, self.discount, self.correction)
+
+    def weighted(self, turns: Turns, ratio: Float[Tensor, " turn"]) -> Float[Tensor, ""]:
+        """Average -w(s, a) A(s, a) log pi(a|s), and minus the entropy."""
+        policy, values = self.log_policy(turns.state), self.values(turns.state).detach()
+        advantage = taken(values, turns.action) - expected(policy.detach(), values)
+        weight = ratio.clamp(0.0, self.largest) * advantage / self.temperature
+        climb = weight * taken(policy, turns.action)
+        return -(climb + entropy(policy)).mean()

@@ -1,0 +1,1 @@
+"""Models that say which genres users like and dislike, from soft prompts, from texts, or without a language model."""

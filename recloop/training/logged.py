@@ -1,0 +1,214 @@
+"""Learning from logged sessions, and perhaps again from those that the learned policy then collects."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.objective import Objective
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.trainer import Trainer
+from recloop.models.offline.learner import Learner, Sessions, returns_of
+from recloop.simulators.shoppers import Shoppers
+from recloop.storage import checkpoint
+from recloop.training import shopping
+from recloop.training.experience import Log, gathered
+from recloop.training.shop import Shop, open_shop
+
+SAMPLE = 256  # sessions from which the scale of returns is read
+
+
+def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
+    """Give the keywords of `train`.
+
+    Args:
+        data: `dialogues`, `catalogue`, `features` and `experience`.
+        settings: `model`, `training` and `environment`.
+        needs: weights of `perception` and `speaker`.
+        device: cpu or cuda.
+    """
+    shop = open_shop(data, settings["environment"], needs)
+    log = Log.read(data["experience"], len(shop.codes.names))
+    users = partial(shop.open, settings=settings["environment"], device=device)
+    asked = settings["inference"]["choose"]
+    make = shopping.maker(settings, shop)
+    return {"make": make, "shop": shop, "log": log, "users": users, "choose": asked}
+
+
+def train(
+    make: Callable[[], Learner],
+    shop: Shop,
+    log: Log,
+    users: Callable[..., Shoppers],
+    choose: str,
+    training: dict,
+    context: TrainingContext,
+) -> tuple[dict[str, Tensor], dict]:
+    """Let a recommender learn from a log alone, or collect anew between the iterations of its training.
+
+    Returns:
+        The last weights, with those after each iteration under `iteration1/` and so on; facts for the record.
+    """
+    torch.manual_seed(context.seed)
+    model = make().to(context.device)
+    logged = Logged(model, shop, log, users, choose, training, context)
+    trainer = Trainer(logged, context)
+    trainer.fit()
+    weights, done = logged.copy(), trainer.progress
+    facts = {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
+    facts |= {"tuning": [], "not_run": None, "sessions": len(logged.log)}
+    return weights | checkpoint.join(logged.kept), facts
+
+
+class Logged(Objective):
+    """Sessions drawn from a log.
+
+    Args:
+        model: the recommender.
+        shop: what is seen and heard of items and sentences.
+        log: of sessions.
+        users: opens sessions to collect in, and those that say whether it is trained out: the last weights are kept.
+        choose: how it chooses where it is validated.
+        training: `batch_size` sessions of an update, `epoch_updates`, `iterations`, in equal parts of the epochs,
+            `collected` sessions after each but the last, `noise` on the scores when these are collected, and
+            `rewards`: those of the log, or `shuffled` for a control.
+        context: of the training.
+
+    Raises:
+        ValueError: other rewards, or epochs that cannot be parted into iterations.
+    """
+
+    metric = shopping.SAVED
+
+    def __init__(
+        self,
+        model: Learner,
+        shop: Shop,
+        log: Log,
+        users: Callable[..., Shoppers],
+        choose: str,
+        training: dict,
+        context: TrainingContext,
+    ):
+        self.choose = choose
+        self.model, self.shop, self.log, self.users = model, shop, log, users
+        self.training, self.context = training, context
+        self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
+        self.length, self.iterations = training["epoch_updates"], training["iterations"]
+        if training["rewards"] not in ("logged", "shuffled"):
+            raise ValueError(f"rewards={training['rewards']!r}: expected logged or shuffled")
+        if self.schedule.epochs % self.iterations:
+            raise ValueError(
+                f"{self.schedule.epochs} epochs cannot be parted into {self.iterations} iterations"
+            )
+        if training["rewards"] == "shuffled":
+            reward = log.parts["reward"]
+            order = torch.randperm(len(reward), generator=context.generator(-1))
+            log.parts["reward"] = reward[order]
+        self.vectors = shop.vectors.to(context.device)
+        self.sentences = shop.heard_by(model).to(context.device)
+        self.kept: dict[str, dict[str, Tensor]] = {}
+        if hasattr(model, "meet"):
+            model.meet(shop.shelf("train"), self.sentences)
+        rows = torch.randperm(len(log), generator=context.generator(-2))[:SAMPLE]
+        model.calibrate(returns_of(self.take(rows), getattr(model, "discount", 1.0)))
+
+    def take(self, rows: Tensor) -> Sessions:
+        """Look some sessions up."""
+        return self.log.take(rows, self.vectors, self.sentences)
+
+    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
+        """Draw sessions for each update, by seed, epoch and place alone."""
+        for place in range(skip, self.length):
+            generator = self.context.generator(epoch * self.length + place)
+            size = (self.schedule.batch_size,)
+            yield self.take(torch.randint(len(self.log), size, generator=generator))
+
+    def loss(self, batch: Sessions) -> Float[Tensor, ""]:
+        """Let the recommender compute the loss."""
+        return self.model.loss(batch)
+
+    def after_update(self) -> None:
+        """Let the recommender follow up."""
+        self.model.after_update()
+
+    def after_epoch(self, epoch: int) -> None:
+        """Keep the weights of an iteration, deploy them and add what they collect to the log."""
+        done, inside = divmod((epoch + 1) * self.iterations, self.schedule.epochs)
+        if inside or self.iterations == 1:
+            return
+        self.kept[f"iteration{done}"] = self.copy()
+        if done < self.iterations:
+            self.log = self.log.joined(self.collect(done))
+
+    def copy(self) -> dict[str, Tensor]:
+        """Copy the weights."""
+        return {name: one.detach().cpu().clone() for name, one in self.model.state_dict().items()}
+
+    def evaluate(self) -> float:
+        """Serve validation users."""
+        number, seed = self.training["validated"], shopping.TEST_SEED
+        users = self.users(part="valid", sessions=number, seed=seed)
+        return shopping.turns_saved(self.model, users, self.sentences, self.choose)
+
+    def collect(self, iteration: int) -> Log:
+        """Collect sessions with noise on the scores of the policy."""
+        number, seed = self.training["collected"], self.context.seed * 1000 + iteration
+        side_by_side = min(number, self.training["parallel"])
+        users = self.users(part="train", sessions=side_by_side, seed=seed)
+        self.model.eval()
+        choose: Any = partial(noisy, self.model, self.training["noise"])
+        rows = gathered(self.model, users, self.sentences, choose, number, seed)
+        return Log(rows, len(self.shop.codes.names))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the log, which grows, and the weights of earlier iterations."""
+        if self.iterations == 1:
+            return {}
+        own = self.log.parts | {"length": self.log.length}
+        return checkpoint.join({"log": own} | self.kept)
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from there."""
+        if not tensors:
+            return
+        own = checkpoint.below(tensors, "log")
+        self.log.length = own.pop("length")
+        self.log.start = self.log.length.cumsum(0) - self.log.length
+        self.log.parts = own
+        names = {name.partition("/")[0] for name in tensors} - {"log"}
+        self.kept = {name: checkpoint.below(tensors, name) for name in sorted(names)}
+
+
+@torch.no_grad()
+def noisy(model: Learner, noise: float, state: Tensor, generator: torch.Generator) -> Tensor:
+    """Choose with Gaussian noise on the scores, as devices do that must not all be alike (Model Deployment)."""
+    scores = model.scores(state)
+    drawn = torch.randn(scores.shape, generator=generator).to(scores.device)
+    return model.space.draw(scores + noise * drawn, generator)
+
+
+def rank(
+    data: dict[str, Path],
+    tensors: dict[str, Tensor] | None,
+    settings: dict,
+    needs: dict[str, Path],
+    output: Path,
+    device: str = "cpu",
+) -> None:
+    """Let users of the test part be served, perhaps by the weights of an earlier iteration.
+
+    Args:
+        data, settings, needs, output, device: as for `shopping.rank`; `inference.iteration` is a number, or null for
+            the last weights.
+        tensors: the weights.
+    """
+    asked = settings["inference"]["iteration"]
+    if tensors is not None and asked is not None:
+        tensors = checkpoint.below(tensors, f"iteration{asked}")
+    shopping.rank(data, tensors, settings, needs, output, device)

@@ -1,0 +1,200 @@
+"""What learners make of logs whose truth is known: small decisions, a shift to be resisted, ratios of a chain."""
+
+import pytest
+import torch
+
+from recloop.models.offline import dice
+from recloop.models.offline.bcq import BCQ
+from recloop.models.offline.corrected import Corrected
+from recloop.models.offline.estimators import weighted_return
+from recloop.models.offline.imitation import Imitation
+from recloop.models.offline.learner import Sessions, returns_of
+from recloop.models.offline.off_policy import OffPolicy
+from recloop.models.offline.offline import Offline
+
+SHAPE = {"sizes": [4], "inputs": 2, "words": 2, "hidden": 16, "slot_dim": 8, "hears": True}
+CRITIC = SHAPE | {"critic_hidden": 16, "discount": 0.9, "temperature": 0.2, "target_rate": 0.05}
+OFFLINE = CRITIC | {"alpha": 2.0, "penalty": "log_sum_exp"}
+
+
+def bandit(actions, rewards, turns=1):
+    """Make sessions of some turns in which nothing is seen: one action each, with its reward."""
+    action = torch.tensor(actions)[:, None, None].expand(-1, turns, 1)
+    reward = torch.tensor(rewards)[:, None].expand(-1, turns).clone()
+    ends = torch.zeros(reward.shape, dtype=torch.bool)
+    ends[:, -1] = True
+    blank = torch.zeros(len(actions), turns, 2)
+    return Sessions(blank, blank, action, reward, ends, torch.ones_like(ends))
+
+
+def learn(model, batch, updates=200, rate=0.02):
+    optimiser = torch.optim.Adam([one for one in model.parameters() if one.requires_grad], lr=rate)
+    for _ in range(updates):
+        optimiser.zero_grad()
+        loss = model.loss(batch)
+        loss.backward()
+        optimiser.step()
+        model.after_update()
+    return model
+
+
+def policy(model):
+    return model.log_policy(model.tracker.start(1))[0, 0].exp().detach()
+
+
+def test_without_alpha_conservative_learning_is_off_policy_learning():
+    batch = bandit([0, 1, 2, 2], [1.0, 0.0, 2.0, 1.5], turns=3)
+    for penalty in ("policy", "log_sum_exp"):
+        torch.manual_seed(0)
+        plain = OffPolicy(**CRITIC)
+        torch.manual_seed(0)
+        same = Offline(**OFFLINE | {"alpha": 0.0, "penalty": penalty})
+        assert torch.equal(plain.loss(batch), same.loss(batch))
+        one, other = (learn(model, batch, updates=5) for model in (plain, same))
+        for name, weight in one.state_dict().items():
+            assert torch.equal(weight, other.state_dict()[name]), name
+
+
+def test_the_penalty_is_what_equation_6_prints():
+    torch.manual_seed(1)
+    model = Offline(**OFFLINE | {"penalty": "policy"})
+    batch = bandit([3, 1], [0.0, 0.0])
+    turns, _ = model.prepared(batch, None)
+    values = model.values(turns.state)[:, 0]
+    mine = model.log_policy(turns.state)[:, 0].exp()
+    by_hand = ((mine * values).sum(1) - values[torch.arange(2), torch.tensor([3, 1])]).mean()
+    torch.testing.assert_close(model.excess(turns), by_hand)
+
+
+def test_a_critic_learns_the_values_of_a_chain():
+    """Two turns with reward 1 at 0 and 0 at 1, actions alike likely: what is not logged of them is nothing."""
+    torch.manual_seed(0)
+    batch = bandit([0, 1], [1.0, 0.0])
+    model = OffPolicy(**CRITIC | {"sizes": [2]})
+    learn(model, batch, updates=400)
+    values = model.values(model.tracker.start(1))[0, 0].detach()
+    torch.testing.assert_close(values, torch.tensor([1.0, 0.0]), atol=0.05, rtol=0)
+    # the policy is exp(Q / temperature), normalised
+    torch.testing.assert_close(policy(model), (values / 0.2).softmax(0), atol=0.05, rtol=0)
+
+
+def optimistic(model):
+    """Let a critic think well of what the log never shows, as function approximation may."""
+    with torch.no_grad():
+        model.critic[-1].weight.mul_(0.1)
+        model.critic[-1].bias.copy_(torch.tensor([0.0, 0.0, 0.0, 12.0]))
+        model.target["critic"].load_state_dict(model.critic.state_dict())
+    return model
+
+
+def test_without_correction_a_shift_misleads_and_with_it_not():
+    """The log never shows action 3, which the critic overrates: nothing in the log says that it is bad."""
+    batch = bandit([0, 1, 2, 2], [0.0, 0.2, 1.0, 1.0])
+    torch.manual_seed(0)
+    misled = learn(optimistic(OffPolicy(**CRITIC)), batch, rate=0.01)
+    torch.manual_seed(0)
+    careful = learn(optimistic(Offline(**OFFLINE)), batch, rate=0.01)
+    assert policy(misled)[3] > 0.9
+    assert policy(careful)[3] < 0.05
+    assert policy(careful).argmax() == 2
+
+
+def test_bcq_keeps_to_what_is_likely():
+    batch = bandit([0, 1, 2, 2], [0.0, 0.2, 1.0, 1.0])
+    torch.manual_seed(0)
+    model = learn(optimistic(BCQ(**CRITIC, threshold=0.3)), batch)
+    assert policy(model)[3] < 1e-6
+    assert policy(model).argmax() == 2
+
+
+def test_imitation_does_what_was_done_or_what_went_well():
+    batch = bandit([0, 0, 0, 2], [0.0, 0.0, 0.1, 1.0])
+    torch.manual_seed(0)
+    everything = policy(learn(Imitation(**SHAPE, successful=False), batch))
+    torch.testing.assert_close(everything[:3], torch.tensor([0.75, 0.0, 0.25]), atol=0.03, rtol=0)
+    torch.manual_seed(0)
+    better = policy(learn(Imitation(**SHAPE, successful=True), batch))
+    assert better[0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_returns_are_discounted_to_the_end_of_the_session():
+    batch = bandit([0, 0], [1.0, 2.0], turns=3)
+    found = returns_of(batch, 0.5)
+    assert found.tolist() == [1.75, 1.5, 1.0, 3.5, 3.0, 2.0]
+
+
+def test_weights_of_one_are_plain_means():
+    reward = torch.tensor([[1.0, 1.0], [3.0, 0.0]])
+    real = torch.tensor([[True, True], [True, False]])
+    assert weighted_return(torch.ones(2, 2), reward, real, 0.5) == pytest.approx(2.0 + 0.25)
+
+
+# -- distribution corrections: two states and two actions, whose visits are known --------------------------------------
+
+MOVES = torch.tensor([[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]], dtype=torch.float64)
+TARGET = torch.tensor([[0.2, 0.8], [0.7, 0.3]], dtype=torch.float64)
+BEHAVIOUR = torch.tensor([[0.6, 0.4], [0.5, 0.5]], dtype=torch.float64)
+FIRST = torch.tensor([0.7, 0.3], dtype=torch.float64)
+
+
+def visits(policy, discount):
+    """Solve for the discounted share of the time in each state and action."""
+    chain = torch.einsum("sa,sat->st", policy, MOVES)
+    states = torch.linalg.solve(
+        torch.eye(2, dtype=torch.float64) - discount * chain.T, (1 - discount) * FIRST
+    )
+    return states[:, None] * policy
+
+
+def saddle(parts, discount, kind, policy, logged):
+    """Compute the Lagrangian of all turns of a log at once, each as often as it is there."""
+    nu, ratio, norm = parts[:4].view(2, 2), parts[4:8], parts[8]
+    count = (logged.flatten()[:, None] * MOVES.flatten(0, 1) * 10000).round().long().flatten()
+    kinds = torch.tensor([(s, a, t) for s in range(2) for a in range(2) for t in range(2)])
+    state, action, after = kinds.repeat_interleave(count, 0).T
+    value = (policy * nu).sum(1)
+    players = dice.Saddle(
+        nu[state, action],
+        value[after],
+        (FIRST * value).sum()[None],
+        ratio[2 * state + action],
+        norm if kind == "gendice" else norm * 0,
+    )
+    return dice.lagrangian(players, discount, kind)
+
+
+def stationary(kind, policy, logged, discount=0.8):
+    """Find where both players stand still: the gradient is linear, so that it takes one step."""
+    start = torch.zeros(9, dtype=torch.float64, requires_grad=True)
+    value = saddle(start, discount, kind, policy, logged)
+    (slope,) = torch.autograd.grad(value, start, create_graph=True)
+    curve = torch.stack([torch.autograd.grad(one, start, retain_graph=True)[0] for one in slope])
+    return torch.linalg.lstsq(curve, -slope[:, None], driver="gelsd").solution[4:8, 0].detach()
+
+
+@pytest.mark.parametrize("kind", dice.KINDS)
+def test_ratios_are_those_of_a_known_chain(kind):
+    logged = visits(BEHAVIOUR, 0.8)
+    truth = (visits(TARGET, 0.8) / logged).flatten()
+    torch.testing.assert_close(stationary(kind, TARGET, logged), truth, atol=0.005, rtol=0)
+    same = stationary(kind, BEHAVIOUR, logged)
+    torch.testing.assert_close(same, torch.ones(4, dtype=torch.float64), atol=0.005, rtol=0)
+
+
+@pytest.mark.parametrize("kind", dice.KINDS)
+def test_both_players_learn_from_one_loss(kind):
+    """Its slope is that of the Lagrangian for nu and for the norm, and the opposite for the ratio."""
+    generator = torch.Generator().manual_seed(2)
+    parts = [torch.randn(6, generator=generator, requires_grad=True) for _ in range(4)]
+    norm = torch.tensor(0.3, requires_grad=True)
+    players = dice.Saddle(*parts[:2], parts[2][:2], parts[3], norm)
+    leaves = (*parts, norm)
+    slope = torch.autograd.grad(dice.lagrangian(players, 0.9, kind), leaves, allow_unused=True)
+    mine = torch.autograd.grad(dice.players_loss(players, 0.9, kind), leaves, allow_unused=True)
+    for place, (one, other) in enumerate(zip(mine, slope, strict=True)):
+        torch.testing.assert_close(one, -other if place == 3 else other)
+
+
+def test_an_unknown_correction_is_refused():
+    with pytest.raises(ValueError, match="correction='dyce': expected one of dualdice, gendice"):
+        Corrected(**CRITIC, correction="dyce", largest=10.0).loss(bandit([0], [1.0]))
