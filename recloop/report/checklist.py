@@ -77,9 +77,9 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
     """Say how rows were tuned and selected, with which negatives, and how often."""
     learned = [run for run in runs if run.get("valid_ndcg10") is not None]
     if learned:
-        grids = {tuple(grid(run)) for run in learned}
+        grids = {rates for run in learned for rates in grid(run)}
         yield "search space", many("learning rates", map(listed, grids)), "run.json, `settings`"
-        trials = {len(grid(run)) for run in learned}
+        trials = {max(map(len, grid(run)), default=1) for run in learned}
         said = f"{span(trials)} of a learning rate for each row"
         equal = "the same for all" if len(trials) == 1 else "not the same for all"
         yield "trials in tuning", f"{said}, {equal}", "run.json, `settings` and `tuning`"
@@ -99,10 +99,11 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
     yield "seeds", f"{listed(seeds)}; {len(runs)} runs", "run.json"
 
 
-def grid(run: Mapping) -> list:
-    """List the learning rates among which a training chose."""
+def grid(run: Mapping) -> list[tuple]:
+    """List the learning rates among which a training chose, for each of its stages."""
     rates = run["settings"]["training"].get("learning_rate", [])
-    return rates if isinstance(rates, list) else [rates]
+    stages = rates.values() if isinstance(rates, Mapping) else [rates]
+    return [tuple(one) if isinstance(one, list) else (one,) for one in stages]
 
 
 def named(settings: Any, key: str) -> Iterator[Any]:

@@ -29,7 +29,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from recloop.evaluation import records
-from recloop.evaluation.costs import EPOCH
+from recloop.evaluation.costs import COLUMNS
+from recloop.evaluation.feedback import MEASURES
+from recloop.evaluation.filters import KINDS
 from recloop.evaluation.metric import TURN
 from recloop.evaluation.run import score
 from recloop.plan import names
@@ -82,7 +84,12 @@ class Generated:
         self.metrics = task_of(self.study["task"]).METRICS
         kinds = {"metrics": Sequences, "intents": Intents, "dialogue": Dialogues}
         kinds |= {"episodes": Episodes, "shopping": Shopping, "preferences": Preferences}
-        kinds |= {"contents": Contents, "generation": Generation, "answers": Answers}
+        kinds |= {
+            "contents": Contents,
+            "generation": Generation,
+            "answers": Answers,
+            "feedback": Feedback,
+        }
         self.kind = kinds[self.metrics.rpartition(".")[2]](self)
 
     @property
@@ -373,16 +380,31 @@ class Intents(Sequences):
 
 
 class Contents(Sequences):
-    """Sessions of items with words and pictures, and what the training of a model took."""
+    """Sessions of items with words and pictures, the kind of each user, and what the training of a model took."""
 
     def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
-        """Add costs: the same in every row, and none for what only counts."""
+        """Add kinds, and costs: the same in every row, and none for what only counts."""
         found = super().lists(dataset, model, seed)
+        found = found.with_columns(
+            kind=pl.Series([KINDS[session % len(KINDS)] for session in found["session"]])
+        )
         if model in ("popularity", "item_knn"):
             return found
-        spent = stream(dataset, model, seed, "costs").random(len(EPOCH))
-        told = zip(EPOCH.values(), spent.tolist(), strict=True)
+        spent = stream(dataset, model, seed, "costs").random(len(COLUMNS))
+        told = zip(COLUMNS.values(), spent.tolist(), strict=True)
         return found.with_columns(pl.lit(1 + value).alias(name) for name, value in told)
+
+
+class Feedback(Sequences):
+    """Sessions, and what an environment that was asked about them knows."""
+
+    def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
+        """Add measures of what was asked, better where a run is good."""
+        found = super().lists(dataset, model, seed)
+        luck = stream(dataset, model, seed, "asked").random((len(MEASURES), len(found)))
+        right = luck < 0.4 + self.all.quality(model)["hits"]
+        told = zip(MEASURES, right, strict=True)
+        return found.with_columns(pl.Series(name, one.astype(float)) for name, one in told)
 
 
 class Generation(Sequences):

@@ -29,6 +29,14 @@ def test_trainings_are_described_as_they_were():
     assert found["hardware"] == "2 cores, cpu, torch 2.13"
 
 
+def test_stages_have_rates_of_their_own():
+    staged = run(1)
+    staged["settings"]["training"]["learning_rate"] = {"first": [0.01], "then": [0.001]}
+    found = answers([staged])
+    assert found["search space"] == "learning rates 0.001; or 0.01"
+    assert found["trials in tuning"] == "1 of a learning rate for each row, the same for all"
+
+
 def test_an_unequal_budget_and_a_choice_on_test_are_said():
     found = answers([run(1), run(1, rates=(0.01,)), run(2, chosen_on="test")])
     assert (
