@@ -26,6 +26,7 @@ DATASETS = {
     "iisan": "scientific",
     "persoma": "movielens",
 }  # one study per way to train
+LONG = ("gaze", "offline_tir", "pdit_gim", "transrec")  # which .ci/run makes whole instead
 TINY = ["--config", "tier=smoke", "seeds=[1]", "device=cpu"]
 KEPT = {
     "modt4r": {"popularity", "sasrec", "smorl", "modt4r"},

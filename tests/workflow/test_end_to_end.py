@@ -7,7 +7,7 @@ import shutil
 import pytest
 import yaml
 
-from tests.workflow.conftest import DATASETS
+from tests.workflow.conftest import DATASETS, LONG, ROOT
 
 EXHIBITS = {"tables": ("md", "tex", "csv"), "figures": ("pdf", "svg", "png", "csv")}
 WHERE = "on shop_views-for-retailrocket, seed 1"
@@ -28,9 +28,16 @@ def forgotten(built):
 
 
 def test_every_way_to_train_is_run(plan):
-    """What other studies show is drawn in tests/report, and their models train in tests/models."""
+    """What other studies show is drawn in tests/report, and their models train in tests/models.
+
+    Those that take long to make whole are made by .ci/run, on the smoke tier.
+    """
     ways = {name: (one["task"], one["training"]["loop"]) for name, one in plan().studies.items()}
-    assert {ways[name] for name in DATASETS} == set(ways.values())
+    assert {ways[name] for name in (*DATASETS, *LONG)} == set(ways.values())
+
+
+def test_ci_makes_what_takes_long():
+    assert f"studies=[{','.join(LONG)}]" in (ROOT / ".ci/run").read_text()
 
 
 @pytest.mark.parametrize("name", DATASETS)
