@@ -80,7 +80,7 @@ def test_defaults_are_filled_in():
     settings, way = check_settings({"sessions": {"by": "gap", "gap_minutes": 30.5}}, SPLIT)
     assert settings["sessions"] == {"by": "gap", "gap_minutes": 30.5, "events": None, "last": None}
     assert settings["repeat"] == "once"
-    assert way == SPLIT
+    assert way == SPLIT | {"targets": "all"}
     captions = {"by": "grammar", "train": 3, "valid": 1, "test": 1, "rates": {"vague": 0.5}}
     dialogues, _ = check_dialogues({"captions": captions}, BY_ITEM)
     assert dialogues["captions"]["rates"] == {"vague": 0.5}

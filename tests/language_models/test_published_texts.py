@@ -121,7 +121,7 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path):
         make_corpus(
             tmp_path / "corpus", raw=raw, published=settings | {"parts": {"train": ["a.pkl"]}}
         )
-    with pytest.raises(ValueError, match="got neither"):
+    with pytest.raises(ValueError, match="got none of them"):
         make_corpus(tmp_path / "corpus")
     assert not (tmp_path / "corpus").exists()
 
