@@ -22,7 +22,7 @@ from recloop.features import encoder
 from recloop.features.encoder import TOKENIZER, revision_of
 from recloop.features.preparation import CONFIG, Preparation
 from recloop.language_models import files, packaged
-from recloop.language_models.files import ModelError
+from recloop.language_models.files import SAFE, ModelError
 from recloop.storage.fingerprint import digest
 from recloop.storage.settings import only_known
 
@@ -125,17 +125,17 @@ def backbone_of(folder: Path, settings: Mapping, random: bool, **sizes: int) -> 
 
     disable_progress_bar()
     set_verbosity_error()  # heads of published weights are left aside, which is meant
-    seed, safe = settings.get("seed", 0), {"local_files_only": True, "trust_remote_code": False}
+    seed = settings.get("seed", 0)
     if "shape" in settings:
         return shaped(settings["shape"], seed, **sizes)
     try:
-        config = AutoConfig.from_pretrained(folder, **safe)
+        config = AutoConfig.from_pretrained(folder, **SAFE)
         if random:
             return drawn(config, seed)
         more = {"add_pooling_layer": False} if config.model_type in ("bert", "vit") else {}
         dtype = DTYPES[settings.get("precision", "float32")]
         return AutoModel.from_pretrained(
-            folder, config=config, use_safetensors=True, dtype=dtype, **safe, **more
+            folder, config=config, use_safetensors=True, dtype=dtype, **SAFE, **more
         )
     except Exception as fault:  # transformers, safetensors and json each have their own
         raise ModelError(

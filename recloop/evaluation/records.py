@@ -43,6 +43,25 @@ def register(*metrics: Metric) -> None:
         METRICS[metric.name] = metric
 
 
+# What lists of other kinds lack, by kind.
+OF_EPISODES = {"absent": steps.in_lists, "why_absent": steps.WHY}
+OF_COSTS = {"absent": costs.beside, "why_absent": costs.WHY}
+OF_PAIRS = {"absent": judged.elsewhere, "why_absent": judged.WHY_PAIRS}
+OF_WORDS = {"absent": judged.elsewhere, "why_absent": judged.WHY_WORDS}
+OF_TEXTS = {"absent": wording.in_lists, "why_absent": wording.WHY}
+OF_VISITS = {
+    "absent": steps.in_lists,
+    "why_absent": "it is of sessions with users, lists of next items have none",
+}
+OF_ANSWERS = {"absent": tastes.elsewhere, "why_absent": tastes.WHY}
+WORD_MEASURES = {
+    "nFix": "the number of fixations of a word",
+    "FFD": "the first fixation of a word",
+    "GPT": "the go-past time of a word",
+    "TRT": "the total reading time of a word",
+    "fixProp": "the share of readers who fixate of a word",
+}
+
 register(
     Metric(
         "HR",
@@ -174,8 +193,7 @@ register(
         SESSION,
         "Sum of the rewards of an episode; mean over the episodes of a user, then over users.",
         digits=2,
-        absent=steps.in_lists,
-        why_absent=steps.WHY,
+        **OF_EPISODES,
     ),
     Metric(
         "Length",
@@ -183,8 +201,7 @@ register(
         SESSION,
         "Items shown in an episode; mean over the episodes of a user, then over users.",
         digits=2,
-        absent=steps.in_lists,
-        why_absent=steps.WHY,
+        **OF_EPISODES,
     ),
     Metric(
         "AvgReward",
@@ -192,8 +209,7 @@ register(
         EVENT,
         "Mean reward of a shown item: all rewards over all lengths.",
         digits=3,
-        absent=steps.in_lists,
-        why_absent=steps.WHY,
+        **OF_EPISODES,
     ),
 )
 
@@ -206,8 +222,7 @@ register(
         label="Seconds per epoch",
         direction=-1,
         digits=2,
-        absent=costs.beside,
-        why_absent=costs.WHY,
+        **OF_COSTS,
     ),
     Metric(
         "Memory",
@@ -218,8 +233,7 @@ register(
         label="Peak memory (MiB)",
         direction=-1,
         digits=0,
-        absent=costs.beside,
-        why_absent=costs.WHY,
+        **OF_COSTS,
     ),
     Metric(
         "Learned",
@@ -229,8 +243,7 @@ register(
         label="Trainable parameters",
         direction=-1,
         digits=0,
-        absent=costs.beside,
-        why_absent=costs.WHY,
+        **OF_COSTS,
     ),
 )
 
@@ -240,8 +253,7 @@ register(
         judged.accuracy,
         EVENT,
         "Share of the pairs whose chosen answer has the higher reward; a tie is half.",
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_PAIRS,
+        **OF_PAIRS,
     ),
     Metric(
         "PairLoss",
@@ -249,8 +261,7 @@ register(
         EVENT,
         "-log sigmoid of the reward of the chosen answer over that of the rejected one; mean over pairs.",
         direction=-1,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_PAIRS,
+        **OF_PAIRS,
     ),
     Metric(
         "MAE",
@@ -259,58 +270,19 @@ register(
         "Absolute error of what a reader says of a word, mean over its measures and over words.",
         direction=-1,
         digits=3,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_WORDS,
+        **OF_WORDS,
     ),
-    Metric(
-        "MAE_nFix",
-        judged.error_of("nFix"),
-        EVENT,
-        "Absolute error of the number of fixations of a word (nFix); mean over words.",
-        direction=-1,
-        digits=3,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_WORDS,
-    ),
-    Metric(
-        "MAE_FFD",
-        judged.error_of("FFD"),
-        EVENT,
-        "Absolute error of the first fixation of a word (FFD); mean over words.",
-        direction=-1,
-        digits=3,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_WORDS,
-    ),
-    Metric(
-        "MAE_GPT",
-        judged.error_of("GPT"),
-        EVENT,
-        "Absolute error of the go-past time of a word (GPT); mean over words.",
-        direction=-1,
-        digits=3,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_WORDS,
-    ),
-    Metric(
-        "MAE_TRT",
-        judged.error_of("TRT"),
-        EVENT,
-        "Absolute error of the total reading time of a word (TRT); mean over words.",
-        direction=-1,
-        digits=3,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_WORDS,
-    ),
-    Metric(
-        "MAE_fixProp",
-        judged.error_of("fixProp"),
-        EVENT,
-        "Absolute error of the share of readers who fixate of a word (fixProp); mean over words.",
-        direction=-1,
-        digits=3,
-        absent=judged.elsewhere,
-        why_absent=judged.WHY_WORDS,
+    *(
+        Metric(
+            f"MAE_{measure}",
+            judged.error_of(measure),
+            EVENT,
+            f"Absolute error of {what} ({measure}); mean over words.",
+            direction=-1,
+            digits=3,
+            **OF_WORDS,
+        )
+        for measure, what in WORD_MEASURES.items()
     ),
 )
 
@@ -323,8 +295,7 @@ register(
         "Operations of a forward pass of the loss for the user with the most items; a product and a sum are two.",
         direction=-1,
         digits=0,
-        absent=costs.beside,
-        why_absent=costs.WHY,
+        **OF_COSTS,
     ),
     Metric(
         "BatchSeconds",
@@ -334,8 +305,7 @@ register(
         label="s/batch",
         direction=-1,
         digits=3,
-        absent=costs.beside,
-        why_absent=costs.WHY,
+        **OF_COSTS,
     ),
 )
 
@@ -346,24 +316,21 @@ register(
         EVENT,
         "BLEU-4 of the generated words against the next item's, one added to longer n-grams; mean over events.",
         label="BLEU",
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "ROUGE",
         wording.column("rouge"),
         EVENT,
         "ROUGE-L (F1) of the generated words against those of the next item; mean over events.",
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "BERTScore",
         wording.column("bert"),
         EVENT,
         "F1 of tokens matched by their states in the language model at hand, no idf, not rescaled; mean over events.",
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "Recyclable",
@@ -372,8 +339,7 @@ register(
         "Share of the generated texts that name a recyclable material; asked for it were models that can be.",
         label="Recy.",
         digits=3,
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "Restricted",
@@ -383,8 +349,7 @@ register(
         label="Rest.",
         direction=-1,
         digits=3,
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "Pop",
@@ -392,8 +357,7 @@ register(
         EVENT,
         "Share of the generated texts that name pop music.",
         digits=3,
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "Country",
@@ -401,8 +365,7 @@ register(
         EVENT,
         "Share of the generated texts that name country music.",
         digits=3,
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
     Metric(
         "Milliseconds",
@@ -412,12 +375,9 @@ register(
         label="ms",
         direction=-1,
         digits=2,
-        absent=wording.in_lists,
-        why_absent=wording.WHY,
+        **OF_TEXTS,
     ),
 )
-
-WHY = "it is of sessions with users, lists of next items have none"
 
 register(
     Metric(
@@ -427,8 +387,7 @@ register(
         "Share of the sessions in which an item with all wanted attributes was shown within k turns.",
         label="SR",
         digits=3,
-        absent=steps.in_lists,
-        why_absent=WHY,
+        **OF_VISITS,
     ),
     Metric(
         "NI",
@@ -437,8 +396,7 @@ register(
         "Turns until an item with all wanted attributes was shown, all there are where none was; mean over sessions.",
         direction=-1,
         digits=2,
-        absent=steps.in_lists,
-        why_absent=WHY,
+        **OF_VISITS,
     ),
     Metric(
         "NV",
@@ -448,8 +406,7 @@ register(
         "mean over sessions.",
         direction=-1,
         digits=2,
-        absent=steps.in_lists,
-        why_absent=WHY,
+        **OF_VISITS,
     ),
     Metric(
         "Named",
@@ -457,12 +414,9 @@ register(
         SESSION,
         "Share of what was named rightly: attributes of test pictures, or what a written comment says.",
         digits=3,
-        absent=steps.in_lists,
-        why_absent=WHY,
+        **OF_VISITS,
     ),
 )
-
-OF_ANSWERS = {"absent": tastes.elsewhere, "why_absent": tastes.WHY}
 
 register(
     Metric(

@@ -15,6 +15,7 @@ WANTED = (
 )  # of a repository; code and pickles stay where they are
 DECIDE = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+SAFE = {"local_files_only": True, "trust_remote_code": False}  # how transformers opens a folder
 
 
 class ModelError(ValueError):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recloop.language_models.batching import alike, by_length
 from recloop.language_models.decoding import Decoding
-from recloop.language_models.files import ModelError, first_line
+from recloop.language_models.files import SAFE, ModelError, first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -80,9 +80,7 @@ class LanguageModel:
         from transformers import AutoTokenizer
 
         network = load_network(folder, precision, torch.device(device))
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
         return cls(network.eval().requires_grad_(False), tokenizer, revision, precision)
 
     @property
@@ -350,16 +348,15 @@ def load_network(folder: Path, precision: str, device: torch.device) -> PreTrain
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # of loading, which is over in an instant or said by the job
-    safe = {"local_files_only": True, "trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(folder, **safe)
+        config = AutoConfig.from_pretrained(folder, **SAFE)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         given = {"config": config, "use_safetensors": True, "dtype": torch.float32}
         if precision == "4-bit":
-            return kind.from_pretrained(folder, **safe, **given | four_bit(device))
+            return kind.from_pretrained(folder, **SAFE, **given | four_bit(device))
         if precision == "bfloat16":
             given["dtype"] = torch.bfloat16
-        return kind.from_pretrained(folder, **safe, **given).to(device)
+        return kind.from_pretrained(folder, **SAFE, **given).to(device)
     except ModelError:
         raise
     except Exception as fault:  # transformers, safetensors and json each have their own

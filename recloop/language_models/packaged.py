@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from recloop.language_models.files import RECORD, ModelError, first_line, revision_of
+from recloop.language_models.files import RECORD, SAFE, ModelError, first_line, revision_of
 from recloop.storage.files import sha256_of, write_json
 from recloop.storage.settings import only_known
 
@@ -128,7 +128,7 @@ def convert(file: Path, output: Path, known: Packaged) -> None:
     """
     import torch
 
-    given = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
+    given = {"gguf_file": file.name} | SAFE
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

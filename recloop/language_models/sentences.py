@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from recloop.language_models import files, packaged
 from recloop.language_models.batching import by_length
-from recloop.language_models.files import ModelError, first_line
+from recloop.language_models.files import SAFE, ModelError, first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -99,14 +99,13 @@ def open_sentence_encoder(
         revision = files.checked_revision(folder, settings.get("hash"))
     from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
-    safe = {"local_files_only": True, "trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(folder, **safe)
+        config = AutoConfig.from_pretrained(folder, **SAFE)
         kind = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
         network = kind.from_pretrained(
-            folder, config=config, use_safetensors=True, dtype=torch.float32, **safe
+            folder, config=config, use_safetensors=True, dtype=torch.float32, **SAFE
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     except Exception as fault:  # transformers, safetensors and json each have their own
         raise ModelError(
             f"{folder}: transformers cannot open it ({first_line(fault)}); expected an architecture that it has itself "
