@@ -54,13 +54,6 @@ OF_VISITS = {
     "why_absent": "it is of sessions with users, lists of next items have none",
 }
 OF_ANSWERS = {"absent": tastes.elsewhere, "why_absent": tastes.WHY}
-WORD_MEASURES = {
-    "nFix": "the number of fixations of a word",
-    "FFD": "the first fixation of a word",
-    "GPT": "the go-past time of a word",
-    "TRT": "the total reading time of a word",
-    "fixProp": "the share of readers who fixate of a word",
-}
 
 register(
     Metric(
@@ -272,17 +265,50 @@ register(
         digits=3,
         **OF_WORDS,
     ),
-    *(
-        Metric(
-            f"MAE_{measure}",
-            judged.error_of(measure),
-            EVENT,
-            f"Absolute error of {what} ({measure}); mean over words.",
-            direction=-1,
-            digits=3,
-            **OF_WORDS,
-        )
-        for measure, what in WORD_MEASURES.items()
+    Metric(
+        "MAE_nFix",
+        judged.error_of("nFix"),
+        EVENT,
+        "Absolute error of the number of fixations of a word (nFix); mean over words.",
+        direction=-1,
+        digits=3,
+        **OF_WORDS,
+    ),
+    Metric(
+        "MAE_FFD",
+        judged.error_of("FFD"),
+        EVENT,
+        "Absolute error of the first fixation of a word (FFD); mean over words.",
+        direction=-1,
+        digits=3,
+        **OF_WORDS,
+    ),
+    Metric(
+        "MAE_GPT",
+        judged.error_of("GPT"),
+        EVENT,
+        "Absolute error of the go-past time of a word (GPT); mean over words.",
+        direction=-1,
+        digits=3,
+        **OF_WORDS,
+    ),
+    Metric(
+        "MAE_TRT",
+        judged.error_of("TRT"),
+        EVENT,
+        "Absolute error of the total reading time of a word (TRT); mean over words.",
+        direction=-1,
+        digits=3,
+        **OF_WORDS,
+    ),
+    Metric(
+        "MAE_fixProp",
+        judged.error_of("fixProp"),
+        EVENT,
+        "Absolute error of the share of readers who fixate of a word (fixProp); mean over words.",
+        direction=-1,
+        digits=3,
+        **OF_WORDS,
     ),
 )
 
