@@ -33,14 +33,14 @@ class Source:
     """Raw data that a run began with; its bytes are not in the package.
 
     Attributes:
-        name, title, licence, homepage: as its manifest says.
+        name, title, licence, homepage: as its manifest says; generated data have no homepage.
         files: size, hash and origin by name, as fetched.json has them; empty where they were not fetched here.
     """
 
     name: str
     title: str
     licence: str
-    homepage: str
+    homepage: str | None
     files: Mapping[str, Mapping]
 
 
@@ -137,7 +137,7 @@ def file(place: str, path: Path) -> dict:
 
 def of_source(source: Source) -> list[dict]:
     """Describe raw data and their files, which are not in the package."""
-    place = f"{source.homepage.rstrip('/')}#{source.name}"
+    place = f"#data-{source.name}"
     files = [
         {
             "@id": f"#raw-{source.name}-{name}",
@@ -153,10 +153,9 @@ def of_source(source: Source) -> list[dict]:
         "@type": "Dataset",
         "name": source.title,
         "license": source.licence,
-        "url": source.homepage,
         "mentions": refer(files),
     }
-    return [whole, *files]
+    return [whole | ({"url": source.homepage} if source.homepage else {}), *files]
 
 
 def raw_sets(entities: Iterable[dict]) -> list[dict]:

@@ -15,14 +15,15 @@ OF_RUNS = {".json", ".csv", ".parquet"}  # beside run.json; never weights
 OF_SPLITS = ("split.json", "items.parquet", "dialogues.parquet")
 PROJECT = ("Snakefile", "config.yaml", "LICENSE", "CITATION.cff", "codemeta.json", "pyproject.toml")
 CODE = ("recloop", "workflow", "studies", "tiers", "sources", "profiles")
-CODE_ENDS = {".py", ".css", ".smk", ".yaml", ".csv"}
+CODE_ENDS = {".py", ".css", ".js", ".smk", ".yaml", ".csv"}
 PACKAGES = ("numpy", "polars", "scipy", "matplotlib", "seaborn", "fonttools", "pillow", "pyyaml")
 PACKAGES += ("jsonschema", "safetensors")  # what drawing imports
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
 README = """# {name}
 
 `results/index.html` leads to a page of each study; it opens without a network. The numbers behind every figure lie
-beside it as CSV; printed cells, claims and verdicts are in `results/claims.json` (form: `results/verdicts.schema.json`).
+beside it as CSV; printed cells, claims and verdicts are in `results/claims.json`, of the form of
+`results/verdicts.schema.json`.
 
 To draw tables and figures again from the saved scores and lists, without a GPU, a model or a network:
 
