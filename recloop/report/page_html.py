@@ -81,7 +81,7 @@ def grid_html(grid: Grid) -> str:
 
 def column_kind(column: tuple[str, ...]) -> str:
     """Classify a column: numbers, set flush right; verdicts, set in colour; or text."""
-    if all(re.fullmatch(r"[\d,.]+( \w+)?|–", text) for text in column):
+    if all(re.fullmatch(r"[\d,.]+( \w+|%)?|–", text) for text in column):
         return "number"
     return "verdict" if all(text[:2] in ("✔ ", "✘ ", "○ ", "– ") for text in column) else "text"
 
