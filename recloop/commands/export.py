@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     end = max(stamp.stat().st_mtime for stamp in stamps)
     described = crate.describe(
         project(),
-        files,
+        export.sizes(files, texts),
         [crate_source(crate.Source, key, one) for key, one in sources.items()],
         {"name": name, "settings": settings, "end": end},
     )

@@ -98,6 +98,12 @@ def withhold(jobs: Mapping[str, Mapping], allowed: Callable[[str], bool]) -> tup
     return found, sorted(without)
 
 
+def sizes(files: Mapping[str, Path], texts: Mapping[str, str]) -> dict[str, int]:
+    """Measure what goes into an archive."""
+    found = {place: path.stat().st_size for place, path in files.items()}
+    return found | {place: len(text.encode()) for place, text in texts.items()}
+
+
 def pack(archive: Path, files: Mapping[str, Path], texts: Mapping[str, str]) -> int:
     """Write an archive as a whole, and return its bytes.
 

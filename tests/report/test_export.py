@@ -40,7 +40,11 @@ def packed(generated, drawn, tmp_path_factory):
     jobs = {f"{STUDY}/{name}": job(found, name) for name in names}
     files = export.files_of(root, jobs)
     texts = export.texts(jobs, RUN["name"], [], (ROOT / "envs/constraints.txt").read_text())
-    texts |= {crate.METADATA: json.dumps(crate.describe(PROJECT, files, [SOURCE], RUN))}
+    texts |= {
+        crate.METADATA: json.dumps(
+            crate.describe(PROJECT, export.sizes(files, texts), [SOURCE], RUN)
+        )
+    }
     archive = tmp_path_factory.mktemp("packed") / "run.zip"
     export.pack(archive, files, texts)
     return archive, files, texts
