@@ -20,11 +20,9 @@ PROJECT = {"name": "recloop", "version": "1", "description": "Everything", "auth
 PROJECT |= {"licence": "https://spdx.org/licenses/MIT"}
 WITHOUT_TORCH = """
 import runpy, sys
-class Stop:
-    def find_spec(self, name, *_):
-        if name == "torch":
-            raise ImportError("drawing needs no torch")
-sys.meta_path.insert(0, Stop())
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *more: None if name == "torch" else find(name, *more)
 runpy.run_module("recloop.report.redraw", run_name="__main__")
 """
 RUN = {"name": "gsasrec at tier smoke", "settings": {"tier": '"smoke"'}, "end": 1.7e9}
