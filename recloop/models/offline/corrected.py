@@ -1,7 +1,7 @@
 """Off-policy learning whose policy is improved where it would be, by the ratio of distributions that DICE estimates.
 
-What a policy should do is an expectation over turns of the policy itself; with w(s, a) it is one over turns of the log: the
-first term of Zhang et al. AAAI 2022, Eq. 5. All else is as in off-policy learning.
+What a policy should do is an expectation over turns of the policy itself; with w(s, a) it is one over turns of the log:
+the first term of Zhang et al. AAAI 2022, Eq. 5. All else is as in off-policy learning.
 """
 
 import torch

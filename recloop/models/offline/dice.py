@@ -7,11 +7,11 @@ The saddle points are those of Yang et al. Off-Policy Evaluation via the Regular
 
 and f(x) = x^2 / 2. Zhang et al. AAAI 2022 name them and use none of them.
 
-Sessions end. DualDICE counts the discounted visits of a session and compares them with those of a logged session, so that
-nothing has to be known of what comes after; its weight of first states is the number of sessions that begin per logged
-turn. With (1 - gamma) in its place the ratios of sessions of 20 turns would be near 0.2, gamma being 0.99, and a network
-that begins at 1 would say five times too much for long. GenDICE's ratios average 1, which holds where sessions that are
-over begin anew: there the weight is 1 - gamma.
+Sessions end. DualDICE counts the discounted visits of a session and compares them with those of a logged session, so
+that nothing has to be known of what comes after; its weight of first states is the number of sessions that begin per
+logged turn. With (1 - gamma) in its place the ratios of sessions of 20 turns would be near 0.2, gamma being 0.99, and a
+network that begins at 1 would say five times too much for long. GenDICE's ratios average 1, which holds where sessions
+that are over begin anew: there the weight is 1 - gamma.
 """
 
 from typing import NamedTuple

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recloop.models.offline import dice
 from recloop.models.offline.corrected import Corrected
 from recloop.models.offline.imitation import Imitation
 from recloop.models.offline.learner import Learner, Sessions
@@ -66,8 +65,8 @@ class FQE(OffPolicy):
 class WIS(Imitation):
     """Weighted importance sampling turn by turn; who logged is not known, so that a clone gives the other probability.
 
-    The clone learns from the sessions that are weighed: Hanna, Niekum, Stone. Importance Sampling Policy Evaluation with
-    an Estimated Behavior Policy. ICML 2019.
+    The clone learns from the sessions that are weighed: Hanna, Niekum, Stone. Importance Sampling Policy Evaluation
+    with an Estimated Behavior Policy. ICML 2019.
 
     Args:
         discount: of rewards.
@@ -110,7 +109,7 @@ class DualDICE(Corrected):
     """The correction alone: rewards of the log, weighed by how often the judged policy would meet them.
 
     Args:
-        given: what the correction takes, with `correction: dualdice`: GenDICE's ratios do not count visits of a session.
+        given: what the correction takes, with `correction: dualdice`: GenDICE's ratios do not count visits.
 
     Raises:
         ValueError: another correction.

@@ -134,7 +134,10 @@ REAL = torch.tensor([[True, True], [True, False]])
     [
         ([[0.0, 0.0], [0.0, 0.0]], 2.0 + 0.5 * 0.5),  # as likely as in the log: plain means
         ([[3.0, 3.0], [1.0, 1.0]], 1.5 + 0.5 * 0.75),  # weights of 3 and 1, in logarithms below
-        ([[-900.0, -2000.0], [-1000.0, -1000.0]], 1.0 + 0.0),  # nothing is likely: the least unlikely session
+        (
+            [[-900.0, -2000.0], [-1000.0, -1000.0]],
+            1.0 + 0.0,
+        ),  # nothing is likely: the least unlikely session
     ],
 )
 def test_weights_of_importance_add_up_to_one(log_ratio, expected):
