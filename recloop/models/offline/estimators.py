@@ -26,7 +26,7 @@ class Judged(nn.Module):
 
     def __init__(self, policy: Learner, choose: str):
         super().__init__()
-        self.policy, self.choose = policy.requires_grad_(False), choose
+        self.policy, self.choose = policy, choose
 
     @torch.no_grad()
     def at(self, batch: Sessions) -> Float[Tensor, "session later attribute value"]:
