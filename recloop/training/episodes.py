@@ -291,6 +291,5 @@ def write_steps(output: Path, parts: list[pl.DataFrame]) -> None:
         part.select(pl.col(name).cast(dtype) for name, dtype in STEP.items()) for part in parts
     ]
     rows = pl.concat([pl.DataFrame(schema=STEP), *typed]).sort("session", "episode", "position")
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         rows.write_parquet(draft)

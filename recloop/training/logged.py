@@ -65,7 +65,30 @@ def train(
     return weights | checkpoint.join(logged.kept), facts
 
 
-class Logged(Objective):
+class FromLog(Objective):
+    """What the objectives over a log of sessions share: how they draw.
+
+    A subclass sets `log`, `context`, and `vectors` and `sentences`, what is seen of items and heard.
+    """
+
+    log: Log
+    context: TrainingContext
+    vectors: Tensor
+    sentences: Tensor
+
+    def take(self, rows: Tensor) -> Sessions:
+        """Look some sessions up."""
+        return self.log.take(rows, self.vectors, self.sentences)
+
+    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
+        """Draw sessions for each update, by seed, epoch and place alone."""
+        for place in range(skip, self.length):
+            generator = self.context.generator(epoch * self.length + place)
+            size = (self.schedule.batch_size,)
+            yield self.take(torch.randint(len(self.log), size, generator=generator))
+
+
+class Logged(FromLog):
     """Sessions drawn from a log.
 
     Args:
@@ -117,17 +140,6 @@ class Logged(Objective):
             model.meet(shop.shelf("train"), self.sentences)
         rows = torch.randperm(len(log), generator=context.generator(-2))[:SAMPLE]
         model.calibrate(returns_of(self.take(rows), getattr(model, "discount", 1.0)))
-
-    def take(self, rows: Tensor) -> Sessions:
-        """Look some sessions up."""
-        return self.log.take(rows, self.vectors, self.sentences)
-
-    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
-        """Draw sessions for each update, by seed, epoch and place alone."""
-        for place in range(skip, self.length):
-            generator = self.context.generator(epoch * self.length + place)
-            size = (self.schedule.batch_size,)
-            yield self.take(torch.randint(len(self.log), size, generator=generator))
 
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Let the recommender compute the loss."""

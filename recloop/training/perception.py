@@ -152,6 +152,5 @@ def rank(
     visual = Features.open(data["features"]).tensor()
     found = right(model.eval(), labelled(data, settings["inference"]["judged_on"], codes, visual))
     rows = pl.DataFrame({"session": range(len(found)), "position": 1, "right": found.tolist()})
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         rows.write_parquet(draft)

@@ -321,7 +321,6 @@ def said(shop: Shop, sentences: pl.Series) -> pl.Series:
 def write_turns(output: Path, rows: pl.DataFrame) -> None:
     """Write turns in the order of sessions and time."""
     typed = rows.select(pl.col(name).cast(dtype) for name, dtype in TURN.items())
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         typed.sort("session", "position").write_parquet(draft)
 

@@ -172,6 +172,5 @@ def rank(
             value = values[one.wanted if wanted else one.shown]
             right = reader.read(text) == (name, value, bool(wanted))
             rows.append({"session": place, "position": position + 1, "right": float(right)})
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         pl.DataFrame(rows).write_parquet(draft)

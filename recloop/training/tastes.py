@@ -381,6 +381,5 @@ def write_answers(output: Path, parts: list[pl.DataFrame], genres: int) -> None:
         )
         for part in parts
     ]
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         pl.concat([pl.DataFrame(schema=schema), *found]).sort("session").write_parquet(draft)

@@ -4,7 +4,6 @@ Keywords: `datasets`, `metrics`, `models` or `simulators`, and `measure`, the la
 """
 
 from collections.abc import Mapping
-from string import ascii_lowercase
 
 import polars as pl
 
@@ -18,11 +17,7 @@ HEIGHT = 1.4  # inches
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     """Show runs side by side."""
-    drawn = [
-        panel(evidence, entry, dataset, letter)
-        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
-    ]
-    return plots.together(evidence, entry, drawn)
+    return plots.by_dataset(evidence, entry, panel)
 
 
 def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:

@@ -5,7 +5,6 @@ Keywords: `datasets`, `metrics`, `models`, `baseline`.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from string import ascii_lowercase
 
 import polars as pl
 
@@ -22,11 +21,7 @@ LETTER = 0.062  # inches, width of a letter of a tick label
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     """Show runs one below the other."""
-    drawn = [
-        panel(evidence, entry, dataset, letter)
-        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
-    ]
-    return plots.together(evidence, entry, drawn)
+    return plots.by_dataset(evidence, entry, panel)
 
 
 def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:
