@@ -93,7 +93,10 @@ def decided(found: Mapping, unfinished: int = 0, differs: str | None = None) -> 
         why = f"printed for: {differs}" if differs else "the study declares none for this metric"
         return {"status": "no margin", "why": why}
     if unfinished:
-        return {"status": "not trained out", "why": f"{unfinished} of its trainings still gained"}
+        return {
+            "status": "not trained out",
+            "why": f"{unfinished} of its trainings still gained or were lost",
+        }
     close = abs(found["difference"]) <= found["margin"] + 1e-12  # 0.02 is not 0.02 in binary
     return {"status": "reproduced" if close else "different", "why": None}
 

@@ -1,5 +1,6 @@
 """What stands under each heading of a study's page."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -152,15 +153,21 @@ def left_out(
     named = [f"{key}: {why}" for key, why in given.items()] if isinstance(given, Mapping) else given
     absent = [name for name in study["datasets"] if not evidence.source(name)]
     data_sets = [f"{labels.dataset(study, name)}: {evidence.why_dataset(name)}" for name in absent]
-    refused = [refusal(study, run) for run in runs if run.get("not_run")]
-    found = list(dict.fromkeys([*named, *data_sets, *refused]))
+    found = list(dict.fromkeys([*named, *data_sets, *refusals(study, runs)]))
     return found or ["Nothing: all that the study lists was run."]
 
 
-def refusal(study: Mapping, run: Mapping) -> str:
-    """Describe a run that was refused, without its seed, and why."""
-    name = f"{labels.model(study, run['model'])} on {labels.dataset(study, run['dataset'])}"
-    return f"{name}: {run['not_run']}"
+def refusals(study: Mapping, runs: Iterable[Mapping]) -> list[str]:
+    """Describe the runs that have no weights and why, those of several seeds with one reason together."""
+    seeds = defaultdict(list)
+    for run in runs:
+        if run.get("not_run"):
+            seeds[run["model"], run["dataset"], run["not_run"]].append(run["seed"])
+    return [
+        f"{labels.model(study, model)} on {labels.dataset(study, dataset)}, "
+        f"seed{'s' * (len(found) > 1)} {', '.join(map(str, sorted(found)))}: {why}"
+        for (model, dataset, why), found in seeds.items()
+    ]
 
 
 def commands(study: Mapping, name: str) -> list[str]:
