@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models import build
@@ -76,9 +77,7 @@ def train(
         found = {"policy": name, "estimate": one.estimate(), "truth": true[0], "error": true[1]}
         rows.append(found)
         context.log(f"{place + 1} of {len(policies)}: {found}")
-    facts = {"curve": [], "epochs_run": training["epochs"], "best_epoch": training["epochs"]}
-    facts |= {"tuning": [], "not_run": None, "estimates": rows}
-    return {"fixed": torch.zeros(1)}, facts
+    return {"fixed": torch.zeros(1)}, run_facts(epochs=training["epochs"]) | {"estimates": rows}
 
 
 def alone(context: TrainingContext, name: str) -> TrainingContext:

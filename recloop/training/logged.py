@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models.offline.learner import Learner, Sessions, returns_of
@@ -60,8 +61,7 @@ def train(
     trainer = Trainer(logged, context)
     trainer.fit()
     weights, done = logged.copy(), trainer.progress
-    facts = {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
-    facts |= {"tuning": [], "not_run": None, "sessions": len(logged.log)}
+    facts = run_facts(done.curve, trainer.epoch) | {"sessions": len(logged.log)}
     return weights | checkpoint.join(logged.kept), facts
 
 
