@@ -12,7 +12,7 @@ from recloop.storage.files import write_json
 from recloop.storage.settings import SettingsError
 
 HELP = "copy a study's page, tables, figures and ledger, with commit, command and cost, to docs/results"
-SHOWN = {".md", ".html", ".csv", ".tex", ".png", ".svg", ".pdf"}
+SHOWN = {".md", ".html", ".csv", ".json", ".tex", ".png", ".svg", ".pdf"}
 RECORD = "kept.json"
 
 
