@@ -1,23 +1,33 @@
-"""`recloop audit`: doubts about printed numbers that arithmetic alone raises, without a run."""
+"""`recloop audit`: doubts about printed numbers that arithmetic alone raises, without a run; files of others.
+
+recloop audit modt4r            doubts about the numbers that a paper prints
+recloop audit claims FILE…      whether files of verdicts, ours or others', are of the form of docs/verdicts.md
+"""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import sys
 from pathlib import Path
 
 from recloop.commands import counted
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import only_known
+from recloop.storage.settings import SettingsError, only_known, text_of
 
-HELP = "hold the printed numbers of the papers against one another: hits, gains, coverages, ratios, improvements"
+HELP = "hold printed numbers against one another: hits, gains, coverages, ratios, improvements; or check a file"
 COLUMNS = ("study", "check", "exhibit", "dataset", "model", "metric", "k", "printed", "says")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("studies", nargs="*", metavar="STUDY", help="e.g. modt4r; all if left out")
+    parser.add_argument(
+        "studies",
+        nargs="*",
+        metavar="STUDY",
+        help="e.g. modt4r; all if left out; or `claims` and files of verdicts",
+    )
     parser.add_argument(
         "--csv", action="store_true", help="print comma-separated values with one line a finding"
     )
@@ -25,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what was found."""
+    if options.studies[:1] == ["claims"]:
+        return of_files([Path(file) for file in options.studies[1:]])
     known = sorted(path.parent.name for path in (ROOT / "studies").glob("*/reported.csv"))
     only_known("recloop audit", options.studies, known)
     rows = [row for name in options.studies or known for row in findings(ROOT / "studies" / name)]
@@ -36,6 +48,26 @@ def run(options: argparse.Namespace) -> int:
             print(f"{study}: {check}: {place} = {printed or '–'}: {says}")
         read = counted(len(options.studies or known), "study", "studies")
         print(f"{counted(len(rows), 'finding')} in the printed numbers of {read}")
+    return 0
+
+
+def of_files(files: list[Path]) -> int:
+    """Check files of verdicts, and sum them up.
+
+    Raises:
+        SettingsError: the first fault.
+    """
+    from recloop.report import interchange
+
+    if not files:
+        raise SettingsError("recloop audit claims: name a file, e.g. results/claims.json")
+    for file in files:
+        try:
+            content = json.loads(text_of(file))
+        except json.JSONDecodeError as fault:
+            raise SettingsError(f"{file} is not JSON: line {fault.lineno}: {fault.msg}") from None
+        interchange.check_document(content, str(file))
+        print("\n".join(interchange.summary(content)))
     return 0
 
 

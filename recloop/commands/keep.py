@@ -15,7 +15,7 @@ from recloop.storage.files import write_json
 from recloop.storage.settings import SettingsError, only_known
 
 HELP = "copy a study's page, tables, figures and ledger, with commit, command and cost, to docs/results"
-SHOWN = {".md", ".html", ".csv", ".tex", ".png", ".svg", ".pdf"}
+SHOWN = {".md", ".html", ".csv", ".json", ".tex", ".png", ".svg", ".pdf"}
 RECORD = "kept.json"
 CHOICES = {"tier": "tier", "dataset": "data", "seed": "seeds"}  # of a run, and by which option
 STAMP = re.compile(

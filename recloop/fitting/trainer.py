@@ -257,7 +257,7 @@ class Trainer:
     def named(self, error: Diverged) -> Diverged:
         """Add to an error which model diverged, and when."""
         when = f"update {self.progress.update} (epoch {self.epoch:.4g})"
-        return Diverged(f"{self.context.name}, {when}: {error}")
+        return type(error)(f"{self.context.name}, {when}: {error}")
 
     def weights(self) -> dict[str, Tensor]:
         """Copy the weights that are kept."""

@@ -274,10 +274,14 @@ class Preferences(Objective):
         return iter([found[place] for place in mixed[skip:]])
 
     def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
-        """Make an AdamW for all that learns."""
-        rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
+        """Make an AdamW for all that learns; norms and offsets do not decay, as in the trainer of the released code."""
         learning = [one for one in self.model.parameters() if one.requires_grad]
-        return {"all": torch.optim.AdamW(learning, rate, weight_decay=decay)}
+        groups = [
+            {"params": [one for one in learning if one.ndim > 1]},
+            {"params": [one for one in learning if one.ndim < 2], "weight_decay": 0.0},
+        ]
+        rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
+        return {"all": torch.optim.AdamW(groups, rate, weight_decay=decay)}
 
     def loss(self, batch: list[int]) -> Float[Tensor, ""]:
         """Compute the mean loss of some pairs."""
