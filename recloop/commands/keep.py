@@ -123,8 +123,9 @@ def describe(
         raise SettingsError(f"{made / 'runs'}: there is no run, from which to say what was done")
     for column, values in (chosen or {}).items():
         if values is not None:
+            known = sorted({one[column] for one in runs})
             where = f"{made / 'runs'}: --{CHOICES[column]}"
-            only_known(where, values, sorted({one[column] for one in runs}))
+            only_known(where, map(str, values), map(str, known))
             runs = [one for one in runs if one[column] in values]
     runs = latest(runs)
     tiers = sorted({one["tier"] for one in runs})
