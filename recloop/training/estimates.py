@@ -151,7 +151,7 @@ class Estimating(Objective):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
