@@ -137,7 +137,7 @@ class Estimating(FromLog):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

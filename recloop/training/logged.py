@@ -207,7 +207,7 @@ def noisy(model: Learner, noise: float, state: Tensor, generator: torch.Generato
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -221,6 +221,6 @@ def rank(
         tensors: the weights.
     """
     asked = settings["inference"]["iteration"]
-    if tensors is not None and asked is not None:
+    if asked is not None:
         tensors = checkpoint.below(tensors, f"iteration{asked}")
     shopping.rank(data, tensors, settings, needs, output, device)
