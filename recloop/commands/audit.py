@@ -2,6 +2,7 @@
 
 recloop audit modt4r            doubts about the numbers that a paper prints
 recloop audit claims FILE…      whether files of verdicts, ours or others', are of the form of docs/verdicts.md
+recloop audit recs FILE --truth FILE    lists of others by our metrics and by the conventions of docs/metrics.md
 """
 
 from __future__ import annotations
@@ -26,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "studies",
         nargs="*",
         metavar="STUDY",
-        help="e.g. modt4r; all if left out; or `claims` and files of verdicts",
+        help="e.g. modt4r; all if left out; or `claims` and files of verdicts; or `recs` and a file of lists",
+    )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="of recs: user, item, what was relevant"
+    )
+    parser.add_argument(
+        "--k", type=int, nargs="+", default=[10], metavar="K", help="of recs: cut-offs"
     )
     parser.add_argument(
         "--csv", action="store_true", help="print comma-separated values with one line a finding"
@@ -37,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found."""
     if options.studies[:1] == ["claims"]:
         return of_files([Path(file) for file in options.studies[1:]])
+    if options.studies[:1] == ["recs"]:
+        return of_lists(options)
     known = sorted(path.parent.name for path in (ROOT / "studies").glob("*/reported.csv"))
     only_known("recloop audit", options.studies, known)
     rows = [row for name in options.studies or known for row in findings(ROOT / "studies" / name)]
@@ -68,6 +77,41 @@ def of_files(files: list[Path]) -> int:
             raise SettingsError(f"{file} is not JSON: line {fault.lineno}: {fault.msg}") from None
         interchange.check_document(content, str(file))
         print("\n".join(interchange.summary(content)))
+    return 0
+
+
+def of_lists(options: argparse.Namespace) -> int:
+    """Score lists under every convention.
+
+    Raises:
+        SettingsError: the files do not say what is needed.
+    """
+    from recloop.evaluation import conventions, foreign
+
+    if len(options.studies) != 2 or min(options.k) < 1:
+        raise SettingsError("recloop audit recs: name one file of lists, and cut-offs of 1 or more")
+    lists, truth = foreign.read(Path(options.studies[1]), options.truth)
+    asked, listed = truth["user"].n_unique(), lists["user"].n_unique()
+    found = {
+        name: conventions.score(lists, truth, options.k, by)
+        for name, by in conventions.variants().items()
+    }
+    names = list(found["ours"])
+    rows = [[name, *(f"{values[one]:.6f}" for one in names)] for name, values in found.items()]
+    if options.csv:
+        csv.writer(sys.stdout).writerows([["convention", *names], *rows])
+        return 0
+    without = asked - truth.join(lists, on="user", how="semi")["user"].n_unique()
+    print(
+        f"{len(lists):,} listed items of {listed:,} users; {len(truth):,} relevant items of {asked:,}, "
+        f"of whom {without:,} have no list"
+    )
+    print(
+        "\n".join(
+            f"{row[0]:<28}" + "".join(f"{text:>12}" for text in row[1:])
+            for row in [["", *names], *rows]
+        )
+    )
     return 0
 
 

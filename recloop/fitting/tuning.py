@@ -1,4 +1,4 @@
-"""The learning rate, chosen on the validation part: every model has the same grid and the same epochs per value."""
+"""The learning rate, or another setting, chosen on the validation part: every model has as many values and epochs."""
 
 import json
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.storage.files import write_json
 
+RATE = "learning_rate"
 LOST = -1.0  # the score on record of a trial that diverged
 MakeObjective = Callable[[Schedule, TrainingContext], Objective]
 
@@ -48,7 +49,7 @@ def fit_tuned(
     trainer = begin(rate, training["epochs"], context)
     weights, done = trainer.fit(), trainer.progress
     facts = run_facts(done.curve, trainer.epoch, trainer.best_epoch, tried)
-    return weights, facts | {"learning_rate": rate, metric.column: done.best}, trainer
+    return weights, facts | {RATE: rate, metric.column: done.best}, trainer
 
 
 def begun(
@@ -65,12 +66,12 @@ def begun(
     return Trainer(make(schedule, context), context)
 
 
-def best_rate(tried: list[dict], rates: list[float], metric: Metric) -> float:
-    """Pick the rate with the best score; the first one if none was tried or all diverged."""
+def best_rate(tried: list[dict], rates: list[float], metric: Metric, setting: str = RATE) -> float:
+    """Pick the rate, or value of another setting, with the best score; the first if none was tried or all diverged."""
     best, rate = None, rates[0]
     for row in tried:
         if row[metric.column] != LOST and metric.better(row[metric.column], best):
-            best, rate = row[metric.column], row["learning_rate"]
+            best, rate = row[metric.column], row[setting]
     return rate
 
 
@@ -80,14 +81,23 @@ def tune(
     epochs: int,
     context: TrainingContext,
     metric: Metric,
+    setting: str = RATE,
 ) -> list[dict]:
-    """Train a little with each learning rate; what was tried before a kill is not tried again."""
+    """Train a little with each learning rate; what was tried before a kill is not tried again.
+
+    Args:
+        begin: makes a training from a value, a number of epochs and a context.
+        rates: values to try.
+        epochs: of each trial.
+        context, metric: as for `fit_tuned`.
+        setting: what they are values of.
+    """
     path = context.checkpoint_dir / "tuning.json" if context.checkpoint_dir else None
     tried = json.loads(path.read_text()) if path and path.exists() else []
     for rate in rates[len(tried) :]:
-        context.log(f"tries learning_rate {rate}")
+        context.log(f"tries {setting} {rate}")
         score = trial(begin(rate, epochs, replace(context, checkpoint_dir=None)))
-        tried.append({"learning_rate": rate, "epochs": epochs, metric.column: score})
+        tried.append({setting: rate, "epochs": epochs, metric.column: score})
         if path:
             write_json(path, tried)
     return tried

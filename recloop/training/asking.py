@@ -144,7 +144,7 @@ def neighbours(histories: Histories, sessions: Path, length: int) -> Tensor:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

@@ -192,7 +192,7 @@ def costs_of(trainer: Trainer) -> dict[str, float]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -203,15 +203,13 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`.
-        tensors: the weights; None for a model that was not run.
+        tensors: the weights.
         output: parquet file, one row per event.
         top_k: length of the lists.
     """
     facts, training = content_facts(data, settings, needs), settings["training"]
     sessions = read_part(data["sessions"], judged_on(settings), False)
     events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
-    if tensors is None:
-        return sequences.write_lists(output, events, Ranks.none(top_k))
     costs = tensors.pop(COSTS, None)
     model = maker(settings, facts)()
     load(model, tensors)

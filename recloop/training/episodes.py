@@ -223,7 +223,7 @@ def moment(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -235,12 +235,10 @@ def rank(
         data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part; `users` of it, the first
             ones, null for all; `episodes` of each user; `after`, the moment whose weights play; `choose`, how agents
             choose.
-        tensors: the weights; None for an agent that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per step: `session` (the user), `episode`, `position` (from 1), `item`, `reward`.
     """
     asked, model = settings["inference"], maker(data, settings, {})()
-    if tensors is None:
-        return write_steps(output, [])
     model.load_state_dict(moment(tensors, asked["after"]))
     users = len(pl.read_parquet(data["sessions"] / f"{asked['judged_on']}.parquet"))
     users = min(users, asked.get("users") or users)

@@ -65,7 +65,7 @@ def train(
         judged = opened(weights, shop).to(context.device)
         model = make().to(context.device)
         one = Estimating(model, judged, shop, log, training, context)
-        Trainer(one, alone(context, name)).fit()
+        model.load_state_dict(Trainer(one, alone(context, name)).fit())
         model.eval()
         simulated = users(sessions=number, seed=context.seed)
         sentences = shop.heard_by(judged.policy).to(context.device)
@@ -137,7 +137,7 @@ class Estimating(FromLog):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

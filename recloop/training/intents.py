@@ -213,7 +213,7 @@ def chunks(number: int) -> Iterator[slice]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -233,8 +233,6 @@ def rank(
     events = Events.of(
         moments.sessions, training["length"], facts["items"], excludes_seen(training)
     )
-    if tensors is None:
-        return write_lists(output, events, Ranks.none(top_k))
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
     model = model.to(device)

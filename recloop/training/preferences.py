@@ -313,7 +313,7 @@ def rewards(
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -329,7 +329,7 @@ def rank(
     """
     pairs = read_part(data, settings, "test")
     model = maker(data, settings, device)()
-    load_learnt(model, tensors or {})
+    load_learnt(model, tensors)
     chosen, rejected = rewards(model, pairs, device)
     for one in (chosen, rejected):
         check_finite(one.sum().item(), "the rewards of the test pairs")

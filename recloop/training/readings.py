@@ -196,7 +196,7 @@ def numbered(reader: Reader, part: Sentences) -> list[dict[str, Tensor]]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -213,7 +213,7 @@ def rank(
     rows = pl.read_parquet(data["readings"] / "test.parquet")
     names = features_of(rows)
     part = Sentences.read(data["readings"] / "test.parquet")
-    reader = load(data, tensors or {}, settings, device)
+    reader = load(data, tensors, settings, device)
     if isinstance(reader, Reader):
         texts = [" ".join(words) for words in part.words]
         read = zip(reader.read(texts), part.words, strict=True)

@@ -239,7 +239,7 @@ class Online(Objective):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -250,11 +250,9 @@ def rank(
     Args:
         data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part, `sessions`, how many,
             and `choose`, how recommenders choose.
-        tensors: the weights; None for what was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per turn, see `TURN`.
     """
-    if tensors is None:
-        return write_turns(output, pl.DataFrame(schema=TURN))
     asked, users = settings["inference"], settings["played_in"]
     shop = open_shop(data, users, needs)
     model = maker(settings, shop)()

@@ -308,7 +308,7 @@ SCHEMA = {
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -318,14 +318,12 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part.
-        tensors: the weights; None for a model that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per user: `session`, `position` (1), `answer`, `read` (whether the grammar has
             it), `tokens` (of the input), `flops`, and for each genre, those liked first, `said` and `true`.
     """
     genres, _ = data_of.genre_table(data["sessions"])
     training, part = settings["training"], settings["inference"]["judged_on"]
-    if tensors is None:
-        return write_answers(output, [], len(genres))
     users = asked(data, training, part, TEST_SEED)
     model = filled(maker(data, settings, device)(), tensors).to(device).eval()
     model.requires_grad_(False)

@@ -19,7 +19,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from recloop.contents.items import Contents
 from recloop.data.batches import Batch, Events, Sessions, cut
-from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.progress import run_facts
@@ -215,7 +214,7 @@ def start(model: nn.Module, tensors: dict[str, Tensor]) -> None:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -226,15 +225,13 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`.
-        tensors: the weights; None for a model that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per event.
         top_k: length of the lists.
     """
     facts, training = content_facts(data, settings, {}), settings["training"]
     sessions = read_part(data["sessions"], judged_on(settings), False)
     events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
-    if tensors is None:
-        return write_lists(output, events, Ranks.none(top_k))
     spent = tensors.pop(COSTS, None)
     model = made(settings, facts)
     model.load_state_dict(tensors)

@@ -234,7 +234,7 @@ def say(
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

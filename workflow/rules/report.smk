@@ -22,9 +22,7 @@ rule table:
         name=r"table_\w+",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(
-            wildcards.study, wildcards.name, input, output
-        ),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, wildcards.name, output),
     message:
         "table {wildcards.name} of {wildcards.study}"
     shell:
@@ -45,9 +43,7 @@ rule figure:
         name=r"figure_\w+",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(
-            wildcards.study, wildcards.name, input, output
-        ),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, wildcards.name, output),
     message:
         "figure {wildcards.name} of {wildcards.study}"
     shell:
@@ -66,7 +62,7 @@ rule claims:
         "results/{study}/.made/claims.log",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(wildcards.study, "claims", input, output),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, "claims", output),
     message:
         "claims of {wildcards.study}"
     shell:
@@ -86,7 +82,7 @@ rule page:
         "results/{study}/.made/page.log",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(wildcards.study, "page", input, output),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, "page", output),
     message:
         "page of {wildcards.study}"
     shell:
