@@ -16,6 +16,7 @@ from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.significance import LEVEL, paired
 from recloop.evaluation.trained import trained_out
+from recloop.plan.details import Detail, details
 from recloop.plan.names import RunName, defaults, placed, points
 from recloop.plan.values import pick
 
@@ -49,6 +50,7 @@ class Evidence:
         not_run: reasons by data set or by model, where something was left out on purpose.
         runs: run.json of every training, with its curve.csv beside it.
         whole: what this is a part of, see `of`.
+        details: the numbers of its settings with their sources.
     """
 
     study: Mapping
@@ -59,6 +61,7 @@ class Evidence:
     not_run: Mapping[str, str]
     runs: tuple[Path, ...] = ()
     whole: "Evidence | None" = None
+    details: tuple[Detail, ...] = ()
 
     def of(self, scores: Iterable[Path]) -> "Evidence":
         """Narrow the scores to those that one exhibit draws on; lists and draws stay shared."""
@@ -80,7 +83,7 @@ class Evidence:
             study: the study file.
             tier: the resolved tier.
             scores: scores of every run, with its lists beside them.
-            reported: the printed numbers; None where they are not needed.
+            reported: the printed numbers, in the folder of the study; None where they are not needed.
             splits: split.json of each data set.
             runs: run.json of every training.
         """
@@ -91,7 +94,8 @@ class Evidence:
         share, earned = evaluation.get("novel_share", 0.9), evaluation.get("rewards")
         results = Results(scores, counts, share, earned, folders)
         printed = read_reported(reported) if reported else pl.DataFrame(schema=REPORTED)
-        return cls(study, tier, results, printed, by_hash, refusals(runs), runs)
+        known = read_details(reported.with_name("paper.yaml")) if reported else ()
+        return cls(study, tier, results, printed, by_hash, refusals(runs), runs, details=known)
 
     @cached_property
     def sampling(self) -> Sampling:
@@ -346,6 +350,11 @@ def read_split(path: Path) -> dict:
     )
     counts = items["count"].to_numpy().astype(np.int64)
     return split | {"item_counts": counts, "folder": Path(path).parent}
+
+
+def read_details(path: Path) -> tuple[Detail, ...]:
+    """Read the numbers of a study's settings; none where they are not at hand."""
+    return tuple(details(path.read_text(encoding="utf-8"))) if path.exists() else ()
 
 
 def read_reported(path: Path) -> pl.DataFrame:

@@ -11,10 +11,12 @@ from recloop.report import (
     cost,
     datasets,
     encoders,
+    interchange,
     known,
     labels,
     language_models,
     ledger,
+    rubric,
     tables,
     verdicts,
 )
@@ -42,6 +44,7 @@ def gather(
         Section("Known answers", known_answers(evidence, output)),
         Section("Claims", claims(evidence, output)),
         Section("Ledger", cells(evidence, output)),
+        Section("Score", score(output)),
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
         Section("Cost", cost.section(study, runs, finished(evidence))),
@@ -113,6 +116,15 @@ def cells(evidence: Evidence, output: Path) -> list[Part]:
         "the paper's own data, within the declared margin, is called reproduced."
     )
     return [text, Grid(("exhibit", "data", "printed cells", *ledger.STATUSES), rows)]
+
+
+def score(output: Path) -> list[Part]:
+    """Say how much of the paper is reproduced; nothing where no claims were judged."""
+    path = output / "claims.json"
+    if not path.exists():
+        return []
+    file = "Every leaf, with all cells and claims: [claims.json](claims.json), as `docs/verdicts.md` describes it."
+    return [*rubric.section(interchange.read(path)["rubric"]), file]
 
 
 def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:

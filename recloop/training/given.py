@@ -69,7 +69,7 @@ def columns(file: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def array(file: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Map an array of fractions."""
-    found = np.load(file, mmap_mode="r", allow_pickle=False)
+    found = np.load(file, mmap_mode="r")
     if np.issubdtype(found.dtype, np.floating):
         yield "the array", found
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import Diverged, Spoiled
+from recloop.fitting.progress import run_facts
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json
 from recloop.training import loop_of
@@ -60,9 +61,6 @@ def train(
     shutil.rmtree(checkpoint_dir, ignore_errors=True)
 
 
-UNTRAINED = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": []}
-
-
 def attempt(
     data: dict[str, Path], settings: dict, needs: dict[str, Path], context: TrainingContext
 ) -> tuple[dict[str, Tensor], dict]:
@@ -73,7 +71,7 @@ def attempt(
     """
     if why := lacking(needs):
         context.log(f"is not run: {why}")
-        return {}, UNTRAINED | {"not_run": why}
+        return {}, run_facts() | {"not_run": why}
     loop = loop_of(settings)
     try:
         return loop.train(
@@ -86,7 +84,7 @@ def attempt(
     except Diverged as error:
         check_given(data, needs)
         context.log(str(error))
-        return {}, UNTRAINED | {
+        return {}, run_facts() | {
             "not_run": f"diverged: {str(error).removeprefix(f'{context.name}, ')}"
         }
 

@@ -71,6 +71,18 @@ def excludes_seen(training: dict) -> bool:
     return training.get("exclude_seen", False)
 
 
+def validation_events(sessions: Sessions, training: dict, items: int) -> Events:
+    """Draw the events of the validation part by which rate and epoch are chosen, the same for every model and seed.
+
+    Args:
+        sessions: of the validation part.
+        training: `length`, `exclude_seen` and `validation_events` of the loop.
+        items: size of the catalogue.
+    """
+    events = Events.of(sessions, training["length"], items, excludes_seen(training))
+    return events.sample(training["validation_events"], seed=0)
+
+
 def judged_on(settings: dict) -> str:
     """Name the part whose events are ranked for the tables: `test`, or `valid` in a twin that reports what it chose on.
 
