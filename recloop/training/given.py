@@ -20,6 +20,16 @@ def lacking(needs: dict[str, Path]) -> str | None:
     return None
 
 
+def all_run(needs: dict[str, Path], what: str) -> None:
+    """Stop what cannot stand on record as not run itself.
+
+    Raises:
+        ValueError: a run that it needs was not run; says which, and why.
+    """
+    if why := lacking(needs):
+        raise ValueError(f"{what} cannot be made: it {why}")
+
+
 def check_given(data: dict[str, Path], needs: dict[str, Path]) -> None:
     """Look for NaN in all that a run was given, so that it is not taken for a training that diverged.
 

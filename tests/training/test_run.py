@@ -384,3 +384,14 @@ def test_a_damaged_checkpoint_stops_the_run_with_a_remedy(split, settings_of, id
             {"sessions": split}, settings_of("sasrec"), identity, tmp_path / "run", checkpoint_dir
         )
     shutil.rmtree(checkpoint_dir)
+
+
+def test_what_is_made_from_a_run_that_was_not_run_says_so(tmp_path):
+    from recloop.training.given import all_run
+
+    weights = tmp_path / "weights.safetensors"
+    checkpoint.save(weights, {}, {"not_run": "diverged: update 3"})
+    (tmp_path / "run.json").write_text(json.dumps({"model": "behaviour"}))
+    message = "the log cannot be made: it needs behaviour as its policy, which was not run: diverged"
+    with pytest.raises(ValueError, match=message):
+        all_run({"policy": weights}, "the log")
