@@ -16,6 +16,7 @@ from recloop.models.offline.learner import Sessions
 from recloop.simulators.shoppers import Shoppers
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json, writing
+from recloop.training.given import all_run
 from recloop.training.seat import Seat, last_weights
 from recloop.training.shop import Shop, open_shop
 
@@ -53,6 +54,7 @@ def collect(
         threads: processor threads to use.
     """
     torch.set_num_threads(threads)
+    all_run(needs, "the log")
     shop = open_shop(data, settings["environment"], needs)
     model = build(settings["model"], **shop.facts(settings["model"]["class"]))
     model.load_state_dict(last_weights(checkpoint.load(needs["policy"])[0]))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import RATE, best_rate, tune
@@ -77,8 +78,8 @@ def train(
     whole = trainer(chosen, training, context)
     whole.fit()
     logged, done = whole.objective, whole.progress
-    facts = {"curve": done.curve, "epochs_run": whole.epoch, "best_epoch": whole.epoch}
-    facts |= {"tuning": tried, "chosen": chosen, "not_run": None, "sessions": len(logged.log)}
+    facts = run_facts(done.curve, whole.epoch, tuning=tried)
+    facts |= {"chosen": chosen, "sessions": len(logged.log)}
     return logged.copy() | checkpoint.join(logged.kept), facts
 
 
@@ -114,7 +115,30 @@ def settled(
     return {setting: value}, tried
 
 
-class Logged(Objective):
+class FromLog(Objective):
+    """What the objectives over a log of sessions share: how they draw.
+
+    A subclass sets `log`, `context`, and `vectors` and `sentences`, what is seen of items and heard.
+    """
+
+    log: Log
+    context: TrainingContext
+    vectors: Tensor
+    sentences: Tensor
+
+    def take(self, rows: Tensor) -> Sessions:
+        """Look some sessions up."""
+        return self.log.take(rows, self.vectors, self.sentences)
+
+    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
+        """Draw sessions for each update, by seed, epoch and place alone."""
+        for place in range(skip, self.length):
+            generator = self.context.generator(epoch * self.length + place)
+            size = (self.schedule.batch_size,)
+            yield self.take(torch.randint(len(self.log), size, generator=generator))
+
+
+class Logged(FromLog):
     """Sessions drawn from a log.
 
     Args:
@@ -162,17 +186,6 @@ class Logged(Objective):
             model.meet(shop.shelf("train"), self.sentences)
         rows = torch.randperm(len(log), generator=context.generator(-2))[:SAMPLE]
         model.calibrate(returns_of(self.take(rows), getattr(model, "discount", 1.0)))
-
-    def take(self, rows: Tensor) -> Sessions:
-        """Look some sessions up."""
-        return self.log.take(rows, self.vectors, self.sentences)
-
-    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
-        """Draw sessions for each update, by seed, epoch and place alone."""
-        for place in range(skip, self.length):
-            generator = self.context.generator(epoch * self.length + place)
-            size = (self.schedule.batch_size,)
-            yield self.take(torch.randint(len(self.log), size, generator=generator))
 
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Let the recommender compute the loss."""
@@ -240,7 +253,7 @@ def noisy(model: Learner, noise: float, state: Tensor, generator: torch.Generato
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -254,6 +267,6 @@ def rank(
         tensors: the weights.
     """
     asked = settings["inference"]["iteration"]
-    if tensors is not None and asked is not None:
+    if asked is not None:
         tensors = checkpoint.below(tensors, f"iteration{asked}")
     shopping.rank(data, tensors, settings, needs, output, device)
