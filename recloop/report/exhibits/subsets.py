@@ -5,7 +5,6 @@ Keywords: `datasets`, `metrics`, `models`, `baseline`, and `names` of overrides.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from string import ascii_lowercase
 from textwrap import wrap
 
 import polars as pl
@@ -26,11 +25,7 @@ WIDEST = 24  # letters of a line; a longer label has several
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     """Show runs one below the other."""
-    drawn = [
-        panel(evidence, entry, dataset, letter)
-        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
-    ]
-    return plots.together(evidence, entry, drawn)
+    return plots.by_dataset(evidence, entry, panel)
 
 
 def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:
