@@ -1,10 +1,9 @@
 """`bars`: runs side by side for every metric, from zero; a panel per data set.
 
-Keywords: `datasets`, `metrics`, `models` or `simulators`, and `measure`, the label of the axis.
+Keywords: `datasets`, `metrics`, `models` or `simulators`, `measure`, the label of the axis, and `names` of overrides.
 """
 
 from collections.abc import Mapping
-from string import ascii_lowercase
 
 import polars as pl
 
@@ -24,20 +23,17 @@ ROOM = 2.95  # inches of a line
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     """Show runs side by side."""
-    drawn = [
-        panel(evidence, entry, dataset, letter)
-        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
-    ]
-    return plots.together(evidence, entry, drawn)
+    return plots.by_dataset(evidence, entry, panel)
 
 
 def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:
     """Collect the runs on one data set; those of a sweep are named by its values."""
-    study = evidence.study
+    study, names = evidence.study, entry.get("names", {})
     places = [(None, user, labels.model(study, user)) for user in entry.get("simulators", [])]
     for model in entry.get("models", []):
         for value, name in evidence.points(model, dataset):
-            places.append((None, name, labels.model(study, name) if value is None else str(value)))
+            label = labels.variant(study, names, name) or labels.model(study, name)
+            places.append((None, name, label if value is None else str(value)))
     rows = plots.points(evidence, letter, dataset, entry["metrics"], places)
     title, metrics = labels.panel_title(evidence, dataset), tuple(entry["metrics"])
     measure, lines = entry.get("measure", ""), len(lined([name for *_, name in places]))
