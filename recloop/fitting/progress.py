@@ -61,8 +61,8 @@ class Progress:
 
 def run_facts(
     curve: Sequence[dict] = (),
-    epochs: float = 0,
-    best_epoch: float | None = None,
+    epochs: float | int = 0,
+    best_epoch: float | int | None = None,
     tuning: Sequence[dict] = (),
 ) -> dict:
     """List what the record of every run says of its training; by itself, that of a run without one.
