@@ -22,7 +22,8 @@ DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
 README = """# {name}
 
 `results/index.html` leads to a page of each study; it opens without a network. The numbers behind every figure lie
-beside it as CSV; printed cells, claims and verdicts are in `results/claims.json` (form: `results/verdicts.schema.json`).
+beside it as CSV; printed cells, claims and verdicts are in `results/claims.json`, whose form is
+`results/verdicts.schema.json`.
 
 To draw tables and figures again from the saved scores and lists, without a GPU, a model or a network:
 

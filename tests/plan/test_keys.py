@@ -10,29 +10,37 @@ from recloop.storage import fingerprint as hashing
 STUDY, DATASET = "modt4r", "rc15"
 
 
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """Copy the code once; who changes a file puts it back."""
+    root = tmp_path_factory.mktemp("house")
+    code, made = hashing.ROOT / "recloop", shutil.ignore_patterns("__pycache__")
+    shutil.copytree(code, root / "recloop", ignore=made)
+    return root
+
+
 @pytest.fixture
-def house(tmp_path, monkeypatch):
+def house(copied, monkeypatch):
     """Let the plan see a copy of the code; give a function that adds a line to one of its files."""
-    shutil.copytree(
-        hashing.ROOT / "recloop",
-        tmp_path / "recloop",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    monkeypatch.setattr(hashing, "ROOT", tmp_path)
+    before = {}
+    monkeypatch.setattr(hashing, "ROOT", copied)
     hashing.fingerprint.cache_clear()
 
     def edit(file, line):
-        path = tmp_path / "recloop" / file
-        path.write_text(path.read_text() + f"\n{line}\n")
+        path = copied / "recloop" / file
+        before.setdefault(path, path.read_text())
+        path.write_text(f"{before[path]}\n{line}\n")
         hashing.fingerprint.cache_clear()
 
     yield edit
+    for path, text in before.items():
+        path.write_text(text)
     hashing.fingerprint.cache_clear()
 
 
 def places(plan, model="smorl", seed=1, **changes):
     """Where weights, lists and scores of a run lie."""
-    return places_in(plan(**changes), model, seed)
+    return places_in(plan(studies=[STUDY], **changes), model, seed)
 
 
 def places_in(it, model, seed=1):
@@ -101,7 +109,7 @@ def test_code_moves_just_what_is_made_with_it(plan, house, file, expected):
 )
 def test_code_moves_the_dialogues_that_are_made_with_it(plan, house, file, expected):
     def places():
-        it, models = plan(), ("gommir", "gommir_sl", "ege", "dm")
+        it, models = plan(studies=["gommir"]), ("gommir", "gommir_sl", "ege", "dm")
         runs = {model: Run("gommir", "shoes", model, 1) for model in models}
         weights = {model: it.weights(run).path for model, run in runs.items()}
         return weights | {"encoded": it.data(runs["dm"])["grid"]}
@@ -118,15 +126,15 @@ def test_a_comment_moves_nothing(plan, house):
 
 
 def test_code_of_a_report_moves_its_exhibits(plan, house):
-    before = plan().exhibit(STUDY, "table_4_3").key
+    before = plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
     house("models/blocks.py", "changed = True")
-    between = plan().exhibit(STUDY, "table_4_3").key
+    between = plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
     house("report/tables.py", "changed = True")
-    assert len({before, between, plan().exhibit(STUDY, "table_4_3").key}) == 3
+    assert len({before, between, plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key}) == 3
 
 
 def changed_places(plan, change, model="smorl"):
-    it = plan()
+    it = plan(studies=[STUDY])
     change(it)
     return places_in(it, model)
 
