@@ -392,6 +392,8 @@ def test_what_is_made_from_a_run_that_was_not_run_says_so(tmp_path):
     weights = tmp_path / "weights.safetensors"
     checkpoint.save(weights, {}, {"not_run": "diverged: update 3"})
     (tmp_path / "run.json").write_text(json.dumps({"model": "behaviour"}))
-    message = "the log cannot be made: it needs behaviour as its policy, which was not run: diverged"
+    message = (
+        "the log cannot be made: it needs behaviour as its policy, which was not run: diverged"
+    )
     with pytest.raises(ValueError, match=message):
         all_run({"policy": weights}, "the log")
