@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from recloop.fitting.averaging import Average
 from recloop.fitting.context import TrainingContext
-from recloop.fitting.finite import Diverged, Losses, check_finite
+from recloop.fitting.finite import REMEDY, Diverged, Losses, check_finite
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Progress, line
 from recloop.fitting.signals import on_signal
@@ -276,11 +276,15 @@ class Trainer:
         """Return the best weights, or the last ones where nothing is validated.
 
         Raises:
+            Diverged: the last weights have NaN, of which no loss has told.
             ValueError: there was no validation.
         """
         if self.objective.metric is None and self.progress.update:
             with self.average.in_place(self.model) if self.average else nullcontext():
-                return self.weights()
+                last = self.weights()
+            if lost := [name for name, one in last.items() if one.isnan().any()]:
+                raise self.named(Diverged(f"{lost[0]} has NaN: {REMEDY}"))
+            return last
         if self.progress.best is None:
             raise ValueError(
                 f"{self.context.name}: training ended after update {self.progress.update} without a validation, "

@@ -86,6 +86,21 @@ def test_an_epoch_with_another_number_of_batches_is_an_error(trainer):
         it.fit()
 
 
+def test_last_weights_with_nan_have_diverged(trainer):
+    from recloop.fitting.finite import Diverged
+
+    it = trainer("Pairs")
+    it.objective.metric = None
+
+    def spoil():  # after the last loss was looked at
+        if it.progress.update == it.last_update - 1:
+            next(it.model.parameters()).data.fill_(torch.nan)
+
+    it.objective.after_update = spoil
+    with pytest.raises(Diverged, match="has NaN: training has diverged"):
+        it.fit()
+
+
 def test_a_checkpoint_is_written_between_validations_that_are_far_apart(
     trainer, tmp_path, monkeypatch
 ):
