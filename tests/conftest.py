@@ -117,14 +117,16 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     """Keep tests that share what is slow to make in one of several pytest processes, so that it is made once.
 
-    Tests that run the workflow come first: a long one that starts last would leave the other processes idle.
+    Tests that run the workflow come first, then the longest group: a long one that starts last would leave the other
+    processes idle.
     """
     rooms = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
     for item, room in rooms.items():
         group = "built" if "built" in item.fixturenames else room
         if group in ("built", "report", "features"):
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: rooms[item] not in ("workflow", "tasks", "commands"))
+    early = {"workflow": 0, "tasks": 0, "commands": 0, "report": 1}
+    items.sort(key=lambda item: early.get(rooms[item], 2))
 
 
 @pytest.fixture(scope="session", autouse=True)
