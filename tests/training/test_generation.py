@@ -133,6 +133,13 @@ def test_the_mean_of_a_history_ranks_by_itself(run, data):
     assert dict(found.select("session", "better").iter_rows()) == ranks
 
 
+def test_a_regression_is_trained_and_asked_as_pdit_is(run, data):
+    folder, settings = run("regression")
+    found = lists(data, folder, settings)
+    assert len(found) == found["session"].n_unique()
+    assert found["milliseconds"].min() > 0
+
+
 def test_users_are_told_of_on_the_scale_of_training_users(it, data):
     material = Material(data, it.job_settings(Run(STUDY, DATASET, "pdit", 1)), "cpu")
     profiles = material.part("train", material.training["targets"]).profiles
