@@ -13,7 +13,7 @@ from recloop.report.tables import Table
 STYLE = Path(__file__).with_name("page.css")
 INLINE = [
     (re.compile(r"\*\*(.+?)\*\*"), r"<strong>\1</strong>"),
-    (re.compile(r"\[([^\]]+)\]\(([^)]+)\)"), r'<a href="\2">\1</a>'),
+    (re.compile(r"(?i)\[([^\]]+)\]\((?!\w+script:|data:)([^)\"\s]+)\)"), r'<a href="\2">\1</a>'),
     (re.compile(r"(?<!\*)\*(?! )([^*]+)(?<! )\*(?!\*)"), r"<em>\1</em>"),
     (re.compile("&lt;br&gt;"), "<br>"),
 ]
@@ -137,15 +137,15 @@ def block_html(block: str, cells, width: int) -> Iterator[str]:
     if apart:
         yield f'<tr class="group"><th colspan="{width}"><span>{escape(printing.PRINTED)}</span></th></tr>'
     for name, texts in apart:
-        yield f'<tr class="printed"><th>{escape(name)}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
+        yield f'<tr class="printed"><th>{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
 
 
 def cell_html(cell: dict, line: str) -> str:
     """Write one cell of one line; the tooltip says more."""
     if line != "ours":
         title = (cell["note"] or "") if line == "printed" else ""
-        return f'<td title="{escape(title)}">{printing.BESIDE[line](cell)}</td>'
-    value, spread, mark = printing.ours(cell)
+        return f'<td title="{escape(title)}">{escape(printing.BESIDE[line](cell))}</td>'
+    value, spread, mark = map(escape, printing.ours(cell))
     styled = {1: f"<strong>{value}</strong>", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     raised = f"<sup>{mark}</sup>" if mark else ""
     below = f"<small>{spread}</small>" if spread else ""

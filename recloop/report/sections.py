@@ -14,6 +14,7 @@ from recloop.report import (
     labels,
     language_models,
     ledger,
+    sheet,
     tables,
     verdicts,
 )
@@ -69,7 +70,7 @@ def known_answers(evidence: Evidence, output: Path) -> list[Part]:
 
 def read_verdicts(path: Path) -> pl.DataFrame:
     """Read the verdicts on claims and on known answers."""
-    return pl.read_csv(path, schema_overrides=verdicts.SCHEMA)
+    return sheet.read(path, verdicts.SCHEMA)
 
 
 def claims(evidence: Evidence, output: Path) -> list[Part]:
@@ -128,7 +129,7 @@ def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:
 def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:
     """Read the cells of a table back from its CSV."""
     entry = evidence.study["tables"][name]
-    cells = pl.read_csv(output / f"{name}.csv", schema_overrides=tables.CELL)
+    cells = sheet.read(output / f"{name}.csv", tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
     return tables.table(evidence, entry, name, cells)
 

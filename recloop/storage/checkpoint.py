@@ -32,8 +32,10 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["recloop"])
+            if not isinstance(facts, dict):
+                raise KeyError("facts")
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f"{path}: not a file that recloop wrote, or a damaged one ({error}); delete it and run again"
         ) from error
