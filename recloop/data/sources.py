@@ -46,7 +46,9 @@ DAMAGED = (
 )
 TRIES = 3  # per address; every further try goes on where the last one broke off
 PAUSE = 1.0  # seconds before the second try, doubled each time
-SWELLS = 200  # times its archive that a file of unknown size may be: text packs far less, bombs far more
+SWELLS = (
+    200  # times its archive that a file of unknown size may be: text packs far less, bombs far more
+)
 TIMEOUT = 60  # seconds without a byte
 OK, PARTIAL, NO_RANGE = 200, 206, 416  # answers of a server
 

@@ -22,7 +22,7 @@ INLINE = [
 def render(page: Page) -> str:
     """Write the page as HTML."""
     links = "".join(
-        f'<a href="#{anchor(section.title)}">{escape(section.title)}</a>'
+        f'<a href="#{escape(anchor(section.title))}">{escape(section.title)}</a>'
         for section in page.sections
     )
     head = "".join(f"<p>{inline(text)}</p>" for text in page.lead)
@@ -55,7 +55,7 @@ def marked(text: str) -> str:
 def section_html(section: Section) -> str:
     """Write one section."""
     parts = "\n".join(part_html(part) for part in section.parts)
-    return f'<section id="{anchor(section.title)}">\n<h2>{escape(section.title)}</h2>\n{parts}\n</section>'
+    return f'<section id="{escape(anchor(section.title))}">\n<h2>{escape(section.title)}</h2>\n{parts}\n</section>'
 
 
 def part_html(part: Part) -> str:

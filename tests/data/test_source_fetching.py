@@ -422,7 +422,7 @@ def test_a_link_in_an_archive_leads_nowhere(tmp_path, output, server, kind, targ
         member.type, member.linkname = kind, target
         box.addfile(member)
     server.content = (tmp_path / "set.tar").read_bytes()
-    with pytest.raises(SourceError, match="the archive has no file 'a.csv'"):
+    with pytest.raises(SourceError, match=r"the archive has no file 'a\.csv'"):
         fetch(_source({"archive": server.address, "member": "a.csv"}, content=None), output)
     assert list(output.iterdir()) == []
 

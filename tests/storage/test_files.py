@@ -1,8 +1,6 @@
 import errno
 import os
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import polars as pl
@@ -29,23 +27,6 @@ def test_the_hash_is_that_of_the_bytes(tmp_path):
 
 
 # -- disks -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """Give a function that mounts a disk of its own, or changes how; skip where that is not allowed."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(options: str) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("no right to mount a disk")
-
-    mount("size=64k")
-    yield folder, mount
-    while folder.is_mount():
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 WRITERS = {
@@ -87,5 +68,8 @@ def test_a_disk_that_is_read_only_is_named(disk, write):
 def test_a_fault_of_the_disk_is_named_wherever_it_shows(tmp_path, number):
     """The system's own error, and one that a package of Rust made of it."""
     for fault in (OSError(number, os.strerror(number)), RuntimeError(f"I/O (os error {number})")):
-        with pytest.raises(PlaceError, match=f"^{re.escape(str(tmp_path))}: "), replacing(tmp_path / "a"):
+        with (
+            pytest.raises(PlaceError, match=f"^{re.escape(str(tmp_path))}: "),
+            replacing(tmp_path / "a"),
+        ):
             raise fault
