@@ -4,7 +4,7 @@
     python benchmarks/kills.py --kills 100 --studies hdt gommir
 
 One copy of the project runs through undisturbed. Another one is killed with all its processes (SIGKILL, no warning) at
-a moment drawn between nothing and the time that the first one took, is unlocked as `make unlock` does, and goes on until
+a moment drawn from the time that the first one took, is unlocked as `make unlock` does, and goes on until
 it is over; then it starts from nothing again until there were as many kills as asked for. Whenever it is over, every
 file of data and results is compared: weights, lists, scores and tables by content, but for what a run took in time.
 """
