@@ -7,7 +7,7 @@ SNAKEMAKE := .venv/bin/snakemake
 MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test resume kills audit lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills kept audit lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -36,6 +36,9 @@ resume: setup ## kill every way of training, the slow ones too, and compare the 
 
 kills: setup ## kill whole smoke runs at random moments and compare the results, e.g. ARGS='--kills 100'
 	@.venv/bin/python benchmarks/kills.py $(ARGS)
+
+kept: setup ## make a study, record, push and pull it with DVC, and see that nothing is made twice: minutes
+	@RECLOOP_DVC=1 .venv/bin/pytest tests/workflow/test_dvc_agrees.py $(ARGS)
 
 audit: setup ## known faults of the pinned packages, and secrets in the files; needs a package index
 	@.venv/bin/python benchmarks/audit.py $(ARGS)

@@ -13,7 +13,7 @@ import tarfile
 import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def output(tmp_path) -> Path:
     return tmp_path / "raw"
 
 
-class _Server(HTTPServer):
+class _Server(ThreadingHTTPServer):
     """Serves `content`; breaks off after `breaks[0]` bytes, then after `breaks[1]`, ..."""
 
     def __init__(self, content: bytes) -> None:
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.server.hangs:
             self.server.hangs -= 1
-            time.sleep(0.5)
+            time.sleep(2)
             return
         start += self.server.shift if asked else 0
         rest = self.server.content[start:]
@@ -324,7 +324,7 @@ def test_a_server_that_begins_anew_is_noticed(output, server):
 def test_a_network_that_fails_once_is_asked_again_and_one_that_stays_away_is_named(
     output, server, monkeypatch, fault
 ):
-    monkeypatch.setattr(sources, "TIMEOUT", 0.1)
+    monkeypatch.setattr(sources, "TIMEOUT", 0.7)
     setattr(server, fault, 99)
     with pytest.raises(SourceError, match=r"a\.csv: not fetched\. .*Remedy: check the connection"):
         fetch(_source(server.address), output)
