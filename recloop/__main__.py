@@ -1,4 +1,4 @@
-"""The `recloop` command: data of your own, one model alone, what there is, kept results, audits and traces.
+"""The `recloop` command: data of your own, one model alone, what there is, kept results, audits, traces, estimates.
 
 recloop add-data clicks.csv
 recloop run sasrec clicks
@@ -6,13 +6,16 @@ recloop list
 recloop keep gsasrec
 recloop audit modt4r
 recloop trace results/modt4r/table_4_3.md --model sasrec --column HR@10
+recloop plan modt4r --tier laptop
+recloop doctor
+recloop export run.zip
 """
 
 import argparse
 import os
 import sys
 
-from recloop.commands import add_data, audit, keep, listing, run, trace
+from recloop.commands import add_data, audit, doctor, export, keep, listing, plan, run, trace
 from recloop.storage.settings import SettingsError
 
 COMMANDS = {
@@ -21,6 +24,9 @@ COMMANDS = {
     "list": listing,
     "keep": keep,
     "audit": audit,
+    "plan": plan,
+    "doctor": doctor,
+    "export": export,
     "trace": trace,
 }
 

@@ -1,5 +1,6 @@
 """One list of packages in three ways to install it, and a front door that opens."""
 
+import json
 import os
 import re
 import subprocess
@@ -42,6 +43,22 @@ def test_lock_holds_what_the_project_wants(wanted):
     (exact,) = pin.specifier
     assert exact.operator == "=="
     assert wanted.specifier.contains(exact.version), f"{wanted} against {pin}: run `make lock`"
+
+
+def test_citation_and_codemeta_say_what_the_project_says():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    described = json.loads((ROOT / "codemeta.json").read_text())
+    name, version = PROJECT["name"], PROJECT["version"]
+    assert (described["name"], described["version"], cited["version"]) == (name, version, version)
+    assert cited["title"].lower() == f"{name}: {PROJECT['description']}".lower()
+    assert described["description"] == PROJECT["description"]
+    assert described["license"].rpartition("/")[2] == cited["license"] == PROJECT["license"]
+    authors = [one["name"] for one in PROJECT["authors"]]
+    assert [one["name"] for one in described["author"]] == authors
+    assert [one["name"] for one in cited["authors"]] == authors
+    assert described["keywords"] == PROJECT["keywords"]
+    assert set(PROJECT["keywords"]) <= set(cited["keywords"])
+    assert described["runtimePlatform"] == f"Python {PROJECT['requires-python']}"
 
 
 def test_bounds_are_wide():

@@ -65,6 +65,19 @@ class Trainer:
         """Count the epochs done."""
         return self.progress.update / self.epoch_updates
 
+    @property
+    def best_epoch(self) -> float:
+        """Count the epochs after which the weights were the best."""
+        return self.progress.best_update / self.epoch_updates
+
+    def per_second(self, of_epoch: int) -> float:
+        """Say how much a second of the training took in, validations included.
+
+        Args:
+            of_epoch: how much an epoch has: targets, dialogues, tokens.
+        """
+        return self.epoch * of_epoch / self.progress.seconds
+
     def fit(self) -> dict[str, Tensor]:
         """Train until the best validation score is old or the epochs are over; give the best weights.
 
@@ -244,7 +257,7 @@ class Trainer:
     def named(self, error: Diverged) -> Diverged:
         """Add to an error which model diverged, and when."""
         when = f"update {self.progress.update} (epoch {self.epoch:.4g})"
-        return Diverged(f"{self.context.name}, {when}: {error}")
+        return type(error)(f"{self.context.name}, {when}: {error}")
 
     def weights(self) -> dict[str, Tensor]:
         """Copy the weights that are kept."""

@@ -177,7 +177,10 @@ class Plan(Studies):
         """Declare a table, a figure, the claims or the page; its key goes into the stamp beside it."""
         runs, scores = self.exhibit_sources(study, name)
         one = name in self.exhibits(study)
-        style = [ROOT / "recloop/report/page.css"] if name == "page" else []
+        beside = {
+            "page": [ROOT / "recloop/report/page.css"],
+            "claims": [self.folders[study] / "paper.yaml"],  # its comments are sources
+        }
         settings = self.exhibit_settings(study, name, runs) if one else self.studies[study]
         return Artifact(
             "exhibits",
@@ -186,7 +189,8 @@ class Plan(Studies):
                 "settings": settings,
                 "tier": self.described_tier(study),
                 "files": [
-                    file.read_text(encoding="utf-8") for file in (self.reported(study), *style)
+                    file.read_text(encoding="utf-8")
+                    for file in (self.reported(study), *beside.get(name, []))
                 ],
             },
             {score.path: score for score in scores},

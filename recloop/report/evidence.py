@@ -1,7 +1,7 @@
 """What an exhibit is made from: the study, the tier, what was saved, and what the paper prints."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -16,6 +16,7 @@ from recloop.evaluation import records
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.significance import LEVEL, paired
 from recloop.evaluation.trained import trained_out
+from recloop.plan.details import Detail, details
 from recloop.plan.names import RunName, defaults, placed, points
 from recloop.plan.values import pick
 
@@ -49,6 +50,7 @@ class Evidence:
         not_run: reasons by data set or by model, where something was left out on purpose.
         runs: run.json of every training, with its curve.csv beside it.
         whole: what this is a part of, see `of`.
+        details: the numbers of its settings with their sources.
     """
 
     study: Mapping
@@ -59,6 +61,7 @@ class Evidence:
     not_run: Mapping[str, str]
     runs: tuple[Path, ...] = ()
     whole: "Evidence | None" = None
+    details: tuple[Detail, ...] = ()
 
     def of(self, scores: Iterable[Path]) -> "Evidence":
         """Narrow the scores to those that one exhibit draws on; lists and draws stay shared."""
@@ -80,7 +83,7 @@ class Evidence:
             study: the study file.
             tier: the resolved tier.
             scores: scores of every run, with its lists beside them.
-            reported: the printed numbers; None where they are not needed.
+            reported: the printed numbers, in the folder of the study; None where they are not needed.
             splits: split.json of each data set.
             runs: run.json of every training.
         """
@@ -91,7 +94,8 @@ class Evidence:
         share, earned = evaluation.get("novel_share", 0.9), evaluation.get("rewards")
         results = Results(scores, counts, share, earned, folders)
         printed = read_reported(reported) if reported else pl.DataFrame(schema=REPORTED)
-        return cls(study, tier, results, printed, by_hash, refusals(runs), runs)
+        known = read_details(reported.with_name("paper.yaml")) if reported else ()
+        return cls(study, tier, results, printed, by_hash, refusals(runs), runs, details=known)
 
     @cached_property
     def sampling(self) -> Sampling:
@@ -158,15 +162,36 @@ class Evidence:
                 found[run["dataset"], name.key][name].append(trained_out(validated, patience))
         return found
 
+    @cached_property
+    def lost(self) -> dict[tuple[str, str], Counter[RunName]]:
+        """Count the trainings that were not run, as one that diverged; by data set, model and name."""
+        if self.whole:
+            return self.whole.lost
+        found = defaultdict(Counter)
+        for run in map(read_run, self.runs):
+            if run.get("not_run"):
+                name = RunName.parse(run["model"])
+                found[run["dataset"], name.key][name] += 1
+        return found
+
+    def waiting(self, dataset: str, key: str) -> Counter[RunName]:
+        """Count the trainings of a model that were not trained out or not run, by name."""
+        trained = self.trainings.get((dataset, key), {})
+        counts = Counter({name: done.count(False) for name, done in trained.items()})
+        counts.update(self.lost.get((dataset, key), {}))
+        return counts
+
     def unfinished(self, dataset: str, model: str) -> int:
         """Count the trainings behind a model that were not trained out, with those that it starts from or is made of.
+
+        One that was not run, as it diverged, is among them: seeds that are left say nothing of it.
 
         A model that is only asked otherwise (`judged_on`, `heard`) has the trainings of the one that it is.
         """
         asked = RunName.parse(model)
         fitting = [
-            (len(trained.overrides), done.count(False))
-            for trained, done in self.trainings.get((dataset, asked.key), {}).items()
+            (len(trained.overrides), count)
+            for trained, count in self.waiting(dataset, asked.key).items()
             if set(trained.overrides) <= set(asked.overrides)
         ]
         entry = self.study["models"].get(asked.key, {})
@@ -325,6 +350,11 @@ def read_split(path: Path) -> dict:
     )
     counts = items["count"].to_numpy().astype(np.int64)
     return split | {"item_counts": counts, "folder": Path(path).parent}
+
+
+def read_details(path: Path) -> tuple[Detail, ...]:
+    """Read the numbers of a study's settings; none where they are not at hand."""
+    return tuple(details(path.read_text(encoding="utf-8"))) if path.exists() else ()
 
 
 def read_reported(path: Path) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The front page: every study that was made, how many of its claims hold, and where to read on.
 
-It is gathered from what lies in the folders of the studies and written twice, as README.md and as index.html.
+It is gathered from what lies in the folders of the studies and written twice, as README.md and as index.html; beside it
+lies claims.json, which has the same for programs.
 """
 
 import json
@@ -9,29 +10,50 @@ from pathlib import Path
 
 import polars as pl
 
-from recloop.report import cost, known, ledger, page_html, page_markdown, sections, verdicts
+from recloop.report import (
+    cost,
+    interchange,
+    known,
+    ledger,
+    page_html,
+    page_markdown,
+    rubric,
+    sections,
+    verdicts,
+)
 from recloop.report.evidence import read_reported
 from recloop.report.outline import Grid, Page, Section
 
-STUDIES = ("study", "data", "claims", "known answers found", "printed numbers", "runs", "time")
+STUDIES = (
+    "study",
+    "data",
+    "claims",
+    "known answers found",
+    "printed numbers",
+    "score",
+    "runs",
+    "time",
+)
 CLAIMS = ("claim", "verdict", "strength", "of")
 
 
 def build_front(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> None:
-    """Write README.md and index.html over the pages of some studies.
+    """Write README.md, index.html and claims.json over the pages of some studies.
 
     Args:
         studies: of each study in order `title`, the `datasets` that its tier has and the `runs`, paths of run.json.
         tier: `tier`, its name, and `seeds`.
-        output: the folder that holds a folder of each study, with claims.csv and ledger.csv.
+        output: the folder that holds a folder of each study, with claims.csv, claims.json and ledger.csv.
     """
-    page = gather(studies, tier, output)
+    said = interchange.write_all([output / name / "claims.json" for name in studies], output)
+    page = gather(studies, tier, output, said["rubric"])
     (output / "README.md").write_text(page_markdown.render(page, output), encoding="utf-8")
     (output / "index.html").write_text(page_html.render(page), encoding="utf-8")
 
 
-def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> Page:
-    """Collect everything that the page says."""
+def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, tree: Mapping) -> Page:
+    """Collect everything that the page says; `tree` says how much of each study is reproduced."""
+    scores = {part["name"]: part for part in tree["parts"]}
     found = {name: sections.read_verdicts(output / name / "claims.csv") for name in studies}
     judged = {name: frame.filter(pl.col("expected").is_null()) for name, frame in found.items()}
     planted = {
@@ -39,7 +61,7 @@ def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> Page:
     }
     cells = {name: read_reported(output / name / "ledger.csv") for name in studies}
     rows = [
-        study_row(name, study, judged[name], planted[name], cells[name])
+        study_row(name, study, judged[name], planted[name], cells[name], scores[name])
         for name, study in studies.items()
     ]
     seeds = ", ".join(map(str, tier["seeds"]))
@@ -53,7 +75,9 @@ def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> Page:
         "What was made, and what holds",
         lead,
         [
-            Section("Studies", [Grid(STUDIES, rows)]),
+            Section(
+                "Studies", [Grid(STUDIES, rows), f"**All studies: {scored(tree)}.** {rubric.TEXT}"]
+            ),
             Section("Claims", [Grid(CLAIMS, claims(studies, judged)), verdicts.LEGEND]),
             Section("Printed numbers", printed(studies, cells)),
         ],
@@ -61,7 +85,12 @@ def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> Page:
 
 
 def study_row(
-    name: str, study: Mapping, judged: pl.DataFrame, planted: pl.DataFrame, cells: pl.DataFrame
+    name: str,
+    study: Mapping,
+    judged: pl.DataFrame,
+    planted: pl.DataFrame,
+    cells: pl.DataFrame,
+    score: Mapping,
 ) -> list[str]:
     """Sum up one study."""
     runs = [json.loads(Path(run).read_text(encoding="utf-8")) for run in study["runs"]]
@@ -74,9 +103,15 @@ def study_row(
         signed(judged),
         f"{right.count(True)} of {len(right)}" if right else "–",
         ", ".join(f"{status} {count}" for status, count in statuses.items()) or "–",
+        scored(score),
         str(len(done)),
         cost.duration(sum(run["seconds"] for run in done)),
     ]
+
+
+def scored(score: Mapping) -> str:
+    """Write a score beside the share of it that was settled."""
+    return f"{rubric.percent(score['score'])}, {rubric.percent(score['decided'])} decided"
 
 
 def data(datasets: Mapping[str, Mapping]) -> str:
@@ -122,6 +157,7 @@ def printed(studies: Mapping[str, Mapping], cells: Mapping[str, pl.DataFrame]) -
     ]
     text = (
         "Only a number on the paper's own data, within the margin that its study declared before, is called "
-        "reproduced. What arithmetic alone says against printed numbers: `recloop audit`."
+        "reproduced. What arithmetic alone says against printed numbers: `recloop audit`. For programs: all cells, "
+        "claims and verdicts in [claims.json](claims.json), of the form [verdicts.schema.json](verdicts.schema.json)."
     )
     return [text, Grid(("study", "printed cells", *ledger.STATUSES), rows)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from recloop.evaluation.results import Quantity
-from recloop.report import sheet, tables, verdicts
+from recloop.report import interchange, sheet, tables, verdicts
 from recloop.report.evidence import Evidence
 from recloop.report.known import judge_known
 from recloop.report.sizes import size
@@ -26,7 +26,7 @@ STATUSES = ("reproduced", "different", "not trained out", "stand-in", "no margin
 
 
 def write(evidence: Evidence, output: Path) -> None:
-    """Write the verdicts on the claims as Markdown and CSV, and ledger.csv beside them."""
+    """Write the verdicts on the claims as Markdown, CSV and JSON, and ledger.csv beside them."""
     output.parent.mkdir(parents=True, exist_ok=True)
     cells, claims = ledger(evidence), verdicts.judge_all(evidence)
     judged = pl.concat([claims, judge_known(evidence)])
@@ -34,6 +34,7 @@ def write(evidence: Evidence, output: Path) -> None:
     sheet.write(judged, output.with_name(output.name + ".csv"))
     text = verdicts.markdown(evidence, claims) + "\n" + markdown(cells)
     output.with_name(output.name + ".md").write_text(text, encoding="utf-8")
+    interchange.write(evidence, cells, judged, output.with_name(output.name + ".json"))
 
 
 def ledger(evidence: Evidence) -> pl.DataFrame:
@@ -93,7 +94,10 @@ def decided(found: Mapping, unfinished: int = 0, differs: str | None = None) -> 
         why = f"printed for: {differs}" if differs else "the study declares none for this metric"
         return {"status": "no margin", "why": why}
     if unfinished:
-        return {"status": "not trained out", "why": f"{unfinished} of its trainings still gained"}
+        return {
+            "status": "not trained out",
+            "why": f"{unfinished} of its trainings still gained or were lost",
+        }
     close = abs(found["difference"]) <= found["margin"] + 1e-12  # 0.02 is not 0.02 in binary
     return {"status": "reproduced" if close else "different", "why": None}
 

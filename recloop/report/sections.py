@@ -1,5 +1,6 @@
 """What stands under each heading of a study's page."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from recloop.report import (
     cost,
     datasets,
     encoders,
+    interchange,
     known,
     labels,
     language_models,
     ledger,
+    rubric,
     sheet,
     tables,
     verdicts,
@@ -42,6 +45,7 @@ def gather(
         Section("Known answers", known_answers(evidence, output)),
         Section("Claims", claims(evidence, output)),
         Section("Ledger", cells(evidence, output)),
+        Section("Score", score(output)),
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
         Section("Cost", cost.section(study, runs, finished(evidence))),
@@ -115,6 +119,15 @@ def cells(evidence: Evidence, output: Path) -> list[Part]:
     return [text, Grid(("exhibit", "data", "printed cells", *ledger.STATUSES), rows)]
 
 
+def score(output: Path) -> list[Part]:
+    """Say how much of the paper is reproduced; nothing where no claims were judged."""
+    path = output / "claims.json"
+    if not path.exists():
+        return []
+    file = "Every leaf, with all cells and claims: [claims.json](claims.json), as `docs/verdicts.md` describes it."
+    return [*rubric.section(interchange.read(path)["rubric"]), file]
+
+
 def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:
     """Describe one exhibit and the files that were made for it."""
     entry = evidence.study[kind][name]
@@ -153,15 +166,21 @@ def left_out(
     named = [f"{key}: {why}" for key, why in given.items()] if isinstance(given, Mapping) else given
     absent = [name for name in study["datasets"] if not evidence.source(name)]
     data_sets = [f"{labels.dataset(study, name)}: {evidence.why_dataset(name)}" for name in absent]
-    refused = [refusal(study, run) for run in runs if run.get("not_run")]
-    found = list(dict.fromkeys([*named, *data_sets, *refused]))
+    found = list(dict.fromkeys([*named, *data_sets, *refusals(study, runs)]))
     return found or ["Nothing: all that the study lists was run."]
 
 
-def refusal(study: Mapping, run: Mapping) -> str:
-    """Describe a run that was refused, without its seed, and why."""
-    name = f"{labels.model(study, run['model'])} on {labels.dataset(study, run['dataset'])}"
-    return f"{name}: {run['not_run']}"
+def refusals(study: Mapping, runs: Iterable[Mapping]) -> list[str]:
+    """Describe the runs that have no weights and why, those of several seeds with one reason together."""
+    seeds = defaultdict(list)
+    for run in runs:
+        if run.get("not_run"):
+            seeds[run["model"], run["dataset"], run["not_run"]].append(run["seed"])
+    return [
+        f"{labels.model(study, model)} on {labels.dataset(study, dataset)}, "
+        f"seed{'s' * (len(found) > 1)} {', '.join(map(str, sorted(found)))}: {why}"
+        for (model, dataset, why), found in seeds.items()
+    ]
 
 
 def commands(study: Mapping, name: str) -> list[str]:

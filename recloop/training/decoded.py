@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
-from recloop.fitting.progress import NDCG
+from recloop.fitting.progress import NDCG, run_facts
 from recloop.models.generation.decoded import Decoded
 from recloop.models.generation.pdit import cosines
 from recloop.storage import checkpoint
@@ -37,13 +37,12 @@ def train(
 ) -> tuple[dict[str, Tensor], dict]:
     """Put the weights of the parts together."""
     weights = checkpoint.join(parts)
-    facts = {"curve": [], "tuning": [], "epochs_run": 0, "best_epoch": 0, NDCG.column: None}
-    return weights or {"nothing": torch.zeros(1)}, facts | {"not_run": None}
+    return weights or {"nothing": torch.zeros(1)}, run_facts() | {NDCG.column: None}
 
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

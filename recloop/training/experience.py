@@ -1,5 +1,6 @@
 """Logged sessions: collected by policies in the simulator, kept as a table of inputs, read without its makers."""
 
+import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,14 @@ class Log:
         found.parts = {
             name: torch.cat([one, other.parts[name]]) for name, one in self.parts.items()
         }
+        return found
+
+    def dealt(self, generator: torch.Generator) -> "Log":
+        """Copy the log with its rewards dealt to other turns."""
+        found = copy.copy(self)
+        reward = self.parts["reward"]
+        order = torch.randperm(len(reward), generator=generator)
+        found.parts = self.parts | {"reward": reward[order]}
         return found
 
     def take(self, rows: Tensor, vectors: Tensor, sentences: Tensor) -> Sessions:

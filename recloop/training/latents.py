@@ -114,7 +114,7 @@ def ranked(model: nn.Module, part: Part, drawn: Float[Tensor, "event latent"], t
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

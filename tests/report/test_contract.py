@@ -48,7 +48,7 @@ def test_every_file_is_there(name, generated, drawn):
     tables, figures = (
         [f"{key}.{end}" for key in study[kind] for end in ENDINGS[kind]] for kind in ENDINGS
     )
-    others = ["claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]
+    others = ["claims.md", "claims.csv", "claims.json", "ledger.csv", "README.md", "index.html"]
     assert sorted(path.name for path in output.iterdir()) == sorted([*tables, *figures, *others])
     assert all(path.stat().st_size for path in output.iterdir())
 

@@ -18,6 +18,7 @@ from recloop.data.sources import fetch, load_source
 from recloop.features.cache import described, write_record
 from recloop.fitting.trainer import Trainer
 from recloop.training.experience import COLUMNS, Log, collect
+from recloop.training.logged import Logged
 from recloop.training.run import rank_test, train
 
 ROOT = Path(__file__).parents[2]
@@ -293,6 +294,29 @@ def test_every_learner_learns_and_serves(place, name):
     ends = rows.group_by("session").agg(pl.col("solved").any(), pl.col("position").max())
     assert (ends["solved"] | (ends["position"] == 8)).all()
     assert rows.filter("solved")["critique"].null_count() == rows["solved"].sum()
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "values"),
+    [("offline", "alpha", [0.5, 50.0]), ("imitation", "learning_rate", [1e-9, 0.003])],
+)
+def test_a_learner_takes_what_validation_users_prefer(place, monkeypatch, name, setting, values):
+    """They are spared most turns with the second value: the training is the one that has this value by itself."""
+    scores = iter([0.1, 0.4] + 4 * [0.2])
+    monkeypatch.setattr(Logged, "evaluate", lambda self: next(scores))
+    tries = {"tried": setting, "tried_values": values, "tuning_epochs": 1}
+    weights, record = place.run(name, place.needs, f"{name}-tried", **tries)
+    assert [(row[setting], row["valid_ndcg10"]) for row in record["tuning"]] == [
+        (values[0], 0.1),
+        (values[1], 0.4),
+    ]
+    assert record["chosen"] == {setting: values[1]}
+    settings = place.settings(name)
+    own = settings["training"] if setting == "learning_rate" else settings["model"]
+    own |= {setting: [values[1]] if setting == "learning_rate" else values[1]}
+    scores = iter(4 * [0.2])
+    alone, _ = place.run(name, place.needs, f"{name}-alone", settings=settings)
+    assert all(torch.equal(one, alone[key]) for key, one in weights.items())
 
 
 def test_iterations_collect_more_and_can_be_asked(place):

@@ -47,7 +47,15 @@ def test_every_exhibit_is_there(built, name):
         f"{name}.{end}" for kind, ends in EXHIBITS.items() for name in study[kind] for end in ends
     ]
     made = built.root / "results" / name
-    for file in [*names, "claims.md", "claims.csv", "ledger.csv", "README.md", "index.html"]:
+    for file in [
+        *names,
+        "claims.md",
+        "claims.csv",
+        "claims.json",
+        "ledger.csv",
+        "README.md",
+        "index.html",
+    ]:
         assert (made / file).stat().st_size, file
 
 

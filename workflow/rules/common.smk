@@ -43,7 +43,7 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
-from recloop.plan import Plan, device, failures
+from recloop.plan import Plan, device, exhibits, failures
 from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
@@ -234,30 +234,17 @@ for name in (*SEALED, "front"):
 
 def exhibit_input(study, name):
     """Return the scores, splits and records behind an exhibit, and the seal that keeps it current."""
-    exhibit, runs = PLAN.exhibit(study, name), PLAN.exhibit_sources(study, name)[0]
     stamp = Path(f"results/{study}/.made/{name}.json")
-    return {
-        "scores": exhibit.records,
-        "runs": sorted(f"{PLAN.weights(run).path}/run.json" for run in PLAN.trainings(runs)),
-        "splits": [PLAN.split(study, dataset).record for dataset in PLAN.worlds(study)],
-        "seal": seal(stamp, exhibit.key, Path(f".recloop/keys/{study}/{name}")),
+    place = Path(f".recloop/keys/{study}/{name}")
+    return exhibits.evidence(PLAN, study, name) | {
+        "seal": seal(stamp, PLAN.exhibit(study, name).key, place)
     }
 
 
-def exhibit_job(study, name, input, output):
+def exhibit_job(study, name, output):
     """Write down for the job of an exhibit what it draws on and what it makes; return its path."""
-    page = name == "page"
-    settings = {
-        "study": PLAN.studies[study],
-        "tier": PLAN.described_tier(study),
-        "output": f"results/{study}" if page else f"results/{study}/{name}",
-        "scores": list(input.scores),
-        "runs": list(input.runs),
-        "splits": list(input.splits),
-    }
-    settings |= {} if page else {"reported": str(PLAN.reported(study))}
     made = {"stamp": output.stamp, "key": PLAN.exhibit(study, name).key, "files": output[:-1]}
-    return keep(f"{study}-{name}", {"settings": settings, "made": made})
+    return keep(f"{study}-{name}", {"settings": exhibits.job(PLAN, study, name), "made": made})
 
 
 def front_job(output):

@@ -1,7 +1,7 @@
 """Scores to the tables, figures, verdicts and pages of the papers.
 
 IN   results/{study}/scores/…, studies/{study}/reported.csv
-OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …; results/index.html over all studies
+OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …; results/index.html and claims.json over all studies
 
 Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, of the kind that studies/modt4r/exhibits.yaml names: a file
 of recloop/report/exhibits/.
@@ -22,9 +22,7 @@ rule table:
         name=r"table_\w+",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(
-            wildcards.study, wildcards.name, input, output
-        ),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, wildcards.name, output),
     message:
         "table {wildcards.name} of {wildcards.study}"
     shell:
@@ -45,9 +43,7 @@ rule figure:
         name=r"figure_\w+",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(
-            wildcards.study, wildcards.name, input, output
-        ),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, wildcards.name, output),
     message:
         "figure {wildcards.name} of {wildcards.study}"
     shell:
@@ -60,13 +56,13 @@ rule claims:
         unpack(lambda wildcards: exhibit_input(wildcards.study, "claims")),
         reported=lambda wildcards: PLAN.reported(wildcards.study),
     output:
-        multiext("results/{study}/", "claims.md", "claims.csv", "ledger.csv"),
+        multiext("results/{study}/", "claims.md", "claims.csv", "claims.json", "ledger.csv"),
         stamp="results/{study}/.made/claims.json",
     log:
         "results/{study}/.made/claims.log",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(wildcards.study, "claims", input, output),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, "claims", output),
     message:
         "claims of {wildcards.study}"
     shell:
@@ -78,7 +74,7 @@ rule page:
     input:
         unpack(lambda wildcards: exhibit_input(wildcards.study, "page")),
         exhibits=lambda wildcards: exhibit_files(wildcards.study),
-        claims=multiext("results/{study}/", "claims.md", "claims.csv", "ledger.csv"),
+        claims=multiext("results/{study}/", "claims.md", "claims.csv", "claims.json", "ledger.csv"),
     output:
         multiext("results/{study}/", "README.md", "index.html"),
         stamp="results/{study}/.made/page.json",
@@ -86,7 +82,7 @@ rule page:
         "results/{study}/.made/page.log",
     priority: 100  # first what can be shown
     params:
-        job=lambda wildcards, input, output: exhibit_job(wildcards.study, "page", input, output),
+        job=lambda wildcards, output: exhibit_job(wildcards.study, "page", output),
     message:
         "page of {wildcards.study}"
     shell:
@@ -97,12 +93,12 @@ rule front:
     """The page over the pages of all studies: what was made, and what holds."""
     input:
         pages=expand("results/{study}/{page}", study=PLAN.studies, page=["README.md", "index.html"]),
-        claims=expand("results/{study}/claims.csv", study=PLAN.studies),
+        claims=expand("results/{study}/claims.{end}", study=PLAN.studies, end=["csv", "json"]),
         seal=lambda wildcards: seal(
             Path("results/.made/front.json"), PLAN.front.key, Path(".recloop/keys/front")
         ),
     output:
-        multiext("results/", "README.md", "index.html"),
+        multiext("results/", "README.md", "index.html", "claims.json", "verdicts.schema.json"),
         stamp="results/.made/front.json",
     log:
         "results/.made/front.log",

@@ -1,0 +1,30 @@
+"""What the job of an exhibit draws on and what it is told: for the workflow, and for whoever draws it anew."""
+
+from recloop.plan import Plan
+
+
+def evidence(plan: Plan, study: str, name: str) -> dict[str, list[str]]:
+    """List the scores, records of trainings and splits behind an exhibit.
+
+    Args:
+        plan, study: where it belongs.
+        name: a table, a figure, `claims` or `page`.
+    """
+    exhibit, runs = plan.exhibit(study, name), plan.exhibit_sources(study, name)[0]
+    return {
+        "scores": exhibit.records,
+        "runs": sorted(f"{plan.weights(run).path}/run.json" for run in plan.trainings(runs)),
+        "splits": [plan.split(study, dataset).record for dataset in plan.worlds(study)],
+    }
+
+
+def job(plan: Plan, study: str, name: str) -> dict:
+    """Return the keywords of what makes an exhibit: `build_one`, or `build_page` of recloop/report/build.py."""
+    page = name == "page"
+    settings = {
+        "study": plan.studies[study],
+        "tier": plan.described_tier(study),
+        "output": f"results/{study}" if page else f"results/{study}/{name}",
+    }
+    settings |= evidence(plan, study, name)
+    return settings if page else settings | {"reported": str(plan.reported(study))}

@@ -1,0 +1,125 @@
+"""What is packed of a run: a crate that is whole, and figures that come out again as they were packed."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from recloop.report import crate, export
+
+ROOT = Path(__file__).parents[2]
+STUDY = "gsasrec"
+SOURCE = crate.Source(
+    "shop", "A shop", "CC0", "https://shop.example", {"a.csv": {"bytes": 3, "sha256": "ab"}}
+)
+PROJECT = {"name": "recloop", "version": "1", "description": "Everything", "authors": ["A", "B"]}
+PROJECT |= {"licence": "https://spdx.org/licenses/MIT"}
+RUN = {"name": "gsasrec at tier smoke", "settings": {"tier": '"smoke"'}, "end": 1.7e9}
+
+
+@pytest.fixture(scope="module")
+def packed(generated, drawn, tmp_path_factory):
+    """Pack one generated study; give the archive and what it was told."""
+    root, found = tmp_path_factory.mktemp("project"), generated(STUDY)
+    for name in (*export.CODE, *export.PROJECT):
+        (root / name).symlink_to(ROOT / name)
+    (root / "results").mkdir()
+    (root / "results" / STUDY).symlink_to(drawn(STUDY))
+    (root / "generated").symlink_to(found.root)
+    (root / "results" / STUDY / "weights.safetensors").write_text("not to be packed")
+    names = [*list(found.study["tables"])[:1], *list(found.study["figures"])[:1], "claims"]
+    jobs = {f"{STUDY}/{name}": job(found, name) for name in names}
+    files = export.files_of(root, jobs)
+    texts = export.texts(jobs, RUN["name"], [], (ROOT / "envs/constraints.txt").read_text())
+    texts |= {crate.METADATA: json.dumps(crate.describe(PROJECT, files, [SOURCE], RUN))}
+    archive = tmp_path_factory.mktemp("packed") / "run.zip"
+    export.pack(archive, files, texts)
+    return archive, files, texts
+
+
+def job(found, name):
+    """Tell what makes an exhibit, with paths relative to the project."""
+
+    def inside(path):
+        return str(Path("generated") / Path(path).relative_to(found.root))
+
+    lists = {key: list(map(inside, found.saved[key])) for key in ("scores", "runs", "splits")}
+    tier = json.loads(json.dumps(found.saved["tier"]).replace(str(found.root), "generated"))
+    about = {"study": found.study, "tier": tier, "output": f"results/{STUDY}/{name}"}
+    return about | lists | {"reported": f"studies/{STUDY}/reported.csv"}
+
+
+@pytest.fixture(scope="module")
+def opened(packed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("opened")
+    zipfile.ZipFile(packed[0]).extractall(folder)
+    return folder
+
+
+def test_tables_figures_and_claims_come_out_as_packed(opened):
+    outside = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, "-m", "recloop.report.redraw"]
+    done = subprocess.run(command, cwd=opened, env=outside, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(json.loads((opened / "jobs.json").read_text()))
+    assert all(line.endswith(": as packed") for line in lines)
+    assert list((opened / f"redrawn/{STUDY}").glob("figure_*.pdf"))
+
+
+def test_neither_weights_nor_raw_data_are_packed(opened):
+    names = [str(path.relative_to(opened)) for path in opened.rglob("*") if path.is_file()]
+    assert not [name for name in names if name.endswith(".safetensors") or "/raw/" in name]
+    assert {"results/gsasrec/index.html", "Snakefile", "recloop/report/redraw.py"} <= set(names)
+
+
+def test_two_archives_have_the_same_bytes(packed, tmp_path):
+    archive, files, texts = packed
+    export.pack(tmp_path / "again.zip", files, texts)
+    assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
+
+
+def test_the_crate_describes_every_file_and_nothing_else(opened):
+    graph = json.loads((opened / crate.METADATA).read_text())["@graph"]
+    by_id = {entity["@id"]: entity for entity in graph}
+    assert len(by_id) == len(graph)
+    pointed = {one["@id"] for entity in graph for one in references(entity)}
+    known = {one for one in pointed if not one.startswith("http")} | {crate.LANGUAGE}
+    assert known <= set(by_id)
+    made = [one["@id"] for one in graph if "File" in one["@type"]]
+    assert all((opened / place).is_file() for place in made)
+    root = by_id["./"]
+    assert {part["@id"] for part in root["hasPart"]} >= set(made)
+    assert by_id[root["mentions"]["@id"]]["instrument"] == root["mainEntity"] == {"@id": crate.MAIN}
+
+
+def references(entity):
+    """List what an entity points to."""
+    for value in entity.values():
+        values = value if isinstance(value, list) else [value]
+        yield from (one for one in values if isinstance(one, dict) and "@id" in one)
+
+
+def test_a_library_and_the_validator_of_the_profile_take_the_crate(opened):
+    rocrate = pytest.importorskip("rocrate.rocrate")
+    services = pytest.importorskip("rocrate_validator.services")
+    assert rocrate.ROCrate(opened).mainEntity.id == crate.MAIN
+    settings = {"rocrate_uri": str(opened), "profile_identifier": "workflow-run-crate"}
+    found = services.validate(settings | {"requirement_severity": "REQUIRED"})
+    assert [issue.message for issue in found.get_issues()] == []
+
+
+def test_pictures_that_may_not_be_passed_on_are_left_out():
+    datasets = {
+        "a": {"source": "mine", "pictures": "data/x"},
+        "b": {"source": "theirs", "pictures": "data/y"},
+    }
+    jobs, without = export.withhold(
+        {"s/t": {"tier": {"datasets": datasets}}}, lambda name: name == "mine"
+    )
+    assert without == ["theirs"]
+    assert [one["pictures"] for one in jobs["s/t"]["tier"]["datasets"].values()] == ["data/x", None]
