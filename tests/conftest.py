@@ -6,6 +6,8 @@ Nothing of recloop is imported at the top: types are checked only in what is imp
 import copy
 import functools
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +192,20 @@ def ring(sessions):
         for length in range(2, LENGTH + 2)
     ]
     return sessions(*rows)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Give a function that mounts a disk of its own, or changes how; skip where that is not allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("no right to mount a disk")
+
+    mount("size=64k")
+    yield folder, mount
+    while folder.is_mount():
+        subprocess.run(["umount", str(folder)], check=True)

@@ -17,6 +17,7 @@ from recloop.report import (
     language_models,
     ledger,
     rubric,
+    sheet,
     tables,
     verdicts,
 )
@@ -73,7 +74,7 @@ def known_answers(evidence: Evidence, output: Path) -> list[Part]:
 
 def read_verdicts(path: Path) -> pl.DataFrame:
     """Read the verdicts on claims and on known answers."""
-    return pl.read_csv(path, schema_overrides=verdicts.SCHEMA)
+    return sheet.read(path, verdicts.SCHEMA)
 
 
 def claims(evidence: Evidence, output: Path) -> list[Part]:
@@ -141,7 +142,7 @@ def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:
 def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:
     """Read the cells of a table back from its CSV."""
     entry = evidence.study["tables"][name]
-    cells = pl.read_csv(output / f"{name}.csv", schema_overrides=tables.CELL)
+    cells = sheet.read(output / f"{name}.csv", tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
     return tables.table(evidence, entry, name, cells)
 

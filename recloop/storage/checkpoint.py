@@ -46,8 +46,11 @@ def reading(path: Path) -> Iterator[tuple[safe_open, dict]]:
     """Open what `save` wrote, with its facts; raises like `load`."""
     try:
         with safe_open(path, framework="pt") as file:
-            yield file, json.loads((file.metadata() or {})["recloop"])
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            facts = json.loads((file.metadata() or {})["recloop"])
+            if not isinstance(facts, dict):
+                raise KeyError("facts")
+            yield file, facts
+    except (SafetensorError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f"{path}: not a file that recloop wrote, or a damaged one ({error}); delete it and run again"
         ) from error

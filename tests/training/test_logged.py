@@ -330,23 +330,44 @@ def test_iterations_collect_more_and_can_be_asked(place):
     assert all(torch.equal(one, weights[f"iteration2/{key}"]) for key, one in mine.items())
 
 
-@pytest.mark.parametrize("name", ["on_policy", "iterative"])
+@pytest.mark.parametrize("name", ["on_policy", "iterative", "perception", "speaker"])
 def test_a_stopped_training_goes_on_exactly(place, monkeypatch, name):
     whole, _ = place.run(name, place.needs, f"{name}-whole")
     learn = Trainer.learn
 
     def asked(self, group):
         learn(self, group)
-        if self.progress.update == 5:
+        if self.progress.update == max(1, min(5, self.last_update // 2)):
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Trainer, "learn", asked)
-    with pytest.raises(SystemExit, match="told to stop after update 5"):
+    with pytest.raises(SystemExit, match="told to stop after update"):
         place.run(name, place.needs, f"{name}-cut")
     monkeypatch.setattr(Trainer, "learn", learn)
     resumed, _ = place.run(name, place.needs, f"{name}-cut")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(one, resumed[key]) for key, one in whole.items())
+
+
+def test_a_stopped_estimate_goes_on_exactly(place, monkeypatch):
+    """Stopped in the second policy, the first one is not estimated anew to another number."""
+    needs = place.needs | {"on_policy": place.weights("on_policy")}
+    settings = place.settings("imitation")
+    settings |= {"model": ESTIMATORS["fqe"], "training": ESTIMATES | {"epochs": 3}}
+    _, whole = place.run("fqe", needs, "fqe-whole", settings=settings)
+    learn = Trainer.learn
+
+    def asked(self, group):
+        learn(self, group)
+        if self.progress.update == self.last_update - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "learn", asked)
+        with pytest.raises(SystemExit, match="told to stop after update"):
+            place.run("fqe", needs, "fqe-cut", settings=settings)
+    _, again = place.run("fqe", needs, "fqe-cut", settings=settings)
+    assert whole["estimates"] == again["estimates"]
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
