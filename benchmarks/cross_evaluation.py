@@ -1,6 +1,7 @@
-"""The same lists under another library's metrics and under ours with that library's conventions: docs/metrics.md.
+"""The same lists under other libraries' metrics and under ours with their conventions: docs/metrics.md.
 
     pip install --no-deps --require-hashes -r envs/trec_eval.txt
+    pip install lenskit==2025.8.1           # in an environment of its own; what is not installed is left out
     python benchmarks/cross_evaluation.py results/gsasrec/scores/ml1m/*/*/lists.parquet --csv docs/cross_evaluation.csv
 
 Beside the lists of runs, which have one relevant item each, stand drawn lists that have all that conventions are about:
@@ -13,6 +14,7 @@ import sys
 from collections import defaultdict
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,16 @@ import polars as pl
 
 from recloop.evaluation import conventions
 
-HEAD = ("lists", "users", "metric", "ours", "trec_eval", "ours by its conventions", "difference")
+HEAD = (
+    "lists",
+    "users",
+    "library",
+    "metric",
+    "ours",
+    "theirs",
+    "ours by its conventions",
+    "difference",
+)
 NAMES = {"HR": "success", "Recall": "recall", "NDCG": "ndcg_cut"}  # of trec_eval
 AGREES = 1e-6
 
@@ -47,6 +58,34 @@ def trec_eval(lists: pl.DataFrame, truth: pl.DataFrame, cutoffs: list[int]) -> d
     return found | {"MRR": mean("recip_rank")}
 
 
+def lens_kit(lists: pl.DataFrame, truth: pl.DataFrame, cutoffs: list[int]) -> dict[str, float]:
+    """Score lists by LensKit, which knows orders and no scores; a user without a list has an empty one.
+
+    Args:
+        lists, truth, cutoffs: as in `conventions.score`.
+    """
+    library, items = import_module("lenskit.metrics"), import_module("lenskit.data").ItemList
+    placed = conventions.placed(lists, "listed").sort("user", "better")
+    run = {user: part["item"].to_list() for (user,), part in placed.group_by("user")}
+    pairs = [
+        (items(item_ids=run.get(user, []), ordered=True), items(item_ids=part["item"].to_list()))
+        for (user,), part in truth.group_by("user")
+    ]
+    kinds = {"HR": library.Hit, "Recall": library.Recall}
+    kinds |= {"NDCG": library.NDCG, "MRR": library.RecipRank}
+    return {
+        f"{name}@{k}": float(np.mean([kind(k).measure_list(*pair) for pair in pairs]))
+        for name, kind in kinds.items()
+        for k in cutoffs
+    }
+
+
+LIBRARIES = {  # by the names of conventions: what is to be there, its package, and how it scores
+    "trec_eval": ("pytrec_eval", "pytrec-eval-terrier", trec_eval),
+    "LensKit": ("lenskit", "lenskit", lens_kit),
+}
+
+
 def drawn(users: int = 300, items: int = 60, listed: int = 20, seed: int = 0):
     """Draw lists with few scores, some users without a list, and one to six relevant items of each user."""
     random = np.random.default_rng(seed)
@@ -62,15 +101,17 @@ def drawn(users: int = 300, items: int = 60, listed: int = 20, seed: int = 0):
     return lists, pl.DataFrame(relevant, schema=dict.fromkeys(pair, text), orient="row")
 
 
-def compared(lists: pl.DataFrame, truth: pl.DataFrame, cutoffs: list[int]) -> list[tuple]:
-    """Set ours, theirs and ours by their conventions side by side."""
+def compared(
+    name: str, lists: pl.DataFrame, truth: pl.DataFrame, cutoffs: list[int]
+) -> list[tuple]:
+    """Set ours, theirs and ours by the conventions of a library side by side."""
     longest = int(lists.group_by("user").len()["len"].max())
-    by, asked = conventions.LIBRARIES["trec_eval"], [*cutoffs, longest]
+    by, asked = conventions.LIBRARIES[name], [*cutoffs, longest]
     ours, same = (conventions.score(lists, truth, asked, one) for one in (conventions.OURS, by))
     rows = []
-    for name, theirs in trec_eval(lists, truth, cutoffs).items():
-        place = name if "@" in name else f"{name}@{longest}"
-        rows.append((place, ours[place], theirs, same[place], abs(theirs - same[place])))
+    for metric, theirs in LIBRARIES[name][2](lists, truth, cutoffs).items():
+        place = metric if "@" in metric else f"{metric}@{longest}"
+        rows.append((name, place, ours[place], theirs, same[place], abs(theirs - same[place])))
     return rows
 
 
@@ -81,18 +122,23 @@ def main() -> int:
     parser.add_argument("--k", nargs="+", type=int, default=[1, 5, 10])
     parser.add_argument("--csv", type=Path, help="a file to write to; the screen if left out")
     options = parser.parse_args()
+    here = {name: entry[1] for name, entry in LIBRARIES.items() if find_spec(entry[0])}
     rows = []
     for path in [None, *options.lists]:
         pair = conventions.of_own(pl.read_parquet(path)) if path else drawn()
         name = "/".join(path.parts[-4:-1]) if path else "drawn"
         users = pair[1]["user"].n_unique()
-        rows += [(name, users, *row) for row in compared(*pair, options.k)]
-    written = [(*row[:3], *(f"{value:.9f}" for value in row[3:])) for row in rows]
+        for library in here:
+            rows += [(name, users, *row) for row in compared(library, *pair, options.k)]
+    written = [(*row[:4], *(f"{value:.9f}" for value in row[4:])) for row in rows]
     with options.csv.open("w", newline="") if options.csv else sys.stdout as file:
         csv.writer(file, lineterminator="\n").writerows([HEAD, *written])
-    worst = max(row[-1] for row in rows)
-    says = f"{len(rows)} values, off by {worst:.1e} at most; pytrec-eval-terrier {version('pytrec-eval-terrier')}"
-    print(says, file=sys.stderr)
+    worst = max((row[-1] for row in rows), default=0.0)
+    versions = ", ".join(f"{package} {version(package)}" for package in here.values())
+    print(
+        f"{len(rows)} values, off by {worst:.1e} at most; {versions or 'no library'}",
+        file=sys.stderr,
+    )
     return int(worst > AGREES)
 
 

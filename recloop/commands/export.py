@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     end = max(stamp.stat().st_mtime for stamp in stamps)
     described = crate.describe(
         project(),
-        files,
+        export.sizes(files, texts),
         [crate_source(crate.Source, key, one) for key, one in sources.items()],
         {"name": name, "settings": settings, "end": end},
     )
@@ -109,8 +109,8 @@ def crate_source(kind, name: str, manifest: dict):
     """Describe a source with the files that were fetched here."""
     record = ROOT / f"data/raw/{name}/fetched.json"
     files = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    about = {key: manifest[key].strip() for key in ("title", "licence", "homepage")}
-    return kind(name, about["title"], about["licence"], about["homepage"], files)
+    title, licence = (manifest[key].strip() for key in ("title", "licence"))
+    return kind(name, title, licence, manifest["homepage"], files)
 
 
 def project() -> dict:

@@ -69,7 +69,6 @@ class Convention:
 OURS = Convention()
 LIBRARIES = {  # as measured: docs/metrics.md
     "trec_eval": Convention(unit="user", ties="item", absent="left out"),
-    "ranx": Convention(unit="user", ties="listed", absent="left out"),
     "LensKit": Convention(unit="user", ties="listed", discount="rank", recall="cut"),
 }
 

@@ -178,7 +178,7 @@ class Plan(Studies):
         runs, scores = self.exhibit_sources(study, name)
         one = name in self.exhibits(study)
         beside = {
-            "page": [ROOT / "recloop/report/page.css"],
+            "page": [ROOT / f"recloop/report/page.{end}" for end in ("css", "js")],
             "claims": [self.folders[study] / "paper.yaml"],  # its comments are sources
         }
         settings = self.exhibit_settings(study, name, runs) if one else self.studies[study]

@@ -8,7 +8,7 @@ import mimetypes
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 
 CONTEXT = [
     "https://w3id.org/ro/crate/1.1/context",
@@ -22,7 +22,7 @@ PROFILES = {
     WORKFLOW_CRATE: ("Workflow RO-Crate", "1.0"),
 }
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
-MAIN = "Snakefile"
+MAIN, README = "Snakefile", "README.md"
 METADATA = "ro-crate-metadata.json"
 MORE = {".parquet": "application/vnd.apache.parquet", ".tex": "application/x-tex"}
 MORE |= {".md": "text/markdown", ".yaml": "application/yaml", ".smk": "text/plain"}
@@ -33,29 +33,29 @@ class Source:
     """Raw data that a run began with; its bytes are not in the package.
 
     Attributes:
-        name, title, licence, homepage: as its manifest says.
+        name, title, licence, homepage: as its manifest says; generated data have no homepage.
         files: size, hash and origin by name, as fetched.json has them; empty where they were not fetched here.
     """
 
     name: str
     title: str
     licence: str
-    homepage: str
+    homepage: str | None
     files: Mapping[str, Mapping]
 
 
 def describe(
-    project: Mapping, files: Mapping[str, Path], sources: Iterable[Source], run: Mapping
+    project: Mapping, sizes: Mapping[str, int], sources: Iterable[Source], run: Mapping
 ) -> dict:
     """Write the metadata of a package.
 
     Args:
         project: `name`, `version`, `description`, `licence` and `authors`, names, of the project.
-        files: of the package by their place in it; those below results/ are what came out.
+        sizes: bytes of every file of the package by its place in it; those below results/ are what came out.
         sources: raw data.
         run: `name` of the run, its `settings` as text by name, and its `end`, seconds since 1970.
     """
-    made = [file(place, path) for place, path in files.items() if place != METADATA]
+    made = [file(place, size) for place, size in sizes.items()]
     raw = [entity for source in sources for entity in of_source(source)]
     end = datetime.fromtimestamp(run["end"], UTC).isoformat(timespec="seconds")
     given = [parameter(name, value) for name, value in run["settings"].items()]
@@ -103,7 +103,7 @@ def root(project: Mapping, made: list, raw: list, people: list, end: str, name: 
         "description": project["description"],
         "datePublished": end,
         "license": project["licence"],
-        "author": refer(people),
+        "author": one_or_all(refer(people)),
         "conformsTo": [{"@id": profile} for profile in PROFILES],
         "hasPart": refer([*made, *raw_sets(raw)]),
         "mainEntity": {"@id": MAIN},
@@ -119,25 +119,26 @@ def workflow(entity: dict, project: Mapping, people: list) -> dict:
         "version": project["version"],
         "programmingLanguage": {"@id": LANGUAGE},
         "license": project["licence"],
-        "creator": refer(people),
+        "creator": one_or_all(refer(people)),
     }
 
 
-def file(place: str, path: Path) -> dict:
+def file(place: str, size: int) -> dict:
     """Describe a file of the package."""
+    path = PurePosixPath(place)
     kind = MORE.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
-    return {
+    return ({"about": {"@id": "./"}} if place == README else {}) | {
         "@id": place,
         "@type": "File",
         "name": place,
         "encodingFormat": kind,
-        "contentSize": str(path.stat().st_size),
+        "contentSize": str(size),
     }
 
 
 def of_source(source: Source) -> list[dict]:
     """Describe raw data and their files, which are not in the package."""
-    place = f"{source.homepage.rstrip('/')}#{source.name}"
+    place = f"#data-{source.name}"
     files = [
         {
             "@id": f"#raw-{source.name}-{name}",
@@ -153,10 +154,9 @@ def of_source(source: Source) -> list[dict]:
         "@type": "Dataset",
         "name": source.title,
         "license": source.licence,
-        "url": source.homepage,
         "mentions": refer(files),
     }
-    return [whole, *files]
+    return [whole | ({"url": source.homepage} if source.homepage else {}), *files]
 
 
 def raw_sets(entities: Iterable[dict]) -> list[dict]:
@@ -172,6 +172,11 @@ def parameter(name: str, value: str) -> dict:
 def refer(entities: Iterable[dict]) -> list[dict]:
     """Point to entities."""
     return [{"@id": one["@id"]} for one in entities]
+
+
+def one_or_all(values: list[dict]) -> dict | list[dict]:
+    """Write a single value without brackets, as JSON-LD recommends."""
+    return values[0] if len(values) == 1 else values
 
 
 def profiles() -> list[dict]:

@@ -15,14 +15,14 @@ OF_RUNS = {".json", ".csv", ".parquet"}  # beside run.json; never weights
 OF_SPLITS = ("split.json", "items.parquet", "dialogues.parquet")
 PROJECT = ("Snakefile", "config.yaml", "LICENSE", "CITATION.cff", "codemeta.json", "pyproject.toml")
 CODE = ("recloop", "workflow", "studies", "tiers", "sources", "profiles")
-CODE_ENDS = {".py", ".css", ".smk", ".yaml", ".csv"}
+CODE_ENDS = {".py", ".css", ".js", ".smk", ".yaml", ".csv"}
 PACKAGES = ("numpy", "polars", "scipy", "matplotlib", "seaborn", "fonttools", "pillow", "pyyaml")
 PACKAGES += ("jsonschema", "safetensors")  # what drawing imports
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
 README = """# {name}
 
 `results/index.html` leads to a page of each study; it opens without a network. The numbers behind every figure lie
-beside it as CSV; printed cells, claims and verdicts are in `results/claims.json`, whose form is
+beside it as CSV; printed cells, claims and verdicts are in `results/claims.json`, of the form of
 `results/verdicts.schema.json`.
 
 To draw tables and figures again from the saved scores and lists, without a GPU, a model or a network:
@@ -96,6 +96,12 @@ def withhold(jobs: Mapping[str, Mapping], allowed: Callable[[str], bool]) -> tup
             datasets[key] = data if keeps else {**data, "pictures": None}
         found[name] = {**settings, "tier": {**settings["tier"], "datasets": datasets}}
     return found, sorted(without)
+
+
+def sizes(files: Mapping[str, Path], texts: Mapping[str, str]) -> dict[str, int]:
+    """Measure what goes into an archive."""
+    found = {place: path.stat().st_size for place, path in files.items()}
+    return found | {place: len(text.encode()) for place, text in texts.items()}
 
 
 def pack(archive: Path, files: Mapping[str, Path], texts: Mapping[str, str]) -> int:

@@ -10,7 +10,7 @@ from recloop.report.outline import Exhibit, Grid, Page, Part, Section
 from recloop.report.page_markdown import anchor
 from recloop.report.tables import Table
 
-STYLE = Path(__file__).with_name("page.css")
+STYLE, SCRIPT = (Path(__file__).with_name(f"page.{end}") for end in ("css", "js"))
 INLINE = [
     (re.compile(r"\*\*(.+?)\*\*"), r"<strong>\1</strong>"),
     (re.compile(r"(?i)\[([^\]]+)\]\((?!\w+script:|data:)([^)\"\s]+)\)"), r'<a href="\2">\1</a>'),
@@ -33,7 +33,7 @@ def render(page: Page) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(page.title)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
         f"<header><h1>{escape(page.title)}</h1>{head}</header>\n<nav>{links}</nav>\n<main>\n{body}\n</main>\n"
-        "</body>\n</html>\n"
+        f"<script>\n{SCRIPT.read_text(encoding='utf-8')}</script>\n</body>\n</html>\n"
     )
 
 
@@ -72,7 +72,7 @@ def grid_html(grid: Grid) -> str:
     columns = zip(*grid.rows, strict=True) if grid.rows else [()] * len(grid.head)
     kinds = [column_kind(column) for column in columns]
     head = "".join(
-        f'<th class="{kind}">{inline(text)}</th>'
+        f'<th scope="col" class="{kind}">{inline(text)}</th>'
         for text, kind in zip(grid.head, kinds, strict=True)
     )
     rows = "".join(f"<tr>{''.join(map(grid_cell, row, kinds))}</tr>" for row in grid.rows)
@@ -81,7 +81,7 @@ def grid_html(grid: Grid) -> str:
 
 def column_kind(column: tuple[str, ...]) -> str:
     """Classify a column: numbers, set flush right; verdicts, set in colour; or text."""
-    if all(re.fullmatch(r"[\d,.]+( \w+)?|–", text) for text in column):
+    if all(re.fullmatch(r"[\d,.]+( \w+|%)?|–", text) for text in column):
         return "number"
     return "verdict" if all(text[:2] in ("✔ ", "✘ ", "○ ", "– ") for text in column) else "text"
 
@@ -149,4 +149,13 @@ def cell_html(cell: dict, line: str) -> str:
     styled = {1: f"<strong>{value}</strong>", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     raised = f"<sup>{mark}</sup>" if mark else ""
     below = f"<small>{spread}</small>" if spread else ""
-    return f'<td title="{escape(cell["not_run"] or "")}">{styled}{raised}{below}</td>'
+    return f'<td title="{escape(cell["not_run"] or origin(cell))}">{styled}{raised}{below}</td>'
+
+
+def origin(cell: dict) -> str:
+    """Say of which run, data and seeds a number is, in the words that `recloop trace` takes."""
+    if not cell["model"] or not cell["seeds"]:
+        return ""
+    seeds = f"{cell['seeds']} seed{'s' if cell['seeds'] > 1 else ''}"
+    place = f"--model {cell['model']} --column {cell['column']} --dataset {cell['dataset']}"
+    return f"mean of {seeds} on {cell['source']}; recloop trace: {place}"

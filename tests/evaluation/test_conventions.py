@@ -1,4 +1,4 @@
-"""Lists of others: metrics by brute force over all orders of ties, files that are refused, and trec_eval."""
+"""Lists of others: metrics by brute force over all orders of ties, files that are refused, and libraries."""
 
 import csv
 import itertools
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recloop import __main__ as command
 from recloop.evaluation import conventions, foreign
-from recloop.evaluation.conventions import OURS, Convention
+from recloop.evaluation.conventions import Convention
 from recloop.storage.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -138,20 +138,20 @@ def test_a_command_scores_lists(tmp_path, capsys):
     assert "--truth: name the file" in capsys.readouterr().err
 
 
-def test_trec_eval_agrees_and_differs_without_its_conventions():
-    pytest.importorskip("pytrec_eval")
+@pytest.mark.parametrize("name", ["trec_eval", "LensKit"])
+def test_a_library_agrees_by_its_conventions_and_not_without(name):
     ours = runpy.run_path(str(ROOT / "benchmarks/cross_evaluation.py"))
-    rows = ours["compared"](*ours["drawn"](), CUTOFFS)
+    pytest.importorskip(ours["LIBRARIES"][name][0])
+    rows = ours["compared"](name, *ours["drawn"](), CUTOFFS)
     assert max(row[-1] for row in rows) < ours["AGREES"]
-    assert all(abs(row[1] - row[2]) > ours["AGREES"] for row in rows)
+    assert all(abs(row[2] - row[3]) > ours["AGREES"] for row in rows)
 
 
 def test_kept_numbers_agree():
     with (ROOT / "docs/cross_evaluation.csv").open() as file:
         rows = list(csv.DictReader(file))
+    assert {row["library"] for row in rows} == set(conventions.LIBRARIES)
     assert {row["lists"] for row in rows} > {"drawn"}
     for row in rows:
-        assert float(row["trec_eval"]) == pytest.approx(
-            float(row["ours by its conventions"]), abs=1e-6
-        )
-    assert conventions.LIBRARIES["trec_eval"] != OURS
+        theirs, same = (float(row[name]) for name in ("theirs", "ours by its conventions"))
+        assert theirs == pytest.approx(same, abs=1e-6)

@@ -1,0 +1,39 @@
+// Tables of texts are sorted by their heads; a tap on a cell of results says where its number comes from.
+"use strict";
+const UNITS = { s: 1, min: 60, h: 3600 };
+function value(row, column) {
+  const text = row.cells[column].textContent.trim();
+  const found = text.replace(/,/g, "").replace("−", "-").match(/^(-?[\d.]+)(?: (s|min|h))?/);
+  return found ? Number(found[1]) * (UNITS[found[2]] || 1) : text;
+}
+function compare(one, other) {
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  if (typeof one !== typeof other) return typeof one === "number" ? -1 : 1;
+  return one.localeCompare(other);
+}
+function sort(table, head, column) {
+  const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+  for (const one of table.querySelectorAll("[aria-sort]")) one.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+  const rows = [...table.tBodies[0].rows];
+  rows.sort((one, other) => sign * compare(value(one, column), value(other, column)));
+  table.tBodies[0].append(...rows);
+}
+for (const table of document.querySelectorAll("table.grid")) {
+  table.querySelectorAll("thead th").forEach((head, column) => {
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => sort(table, head, column));
+    head.append(button);
+  });
+}
+for (const table of document.querySelectorAll("table.cells")) {
+  const said = document.createElement("p");
+  said.className = "said";
+  said.setAttribute("role", "status");
+  table.parentElement.after(said);
+  table.addEventListener("click", (event) => {
+    const cell = event.target.closest("td[title]");
+    if (cell) said.textContent = cell.title;
+  });
+}
