@@ -7,7 +7,7 @@ SNAKEMAKE := .venv/bin/snakemake
 MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills kept audit lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -30,6 +30,18 @@ full: setup ## the papers' own data, sizes and five seeds; for a GPU server
 
 test: setup ## run the tests
 	@.venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
+
+resume: setup ## kill every way of training, the slow ones too, and compare the weights: minutes
+	@RECLOOP_EVERY_TRAINING=1 .venv/bin/pytest tests/workflow/test_every_training.py $(ARGS)
+
+kills: setup ## kill whole smoke runs at random moments and compare the results, e.g. ARGS='--kills 100'
+	@.venv/bin/python benchmarks/kills.py $(ARGS)
+
+kept: setup ## make a study, record, push and pull it with DVC, and see that nothing is made twice: minutes
+	@RECLOOP_DVC=1 .venv/bin/pytest tests/workflow/test_dvc_agrees.py $(ARGS)
+
+audit: setup ## known faults of the pinned packages, and secrets in the files; needs a package index
+	@.venv/bin/python benchmarks/audit.py $(ARGS)
 
 lint: setup ## check style, format and declared dependencies
 	.venv/bin/ruff check .

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficiency import ITEMS, batch_of, build, live
+from efficiency import ITEMS, batch_of, build, live, read_from
 
 from recloop.features.cache import Features, described, write_record
 from recloop.storage.files import replacing
@@ -43,7 +43,7 @@ def seconds(step: Callable[[], object], device: str, times: int) -> float:
 def update(given: argparse.Namespace, deduplicated: bool = True) -> Callable[[], object]:
     """Make an update of full fine-tuning, without its optimiser: forward and backward."""
     with tempfile.TemporaryDirectory() as folder:
-        model = build("fft", given, Path(folder)).to(given.device).train()
+        model = build("fft", read_from("fft", given, Path(folder))).to(given.device).train()
     model.deduplicated = deduplicated
     batch = batch_of(given.batch, 1).take(torch.arange(given.batch), given.device)
 

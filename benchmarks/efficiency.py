@@ -1,13 +1,14 @@
 """What an epoch of IISAN, of full and of parameter-efficient tuning takes at the shapes of BERT-base and ViT-B/16.
 
-    python benchmarks/efficiency.py                                    # 2 sessions a batch, one core
+    python benchmarks/efficiency.py                                    # 2 sessions a batch, one core, minutes
     python benchmarks/efficiency.py --device cuda --batch 32 --updates 10 --bfloat16
     python benchmarks/efficiency.py --words bert-mini --pictures vit-tiny --image 64 --batch 16
 
-Weights are random: what an update takes does not depend on them. Every method has a process of its own, the same items,
-sessions and batches; the seconds of an epoch are those of an update times `--epoch`, 12,076 users over 32. Memory is
-what PyTorch allocated on a GPU, and resident memory beyond what was there before the model on a processor. TPME is over
-the methods of the table. The last columns are shares of FFT's, beside those of the abstract (47 GB and 443 s).
+Weights are random: what an update takes does not depend on them. Every method has a process of its own, the same
+items, sessions and batches; an epoch is as many updates as `--users` make batches. Seconds are wall time on a GPU and
+processor time on a processor, where other jobs may run beside it; wall time stands beside them. Memory is what PyTorch
+allocated on a GPU, and resident memory beyond what was there before the model, after its data, on a processor. TPME is
+over the methods of the table. The last columns are shares of FFT's, beside those of the abstract (47 GB and 443 s).
 """
 
 import argparse
@@ -15,8 +16,10 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -54,6 +57,8 @@ WAYS = {
     "bitfit": ("bitfit", 0),
 }
 TOKENS, LENGTH, ITEMS = 30, 10, 400
+USERS = 12076  # of Amazon Scientific
+STEADY = 2.0  # seconds of updates that are timed at least: those of a side network are too short to time one alone
 
 
 class Drawn:
@@ -87,19 +92,21 @@ def network_of(given: argparse.Namespace, reads: str) -> Network:
 
 
 def live(given: argparse.Namespace, reads: str) -> Source:
-    """Make a source whose network reads in every batch."""
+    """Make a source whose network reads in every batch; the network is made with the tower."""
     random = torch.Generator().manual_seed(2)
     shape = (ITEMS, TOKENS) if reads == "words" else (ITEMS, 3, given.image, given.image)
     most, kind = (30000, torch.int32) if reads == "words" else (255, torch.uint8)
     values = Drawn(torch.randint(1, most, shape, generator=random, dtype=kind), reads == "words")
-    network = network_of(given, reads)
+    config = configured(getattr(given, reads), 30522, given.image, 16)
 
     def make(kept: list[int]) -> LiveTower:
+        network = network_of(given, reads)
         if given.checkpointing:
             network.checkpoint_gradients()
         return LiveTower(network, values, kept, torch.arange(ITEMS))
 
-    return Source(network.dim, network.levels, values.has, make, None, reads, live=True)
+    levels = config.num_hidden_layers + 1
+    return Source(config.hidden_size, levels, values.has, make, None, reads, live=True)
 
 
 def cached(given: argparse.Namespace, reads: str, folder: Path) -> Source:
@@ -128,12 +135,16 @@ def batch_of(sessions: int, seed: int) -> Batch:
     return Batch.whole(torch.randint(ITEMS, (sessions, LENGTH + 1), generator=random))
 
 
-def build(method: str, given: argparse.Namespace, folder: Path) -> nn.Module:
-    """Make a model with a method's item encoder."""
-    sources = {
+def read_from(method: str, given: argparse.Namespace, folder: Path) -> dict[str, Source]:
+    """Make the data of a method: titles and pictures, or a cache of what networks made of them."""
+    return {
         reads: cached(given, reads, folder / reads) if method == "iisan" else live(given, reads)
         for reads in ("words", "pictures")
     }
+
+
+def build(method: str, sources: dict[str, Source]) -> nn.Module:
+    """Make a model with a method's item encoder."""
     more = {"missing": "zeros"} | sources
     if method.startswith("iisan"):
         words, pictures = sources.values()
@@ -152,24 +163,28 @@ def measure(method: str, given: argparse.Namespace) -> dict[str, float]:
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:
         warm_up(given.device)
-        costs = Costs(given.device)
-        model = build(method, given, Path(folder)).to(given.device).train()
+        sources = read_from(method, given, Path(folder))
+        costs, worked = Costs(given.device), []
+        clock = time.perf_counter if given.device == "cuda" else time.process_time
+        model = build(method, sources).to(given.device).train()
         groups = [{"params": part} for part in groups_of(model).values()]
         optimiser = torch.optim.Adam(groups, lr=1e-4, fused=True)
-        for update in range(given.updates + 1):
+        while len(worked) <= given.updates or sum(worked[1:]) < STEADY:
+            began = clock()
             costs.begin()
             optimiser.zero_grad()
             everywhere = torch.arange(given.batch)
-            moved = batch_of(given.batch, update).take(everywhere, given.device)
+            moved = batch_of(given.batch, len(worked)).take(everywhere, given.device)
             with torch.autocast(given.device, torch.bfloat16, enabled=given.bfloat16):
                 loss = model.loss(moved)
             loss.backward()
             optimiser.step()
             costs.end()
+            worked.append(clock() - began)
         costs.mark()
     learned = sum(one.numel() for one in model.parameters() if one.requires_grad)
-    found = {"seconds": costs.epoch(1), "memory": costs.peak, "numbers": learned}
-    return found | {"loss": loss.item()}
+    found = {"seconds": median(worked[1:]), "wall": median(costs.seconds[1:])}
+    return found | {"memory": costs.peak, "numbers": learned, "updates": len(worked) - 1}
 
 
 def warm_up(device: str) -> None:
@@ -183,7 +198,9 @@ def alone(method: str, given: argparse.Namespace) -> dict[str, float]:
     """Measure a method in a process of its own."""
     command = [sys.executable, __file__, *sys.argv[1:], "--alone", method]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"{LABELS[method]}: {found}", file=sys.stderr, flush=True)
+    return found
 
 
 def main() -> None:
@@ -193,9 +210,9 @@ def main() -> None:
     parser.add_argument("--image", type=int, default=224, help="pixels of an edge")
     parser.add_argument("--batch", type=int, default=2, help="sessions of 11 items")
     parser.add_argument(
-        "--updates", type=int, default=1, help="beside a first one that does not count"
+        "--updates", type=int, default=1, help="at least, beside a first one that does not count"
     )
-    parser.add_argument("--epoch", type=int, default=377, help="updates of an epoch")
+    parser.add_argument("--users", type=int, default=USERS, help="of an epoch, one session each")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--bfloat16", action="store_true", help="compute under autocast")
@@ -214,15 +231,16 @@ def main() -> None:
         f"{given.words}, {given.pictures} at {given.image} pixels, {given.batch} sessions a batch"
     )
     print(
-        "| method | update s | epoch s | memory MiB | trainable | TPME | memory | time | printed |"
+        "| method | update s | wall s | epoch s | memory MiB | trainable | TPME | memory | time | printed |"
     )
-    print("| --- | --: | --: | --: | --: | --: | --: | --: | --: |")
+    print("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |")
+    epoch = -(-given.users // given.batch)
     for (method, one), value in zip(found.items(), values, strict=True):
         printed = PRINTED.get(method)
         shares = (one["memory"] / first["memory"], one["seconds"] / first["seconds"])
         told = f"{printed[0]:.3f}, {printed[1]:.3f}" if printed else "–"
         print(
-            f"| {LABELS[method]} | {one['seconds']:.3f} | {one['seconds'] * given.epoch:,.0f} | "
+            f"| {LABELS[method]} | {one['seconds']:.3f} | {one['wall']:.3f} | {one['seconds'] * epoch:,.0f} | "
             f"{one['memory']:,.0f} | {one['numbers']:,} | {value:.3f} | {shares[0]:.4f} | {shares[1]:.4f} | {told} |"
         )
 

@@ -6,6 +6,8 @@ Nothing of recloop is imported at the top: types are checked only in what is imp
 import copy
 import functools
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -117,14 +119,16 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     """Keep tests that share what is slow to make in one of several pytest processes, so that it is made once.
 
-    Tests that run the workflow come first: a long one that starts last would leave the other processes idle.
+    Tests that run the workflow come first, then the longest group: a long one that starts last would leave the other
+    processes idle.
     """
     rooms = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
     for item, room in rooms.items():
         group = "built" if "built" in item.fixturenames else room
         if group in ("built", "report", "features"):
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: rooms[item] not in ("workflow", "tasks", "commands"))
+    early = {"workflow": 0, "tasks": 0, "commands": 0, "report": 1}
+    items.sort(key=lambda item: early.get(rooms[item], 2))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -188,3 +192,20 @@ def ring(sessions):
         for length in range(2, LENGTH + 2)
     ]
     return sessions(*rows)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Give a function that mounts a disk of its own, or changes how; skip where that is not allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("no right to mount a disk")
+
+    mount("size=64k")
+    yield folder, mount
+    while folder.is_mount():
+        subprocess.run(["umount", str(folder)], check=True)

@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from recloop.commands import counted
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, only_known, text_of
 
@@ -54,9 +55,8 @@ def run(options: argparse.Namespace) -> int:
         for study, check, *where, printed, says in rows:
             place = " ".join(str(word) for word in where if word != "")
             print(f"{study}: {check}: {place} = {printed or '–'}: {says}")
-        print(
-            f"{len(rows)} findings in the printed numbers of {len(options.studies or known)} studies"
-        )
+        read = counted(len(options.studies or known), "study", "studies")
+        print(f"{counted(len(rows), 'finding')} in the printed numbers of {read}")
     return 0
 
 

@@ -83,9 +83,10 @@ def chosen(path: Path, options: argparse.Namespace) -> dict:
     """
     import polars as pl
 
+    from recloop.report import sheet
     from recloop.report.tables import CELL
 
-    cells = pl.read_csv(path, schema_overrides=CELL).drop_nulls("ours").drop_nulls("k")
+    cells = sheet.read(path, CELL).drop_nulls("ours").drop_nulls("k")
     if cells.is_empty():
         raise SettingsError(f"{path}: no number in it was measured on runs")
     for key in ("dataset", "model", "column"):

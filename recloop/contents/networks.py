@@ -65,7 +65,12 @@ class Network(nn.Module):
         return self.eval()
 
     def checkpoint_gradients(self) -> None:
-        """Compute activations again on the way back in place of keeping them: less memory, a third more time."""
+        """Compute activations again on the way back in place of keeping them: less memory, a third more time.
+
+        A ResNet keeps them: its norms would count every batch twice, and transformers has no such pass for it.
+        """
+        if not self.backbone.supports_gradient_checkpointing:
+            return
         self.backbone.config.use_cache = False
         self.backbone.activation_checkpointing_enable({"use_reentrant": False})
 

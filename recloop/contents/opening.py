@@ -125,15 +125,14 @@ def backbone_of(folder: Path, settings: Mapping, random: bool, **sizes: int) -> 
 
     disable_progress_bar()
     set_verbosity_error()  # heads of published weights are left aside, which is meant
-    seed = settings.get("seed", 0)
+    seed, dtype = settings.get("seed", 0), DTYPES[settings.get("precision", "float32")]
     if "shape" in settings:
-        return shaped(settings["shape"], seed, **sizes)
+        return shaped(settings["shape"], seed, **sizes).to(dtype)
     try:
         config = AutoConfig.from_pretrained(folder, **SAFE)
         if random:
-            return drawn(config, seed)
+            return drawn(config, seed).to(dtype)
         more = {"add_pooling_layer": False} if config.model_type in ("bert", "vit") else {}
-        dtype = DTYPES[settings.get("precision", "float32")]
         return AutoModel.from_pretrained(
             folder, config=config, use_safetensors=True, dtype=dtype, **SAFE, **more
         )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from recloop.data.pictures import FOLDER, PictureError, decode, read_pictures, write_shards
+from recloop.data.pictures import FOLDER, picked, read_pictures, spooled, write_shards
 from recloop.storage.files import write_json, writing
 
 TABLE, RECORD = "contents.parquet", "contents.json"
@@ -45,7 +44,7 @@ def make_contents(
     items = items.with_columns(pl.when(title.str.len_chars() > 0).then(title).alias("title"))
     with writing(output), tempfile.TemporaryFile() as spool:
         output.mkdir(parents=True, exist_ok=True)
-        places, damaged = spooled(raw, items, spool)
+        places, damaged = spooled(read_pictures(raw), set(items["id"]), spool)
         row, table = -1, []
         for item, name, text in items.iter_rows():
             row += name in places
@@ -104,30 +103,3 @@ def counted(found: pl.DataFrame, sessions: Path) -> dict[str, int]:
             "or put the pictures into the folder images of its raw files"
         )
     return counts
-
-
-def spooled(
-    raw: Path, items: pl.DataFrame, spool: Any
-) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    """Put the sound pictures of items into one file: place and size by name, and what is wrong with the others."""
-    wanted, places, damaged = set(items["id"]), {}, {}
-    for name, encoded in read_pictures(raw):
-        if name not in wanted or name in places:
-            continue
-        try:
-            decode(encoded)
-        except PictureError as fault:
-            damaged[name] = str(fault)
-            continue
-        places[name] = (spool.tell(), len(encoded))
-        spool.write(encoded)
-    return places, {name: fault for name, fault in damaged.items() if name not in places}
-
-
-def picked(spool: Any, places: list[tuple[int, int]], content: Any) -> Iterator[bytes]:
-    """Read pictures back in the order of their items."""
-    for start, size in places:
-        spool.seek(start)
-        encoded = spool.read(size)
-        content.update(encoded)
-        yield encoded

@@ -7,7 +7,6 @@ rest from 0 on and writes the tables and the shards of pictures.
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from recloop.data.pictures import FOLDER, PictureError, decode, write_shards
+from recloop.data.pictures import FOLDER, picked, spooled, write_shards
 from recloop.data.quarantine import MALFORMED
 from recloop.data.schema import Column, dtypes, faults
 from recloop.storage.files import write_json, writing
@@ -83,13 +82,13 @@ def build_catalogue(source: dict, raw: Path, output: Path) -> None:
 def _write(found: Catalogue, source: dict, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=output) as spool:
-        places, damaged = _spool(found, spool)
+        places, damaged = spooled(found.pictures, set(found.items["name"]), spool)
         tables, missing = _numbered(found, places)
         tolerated = source.get("pictures", {}).get("max_missing", MAX_MISSING)
         _not_too_many(missing, found.items.height, damaged, tolerated)
         tables["quarantine"] = pl.concat([found.malformed, _set_aside(damaged)])
         content = _content(tables)
-        shards = _picked(spool, [places[name] for name in tables["items"]["name"]], content)
+        shards = picked(spool, [places[name] for name in tables["items"]["name"]], content)
         write_shards(shards, output / FOLDER)
     for name, table in tables.items():
         table.write_parquet(output / f"{name}.parquet")
@@ -123,23 +122,6 @@ def _check_values(name: str, table: pl.DataFrame) -> None:
         raise CatalogueError(
             f"{name}: {', '.join(wrong)}. Mend the raw files or what `reading` keeps of them."
         )
-
-
-def _spool(found: Catalogue, spool: Any) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    """Put every sound picture into one file; of two of a name the first one counts."""
-    wanted, damaged = set(found.items["name"]), {}
-    places: dict[str, tuple[int, int]] = {}
-    for name, encoded in found.pictures:
-        if name not in wanted or name in places:
-            continue
-        try:
-            decode(encoded)
-        except PictureError as fault:
-            damaged[name] = str(fault)
-            continue
-        places[name] = (spool.tell(), len(encoded))
-        spool.write(encoded)
-    return places, {name: reason for name, reason in damaged.items() if name not in places}
 
 
 def _numbered(
@@ -204,14 +186,6 @@ def _content(tables: Mapping[str, pl.DataFrame]) -> Any:
     for name, table in tables.items():
         content.update(f"{name}\n{table.write_csv()}".encode())
     return content
-
-
-def _picked(spool: Any, places: list[tuple[int, int]], content: Any) -> Iterator[bytes]:
-    for start, size in places:
-        spool.seek(start, os.SEEK_SET)
-        encoded = spool.read(size)
-        content.update(encoded)
-        yield encoded
 
 
 def _write_record(

@@ -9,10 +9,11 @@ import io
 import tarfile
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import polars as pl
 from PIL import Image
@@ -164,3 +165,46 @@ class Pictures:
 
     def _read(self, number: int) -> list[bytes]:
         return pl.read_parquet(self.paths[number], columns=["image"])["image"].to_list()
+
+
+def spooled(
+    found: Iterable[tuple[str, bytes]], wanted: Collection[str], spool: Any
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Put every sound picture into one file; of two of a name the first one counts.
+
+    Args:
+        found: names and encoded pictures.
+        wanted: names; others are passed over.
+        spool: the file.
+
+    Returns:
+        place and size of each picture by its name, and what is wrong with those that are not sound.
+    """
+    places: dict[str, tuple[int, int]] = {}
+    damaged: dict[str, str] = {}
+    for name, encoded in found:
+        if name not in wanted or name in places:
+            continue
+        try:
+            decode(encoded)
+        except PictureError as fault:
+            damaged[name] = str(fault)
+            continue
+        places[name] = (spool.tell(), len(encoded))
+        spool.write(encoded)
+    return places, {name: fault for name, fault in damaged.items() if name not in places}
+
+
+def picked(spool: Any, places: Iterable[tuple[int, int]], content: Any) -> Iterator[bytes]:
+    """Read spooled pictures in an order, and take each into a hash.
+
+    Args:
+        spool: the file.
+        places: place and size of each.
+        content: the hash.
+    """
+    for start, size in places:
+        spool.seek(start)
+        encoded = spool.read(size)
+        content.update(encoded)
+        yield encoded

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,7 +46,11 @@ DAMAGED = (
 )
 TRIES = 3  # per address; every further try goes on where the last one broke off
 PAUSE = 1.0  # seconds before the second try, doubled each time
+SWELLS = (
+    200  # times its archive that a file of unknown size may be: text packs far less, bombs far more
+)
 TIMEOUT = 60  # seconds without a byte
+OK, PARTIAL, NO_RANGE = 200, 206, 416  # answers of a server
 
 
 class SourceError(SettingsError):
@@ -346,7 +351,8 @@ def _get(address: str | Mapping[str, str], part: Path, expected: Mapping[str, An
     archive = part.with_name(part.name + ".archive")
     try:
         _download(address["archive"], archive, None)
-        _extract(archive, address["member"], part)
+        most = expected["bytes"] or SWELLS * archive.stat().st_size
+        _extract(archive, address["member"], part, most)
     finally:
         archive.unlink(missing_ok=True)
 
@@ -354,34 +360,70 @@ def _get(address: str | Mapping[str, str], part: Path, expected: Mapping[str, An
 def _download(link: str, part: Path, size: int | None) -> None:
     """Download with a progress bar; a broken download goes on where it stopped."""
     for trial in range(TRIES):
-        resumed = part.exists()
         try:
-            _download_rest(link, part)
+            _download_rest(link, part, size)
         except OSError as fault:
             if fault.errno in (errno.ENOSPC, errno.EDQUOT) or trial == TRIES - 1:
                 raise
         else:
-            have = part.stat().st_size
-            if size is None or have == size or (have > size and not resumed):
+            if size is None or part.stat().st_size == size:
                 return
-            if have > size:
-                part.unlink()  # the server began anew instead of going on
         time.sleep(PAUSE * 2**trial)
 
 
-def _download_rest(link: str, part: Path) -> None:
+def _download_rest(link: str, part: Path, size: int | None) -> None:
     import pooch  # slow to import, and not needed with a mirror
 
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, headers=headers)
     with open(part, "ab") as file:
-        downloader(link, file, None)
+        hooks = {"response": partial(_begin, file=file, have=have)}
+        downloader = pooch.HTTPDownloader(
+            progressbar=True, timeout=TIMEOUT, headers=headers, hooks=hooks
+        )
+        downloader(link, Bounded(file, size), None)
 
 
-def _extract(archive: Path, member: str, part: Path) -> None:
-    """Copy one named member to `part`; no path inside the archive is ever written to."""
-    with open(part, "wb") as file:
+def _begin(response: Any, *_: Any, file: BinaryIO, have: int, **__: Any) -> None:
+    """Begin a file anew where a server answers with something else than the rest of it."""
+    rest = response.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-")
+    if have and not (response.status_code == PARTIAL and rest):
+        if response.status_code in (OK, PARTIAL, NO_RANGE):
+            file.truncate(0)
+        if response.status_code == PARTIAL:
+            raise ConnectionError(f"asked for bytes {have}-, got another part")
+
+
+class Bounded:
+    """A file that takes no more bytes than were announced: the disk is not the place to find out.
+
+    Args:
+        file: open for writing.
+        most: bytes; None for a file of unknown size.
+    """
+
+    def __init__(self, file: BinaryIO, most: int | None):
+        self.file, self.most = file, most
+
+    def write(self, content: bytes) -> int:
+        """Write on.
+
+        Raises:
+            SourceError: there is more than expected.
+        """
+        if self.most is not None and self.file.tell() + len(content) > self.most:
+            raise SourceError(f"larger than the {self.most} bytes that were expected.")
+        return self.file.write(content)
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self.file.flush()
+
+
+def _extract(archive: Path, member: str, part: Path, most: int) -> None:
+    """Copy one named member of at most so many bytes to `part`; no path inside the archive is ever written to."""
+    with open(part, "wb") as whole:
+        file = Bounded(whole, most)
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as box:
                 _copy_member(lambda: box.open(member), member, file)
@@ -396,7 +438,7 @@ def _extract(archive: Path, member: str, part: Path) -> None:
             )
 
 
-def _copy_member(opened: Callable[[], Any], member: str, file: BinaryIO) -> None:
+def _copy_member(opened: Callable[[], Any], member: str, file: Bounded) -> None:
     try:
         stream = opened()
     except KeyError:

@@ -15,7 +15,7 @@ values together with the region where the claim wants it:
 Verdict, by intersection-union (Berger 1982): a claim holds if the 95% interval of every comparison lies in its
 region; it fails if any comparison lies outside by a one-sided test at 5% after Holm's correction over those of its
 comparisons that decide something; else it is undecided. A comparison whose runs are missing is not run, and says why;
-one that rests on a training that was not trained out (`recloop.evaluation.trained`) decides nothing.
+one that rests on a training that was not trained out (`recloop.evaluation.trained`) or that diverged decides nothing.
 """
 
 import itertools

@@ -174,10 +174,16 @@ def per_session(lists: pl.DataFrame, name: str, k: int, facts: Facts = NOTHING) 
     return catalogue.mean_by_session(codes, sessions, per_event(lists, name, k, facts))
 
 
+def item_table(weights: Path) -> np.ndarray | None:
+    """Read the item embeddings of a backbone, without the row for padding; None where it was not run."""
+    table = load_file(weights).get("backbone.embedding.weight")
+    return None if table is None else table[:-1]
+
+
 def judge(rows: pl.DataFrame, split: Path, evaluation: dict, vectors: Path | None) -> pl.DataFrame:
     """Compute every metric that a study about sequences asks for."""
     counts = pl.read_parquet(split / "items.parquet", columns=["count"])["count"].to_numpy()
-    table = load_file(vectors)["backbone.embedding.weight"][:-1] if vectors else None
+    table = item_table(vectors) if vectors else None
     earned = evaluation.get("rewards")
     return evaluate(
         rows,

@@ -2,6 +2,10 @@
 
 Papineni et al. BLEU. ACL 2002. Lin. ROUGE. 2004. Vedantam et al. CIDEr. CVPR 2015. All three as in the evaluation code
 of COCO captions (Chen et al. 2015), by which captioners are compared; words are split as captioners learn them.
+
+These are our own code because the libraries bring too much for what they would do: sacrebleu imports lxml, which is
+compiled, rouge-score imports nltk and absl, 2.8 s of a processor and 1,800 modules at every start; neither has CIDEr.
+A test holds ours against what sacrebleu 2.6.0 and rouge-score 0.1.2 say of the same sentences, to six places.
 """
 
 from collections import Counter

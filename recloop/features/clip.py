@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recloop.features.encoder import TOKENIZER, Encoder, published, revision_of
+from recloop.features.encoder import TOKENIZER, Encoder
 from recloop.features.preparation import CONFIG, Preparation
 from recloop.features.tokens import Tokens
 
@@ -31,6 +31,7 @@ class CLIP(Encoder):
     """
 
     learner = "contrast.Contrast"
+    asked = (CONFIG, TOKENIZER)
 
     def __init__(self, folder: Path, revision: str, device: torch.device | str):
         model = architecture(folder).from_pretrained(
@@ -43,20 +44,6 @@ class CLIP(Encoder):
         super().__init__(preparation, (config.projection_dim,), revision, device)
         self.model = model.eval().requires_grad_(False).to(self.device)
         self.tokens = Tokens.read(folder / TOKENIZER, config.text_config.max_position_embeddings)
-
-    @classmethod
-    def open(
-        cls,
-        folder: Path | None,
-        device: torch.device | str = "cpu",
-        name: str | None = None,
-        revision: str | None = None,
-    ) -> CLIP:
-        """Load a folder, or the published model at a commit."""
-        if folder is not None:
-            return cls(folder, revision_of(folder), device)
-        found = published(name, revision, (CONFIG, TOKENIZER))
-        return cls(found, found.name, device)
 
     def look(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model.get_image_features(pixel_values=pixels).pooler_output

@@ -1,5 +1,7 @@
 """What all encoders share: pictures come as bytes, texts as strings, vectors leave unnormalised in float32."""
 
+from __future__ import annotations
+
 import hashlib
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -24,9 +26,11 @@ class Encoder(ABC):
         revision: names the weights exactly: a commit, or a hash.
         precision: what it computes in.
         learner: class below recloop.features that trains a small encoder of this kind; None if there is none.
+        asked: files of a published model beside its configuration and weights.
     """
 
     learner: ClassVar[str | None] = None
+    asked: ClassVar[tuple[str, ...]] = (CONFIG,)
 
     def __init__(
         self,
@@ -39,6 +43,20 @@ class Encoder(ABC):
         self.revision, self.device = revision, torch.device(device)
         self.fast = self.device.type == "cuda"
         self.precision = "bfloat16" if self.fast else "float32"
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | None,
+        device: torch.device | str = "cpu",
+        name: str | None = None,
+        revision: str | None = None,
+    ) -> Encoder:
+        """Load a folder, or the published model at a commit."""
+        if folder is not None:
+            return cls(folder, revision_of(folder), device)
+        found = published(name, revision, cls.asked)
+        return cls(found, found.name, device)
 
     @abstractmethod
     def look(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch ..."]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recloop.features.encoder import Encoder, published, revision_of
+from recloop.features.encoder import Encoder
 from recloop.features.preparation import CONFIG, Preparation
 
 
@@ -37,20 +37,6 @@ class Grid(Encoder):
             shape = tuple(self.look(blank).shape[1:])
         super().__init__(preparation, shape, revision, device)
         self.model.to(self.device)
-
-    @classmethod
-    def open(
-        cls,
-        folder: Path | None,
-        device: torch.device | str = "cpu",
-        name: str | None = None,
-        revision: str | None = None,
-    ) -> Grid:
-        """Load a folder, or the published model at a commit."""
-        if folder is not None:
-            return cls(folder, revision_of(folder), device)
-        found = published(name, revision, (CONFIG,))
-        return cls(found, found.name, device)
 
     def look(
         self, pixels: Float[Tensor, "batch 3 height width"]

@@ -7,10 +7,17 @@ import torch
 from torch import Tensor
 
 REMEDY = "training has diverged; lower learning_rate"
+UNTAUGHT = (
+    "nothing was learned yet; look for NaN in the data and in the weights that it starts from"
+)
 
 
 class Diverged(ValueError):
     """A loss, a score or a metric is NaN or infinite."""
+
+
+class Spoiled(Diverged):
+    """It is so before anything was learned: not the training is at fault, but what it was given."""
 
 
 def check_finite(value: float, what: str) -> float:
@@ -69,10 +76,11 @@ class Losses:
             self.check()
 
     def check(self) -> None:
-        """Raise `Diverged` if a loss was not finite."""
+        """Raise `Diverged` if a loss was not finite, `Spoiled` if it was the first of all."""
         update = int(self.bad)
         if update >= 0:
-            raise Diverged(f"the loss of update {update} is not a finite number: {REMEDY}")
+            kind, remedy = (Spoiled, UNTAUGHT) if update == 1 else (Diverged, REMEDY)
+            raise kind(f"the loss of update {update} is not a finite number: {remedy}")
 
     def mean(self) -> float:
         """Average the losses."""

@@ -1,5 +1,6 @@
 """How far a training is, and the line that says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -56,6 +57,25 @@ class Progress:
             return False
         self.best, self.best_update, self.stale = score, self.update, 0
         return True
+
+
+def run_facts(
+    curve: Sequence[dict] = (),
+    epochs: int | float = 0,
+    best_epoch: int | float | None = None,
+    tuning: Sequence[dict] = (),
+) -> dict:
+    """List what the record of every run says of its training; by itself, that of a run without one.
+
+    Args:
+        curve: one row per validation.
+        epochs: how often it went over the training part.
+        best_epoch: after which the weights were kept; None for the last one.
+        tuning: what was tried before, one row per learning rate.
+    """
+    best = epochs if best_epoch is None else best_epoch
+    facts = {"curve": [*curve], "tuning": [*tuning], "not_run": None}
+    return facts | {"epochs_run": epochs, "best_epoch": best}
 
 
 def line(progress: Progress, metric: Metric | None, epochs: int, updates: int) -> str:

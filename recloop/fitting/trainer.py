@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from recloop.fitting.averaging import Average
 from recloop.fitting.context import TrainingContext
-from recloop.fitting.finite import Diverged, Losses, check_finite
+from recloop.fitting.finite import REMEDY, Diverged, Losses, check_finite
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Progress, line
 from recloop.fitting.signals import on_signal
@@ -64,6 +64,19 @@ class Trainer:
     def epoch(self) -> float:
         """Count the epochs done."""
         return self.progress.update / self.epoch_updates
+
+    @property
+    def best_epoch(self) -> float:
+        """Count the epochs after which the weights were the best."""
+        return self.progress.best_update / self.epoch_updates
+
+    def per_second(self, of_epoch: int) -> float:
+        """Say how much a second of the training took in, validations included.
+
+        Args:
+            of_epoch: how much an epoch has: targets, dialogues, tokens.
+        """
+        return self.epoch * of_epoch / self.progress.seconds
 
     def fit(self) -> dict[str, Tensor]:
         """Train until the best validation score is old or the epochs are over; give the best weights.
@@ -244,7 +257,7 @@ class Trainer:
     def named(self, error: Diverged) -> Diverged:
         """Add to an error which model diverged, and when."""
         when = f"update {self.progress.update} (epoch {self.epoch:.4g})"
-        return Diverged(f"{self.context.name}, {when}: {error}")
+        return type(error)(f"{self.context.name}, {when}: {error}")
 
     def weights(self) -> dict[str, Tensor]:
         """Copy the weights that are kept."""
@@ -263,11 +276,15 @@ class Trainer:
         """Return the best weights, or the last ones where nothing is validated.
 
         Raises:
+            Diverged: the last weights have NaN, of which no loss has told.
             ValueError: there was no validation.
         """
         if self.objective.metric is None and self.progress.update:
             with self.average.in_place(self.model) if self.average else nullcontext():
-                return self.weights()
+                last = self.weights()
+            if lost := [name for name, one in last.items() if one.isnan().any()]:
+                raise self.named(Diverged(f"{lost[0]} has NaN: {REMEDY}"))
+            return last
         if self.progress.best is None:
             raise ValueError(
                 f"{self.context.name}: training ended after update {self.progress.update} without a validation, "

@@ -92,18 +92,31 @@ class TextEncoder:
             found = network.base_model(input_ids=ids, **given).last_hidden_state
         return found.float(), mask.bool()
 
+    def words(
+        self, rows: list[list[int]]
+    ) -> tuple[Float[Tensor, "text time dim"], Bool[Tensor, "text time"]]:
+        """Return the last states of texts, and which of them are words, no padding and no marks around a text."""
+        states, real = self.last(rows)
+        known = set(self.model.tokenizer.all_special_ids)
+        marks = torch.zeros_like(real)
+        for row, tokens in enumerate(rows):
+            place = torch.tensor([token in known for token in tokens], device=real.device)
+            marks[row, real.shape[1] - len(tokens) :] = place & (~place).any()
+        return states, real & ~marks
+
     def bert_scores(self, said: list[str], meant: list[str]) -> Float[Tensor, " pair"]:
         """Compare texts token by token (BERTScore, Zhang et al. ICLR 2020): F1, no idf, not rescaled.
 
-        Each token goes with the one of the other text that is most alike by the cosine of their states. An empty text
-        has nothing in common with any.
+        Each token goes with the one of the other text that is most alike by the cosine of their states; marks around a
+        text count for nothing, as in the released library. That opens models by the name of a hub, and no causal ones,
+        so that it is not used here. An empty text has nothing in common with any.
         """
         found = torch.zeros(len(said))
         full = [place for place, text in enumerate(said) if text and meant[place]]
         pairs = [self.rows([texts[place] for place in full]) for texts in (said, meant)]
         lengths = [max(map(len, pair)) for pair in zip(*pairs, strict=True)]
         for batch in by_length(lengths, BUDGET):
-            sides = [self.last([rows[place] for place in batch]) for rows in pairs]
+            sides = [self.words([rows[place] for place in batch]) for rows in pairs]
             found[[full[place] for place in batch]] = f_measure(*sides[0], *sides[1]).cpu()
         return found
 

@@ -174,6 +174,9 @@ def check_run(settings: Mapping, paper: Mapping, here: Mapping, where: str) -> N
         where: the run, for errors.
     """
     check_training(settings["training"], loops_of(paper), f"{where}: training")
+    if tried := settings["training"].get("tried"):
+        known = {*settings["model"], "learning_rate"}
+        only_known(f"{where}: training.tried", [tried], known)
     for part in ("dialogue", "inference"):
         stop_at_mappings(settings[part], [], f"{where}: {part}")
     task = task_of(paper["task"])
@@ -202,6 +205,8 @@ def check_training(training: Mapping, loops: Iterable[str], where: str) -> None:
     check_shared(own, f"training#{loop}", where)
     if len(own.get("learning_rate", ())) > 1 and "tuning_epochs" not in own:
         raise SettingsError(f"{where}: several learning rates need tuning_epochs")
+    if own.get("tried") and not {"tried_values", "tuning_epochs"} <= own.keys():
+        raise SettingsError(f"{where}: tried={own['tried']!r} needs tried_values and tuning_epochs")
 
 
 def check_loop(loop: str, where: str) -> None:

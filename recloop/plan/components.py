@@ -4,11 +4,14 @@
 `policy.discount=0.2` names the component.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 from recloop.models import is_component, module_of
-from recloop.storage.settings import SettingsError
+from recloop.storage.settings import SettingsError, nearest, parse
+
+value_of = functools.cache(lambda text: parse(text, text))
 
 
 def holder(settings: dict, key: str) -> dict | None:
@@ -40,6 +43,27 @@ def put(settings: dict, key: str, value: Any) -> None:
     """Change a keyword where it stands; one that stands nowhere joins the settings."""
     place = holder(settings, key)
     (settings if place is None else place)[last(key)] = value
+
+
+def override(parts: dict[str, dict], key: str, text: str, where: str) -> str:
+    """Set one keyword in the part that has it, or in the part with the component that has it; return its name."""
+    direct = [name for name, settings in parts.items() if key in settings]
+    nested = (name for name in parts if holder(parts[name], key) is not None)
+    part = direct[0] if direct else next(nested, None)
+    if part is None:
+        known = [known for settings in parts.values() for known in keys(settings)]
+        raise SettingsError(f"{where} overrides '{key}', which it has not{nearest(key, known)}")
+    value, old = value_of(text), read(parts[part], key)
+    if None not in (value, old) and kind(value) != kind(old):
+        raise SettingsError(f"{where}: {key}={text} does not go with the study's {key}: {old!r}")
+    put(parts[part], key, value)
+    return part
+
+
+def kind(value: object) -> str:
+    """Return the sort of a value; whole numbers and others are one sort, true is none of them."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "number" if number else type(value).__name__
 
 
 def last(key: str) -> str:

@@ -1,6 +1,15 @@
-"""Texts, language models of ours and hidden states, declared for the tasks whose studies need them."""
+"""Texts, language models of ours and hidden states, declared for the tasks whose studies need them.
 
+A study's `language_models` are named by what they do: a `reader` encodes texts and is frozen, a `speaker` says some.
+"""
+
+from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact, raw
+from recloop.plan.studies import manifest
+
+READER, SPEAKER = "reader", "speaker"
+KIND = "language_models"  # of a component
+IN_PRINT = ("label", "same_as", "learnt_from")  # what of it opens nothing
 
 
 def corpus(source: str, items: Artifact) -> Artifact:
@@ -62,3 +71,56 @@ def states(name: str, settings: dict, texts: Artifact, model: Artifact | None = 
         {"corpus": texts} | ({"model": model} if model else {}),
         ("recloop.language_models.states",),
     )
+
+
+def of_study(plan: Plan, study: str, name: str) -> dict:
+    """Return what a study says of one of its language models, or of the one that it is; labels are its own."""
+    mine = plan.component(study, KIND, name)
+    same = plan.component(study, KIND, mine["same_as"]) if "same_as" in mine else {}
+    return same | mine
+
+
+def settings_of(plan: Plan, study: str, name: str) -> dict:
+    """Return what opens a language model, with `pretrain` where it is one of ours."""
+    return {k: v for k, v in of_study(plan, study, name).items() if k not in IN_PRINT}
+
+
+def opening(plan: Plan, study: str, name: str) -> dict:
+    """Return what opens a language model; how one of ours was trained, its folder knows."""
+    return {k: v for k, v in settings_of(plan, study, name).items() if k != "pretrain"}
+
+
+def ours(plan: Plan, study: str, name: str, titles: Artifact | None = None) -> Artifact | None:
+    """Declare a language model of ours, which learns the texts of a source, beside titles where there are some.
+
+    Returns:
+        None for a published model.
+    """
+    said = of_study(plan, study, name)
+    if "pretrain" not in said:
+        return None
+    source = said["learnt_from"]
+    talk = published_texts(source["source"], manifest(source["source"], source.get("sizes")))
+    texts = (titles, talk) if titles else (talk,)
+    known = said.get("same_as", name)
+    return language_model(known, {"pretrain": said["pretrain"]}, plan.tier["split_seed"], *texts)
+
+
+def described(plan: Plan, study: str, models: dict[str, Artifact | None]) -> dict[str, dict]:
+    """Describe language models for a report: which one plays which, and what ours learnt from.
+
+    Args:
+        models: those of ours by what they do; None for a published one.
+    """
+    found = {}
+    for name, model in models.items():
+        said = of_study(plan, study, name)
+        learnt = manifest(said["learnt_from"]["source"])["title"] if model else None
+        too = " and on the titles of the catalogue" if model and "other" in model.inputs else ""
+        found[name] = {
+            "label": said.get("label", name),
+            "settings": settings_of(plan, study, name),
+            "place": model.path if model else None,
+            "learnt_from": learnt and f"{learnt}{too}",
+        }
+    return found

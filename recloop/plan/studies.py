@@ -17,7 +17,7 @@ from recloop.plan.checks import with_sizes
 from recloop.plan.names import RunName
 from recloop.plan.values import for_dataset, for_training, stop_at_missing
 from recloop.storage.fingerprint import ROOT
-from recloop.storage.settings import SettingsError, check, nearest, only_known, parse, read_settings
+from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
 from recloop.training import loop_name
 
 PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
@@ -231,7 +231,7 @@ class Studies:
     def apply(self, parts: dict[str, dict], key: str, text: str, study: str, model: str) -> str:
         """Set one keyword of a model's name; a twin sets all of its keywords that the model has."""
         if key != "twin":
-            return apply(parts, key, text, f"{study}: '{model}'")
+            return components.override(parts, key, text, f"{study}: '{model}'")
         twins = self.studies[study].get("twins", {})
         if text not in twins and text != self.config["twin"]:
             raise SettingsError(f"{study}: '{model}': no twin '{text}'{nearest(text, twins)}")
@@ -433,30 +433,6 @@ def manifest(name: str, sizes: dict | None = None, where: str = "") -> dict:
 def known_source(path: Path) -> dict:
     """Read a manifest once, with its addresses on hubs written out."""
     return hub.resolved(read_settings(path, schema="source"))
-
-
-value_of = functools.cache(lambda text: parse(text, text))
-
-
-def apply(parts: dict[str, dict], key: str, text: str, where: str) -> str:
-    """Set one keyword in the part that has it, or in the part with the component that has it; return its name."""
-    direct = [name for name, settings in parts.items() if key in settings]
-    nested = (name for name in parts if components.holder(parts[name], key) is not None)
-    part = direct[0] if direct else next(nested, None)
-    if part is None:
-        known = [known for settings in parts.values() for known in components.keys(settings)]
-        raise SettingsError(f"{where} overrides '{key}', which it has not{nearest(key, known)}")
-    value, old = value_of(text), components.read(parts[part], key)
-    if None not in (value, old) and kind(value) != kind(old):
-        raise SettingsError(f"{where}: {key}={text} does not go with the study's {key}: {old!r}")
-    components.put(parts[part], key, value)
-    return part
-
-
-def kind(value: object) -> str:
-    """Return the sort of a value; whole numbers and others are one sort, true is none of them."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return "number" if number else type(value).__name__
 
 
 def modules(settings: dict) -> list[str]:

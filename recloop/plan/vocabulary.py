@@ -23,7 +23,8 @@ def tree(module: str) -> ast.Module:
 @functools.cache
 def metric_names() -> tuple[str, ...]:
     """List the metrics that have a record; `NDCG@3` and the like are declared together."""
-    calls = (node for node in ast.walk(tree(RECORDS)) if isinstance(node, ast.Call))
+    kinds = [tree(f"{RECORDS}.{kind}") for kind in modules(RECORDS)]
+    calls = (node for kind in kinds for node in ast.walk(kind) if isinstance(node, ast.Call))
     named = [call.args[0] for call in calls if is_record(call) and call.args]
     return tuple(one.value for one in named if isinstance(one, ast.Constant))
 

@@ -88,6 +88,8 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
         said = f"the best validation of each of {len(learned) - len(on_test)} trainings of {epochs} epochs"
         said += f"; {len(on_test)} of a twin on the test part" if on_test else ""
         yield "selection", said, "run.json, `best_epoch` and `settings`; curve.csv"
+    if settled := choices(runs):
+        yield "settings chosen on validation", "; ".join(settled), "run.json, `tuning`"
     drawn = sorted({str(found) for run in learned for found in named(run["settings"], "negatives")})
     if drawn:
         yield (
@@ -97,6 +99,19 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
         )
     seeds = sorted({run["seed"] for run in runs})
     yield "seeds", f"{listed(seeds)}; {len(runs)} runs", "run.json"
+
+
+def choices(runs: list[dict]) -> list[str]:
+    """Say of every model which value of a setting each of its trainings took, and among which."""
+    found: dict[tuple, list[float]] = {}
+    for run in runs:
+        for setting, value in (run.get("chosen") or {}).items():
+            tried = tuple(row[setting] for row in run["tuning"])
+            found.setdefault((run["model"], setting, tried), []).append(value)
+    return [
+        f"{model}: {setting} {listed(values)} of {listed(tried)}"
+        for (model, setting, tried), values in sorted(found.items())
+    ]
 
 
 def grid(run: Mapping) -> list[tuple]:

@@ -17,6 +17,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recloop.report import sheet
 from recloop.report.plots import Panel, Plot
 
 WIDTH = 3.33  # inches, one column of acmart
@@ -101,7 +102,7 @@ class Row:
 def save(plot: Plot, output: Path) -> None:
     """Draw a plot and write it as .pdf, .svg, .png (300 dpi) and .csv beside `output`, a path without an ending."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    plot.data.write_csv(output.with_name(output.name + ".csv"))
+    sheet.write(plot.data, output.with_name(output.name + ".csv"))
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
         figure = plot.drawn() if plot.drawn else draw(plot)
         for ending, metadata in METADATA.items():

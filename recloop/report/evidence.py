@@ -1,7 +1,7 @@
 """What an exhibit is made from: the study, the tier, what was saved, and what the paper prints."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -162,15 +162,36 @@ class Evidence:
                 found[run["dataset"], name.key][name].append(trained_out(validated, patience))
         return found
 
+    @cached_property
+    def lost(self) -> dict[tuple[str, str], Counter[RunName]]:
+        """Count the trainings that were not run, as one that diverged; by data set, model and name."""
+        if self.whole:
+            return self.whole.lost
+        found = defaultdict(Counter)
+        for run in map(read_run, self.runs):
+            if run.get("not_run"):
+                name = RunName.parse(run["model"])
+                found[run["dataset"], name.key][name] += 1
+        return found
+
+    def waiting(self, dataset: str, key: str) -> Counter[RunName]:
+        """Count the trainings of a model that were not trained out or not run, by name."""
+        trained = self.trainings.get((dataset, key), {})
+        counts = Counter({name: done.count(False) for name, done in trained.items()})
+        counts.update(self.lost.get((dataset, key), {}))
+        return counts
+
     def unfinished(self, dataset: str, model: str) -> int:
         """Count the trainings behind a model that were not trained out, with those that it starts from or is made of.
+
+        One that was not run, as it diverged, is among them: seeds that are left say nothing of it.
 
         A model that is only asked otherwise (`judged_on`, `heard`) has the trainings of the one that it is.
         """
         asked = RunName.parse(model)
         fitting = [
-            (len(trained.overrides), done.count(False))
-            for trained, done in self.trainings.get((dataset, asked.key), {}).items()
+            (len(trained.overrides), count)
+            for trained, count in self.waiting(dataset, asked.key).items()
             if set(trained.overrides) <= set(asked.overrides)
         ]
         entry = self.study["models"].get(asked.key, {})

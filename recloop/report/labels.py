@@ -22,6 +22,12 @@ def model(study: Mapping, name: str) -> str:
     return ", ".join([label, *changes])
 
 
+def variant(study: Mapping, names: Mapping[str, str], name: str) -> str | None:
+    """Write a model's name with what `names` call its override; None where they do not name it."""
+    key, _, override = name.partition(",")
+    return f"{model(study, key)} {names[override]}" if override in names else None
+
+
 def dataset(study: Mapping, name: str) -> str:
     """Write the name of a data set."""
     entry = study["datasets"].get(name, {}) if isinstance(study["datasets"], Mapping) else {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from recloop.evaluation.results import Quantity
-from recloop.report import interchange, tables, verdicts
+from recloop.report import interchange, sheet, tables, verdicts
 from recloop.report.evidence import Evidence
 from recloop.report.known import judge_known
 from recloop.report.sizes import size
@@ -30,8 +30,8 @@ def write(evidence: Evidence, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     cells, claims = ledger(evidence), verdicts.judge_all(evidence)
     judged = pl.concat([claims, judge_known(evidence)])
-    cells.write_csv(output.with_name("ledger.csv"))
-    judged.write_csv(output.with_name(output.name + ".csv"))
+    sheet.write(cells, output.with_name("ledger.csv"))
+    sheet.write(judged, output.with_name(output.name + ".csv"))
     text = verdicts.markdown(evidence, claims) + "\n" + markdown(cells)
     output.with_name(output.name + ".md").write_text(text, encoding="utf-8")
     interchange.write(evidence, cells, judged, output.with_name(output.name + ".json"))
@@ -94,7 +94,10 @@ def decided(found: Mapping, unfinished: int = 0, differs: str | None = None) -> 
         why = f"printed for: {differs}" if differs else "the study declares none for this metric"
         return {"status": "no margin", "why": why}
     if unfinished:
-        return {"status": "not trained out", "why": f"{unfinished} of its trainings still gained"}
+        return {
+            "status": "not trained out",
+            "why": f"{unfinished} of its trainings still gained or were lost",
+        }
     close = abs(found["difference"]) <= found["margin"] + 1e-12  # 0.02 is not 0.02 in binary
     return {"status": "reproduced" if close else "different", "why": None}
 

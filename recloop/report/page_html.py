@@ -13,7 +13,7 @@ from recloop.report.tables import Table
 STYLE, SCRIPT = (Path(__file__).with_name(f"page.{end}") for end in ("css", "js"))
 INLINE = [
     (re.compile(r"\*\*(.+?)\*\*"), r"<strong>\1</strong>"),
-    (re.compile(r"\[([^\]]+)\]\(([^)]+)\)"), r'<a href="\2">\1</a>'),
+    (re.compile(r"(?i)\[([^\]]+)\]\((?!\w+script:|data:)([^)\"\s]+)\)"), r'<a href="\2">\1</a>'),
     (re.compile(r"(?<!\*)\*(?! )([^*]+)(?<! )\*(?!\*)"), r"<em>\1</em>"),
     (re.compile("&lt;br&gt;"), "<br>"),
 ]
@@ -22,7 +22,7 @@ INLINE = [
 def render(page: Page) -> str:
     """Write the page as HTML."""
     links = "".join(
-        f'<a href="#{anchor(section.title)}">{escape(section.title)}</a>'
+        f'<a href="#{escape(anchor(section.title))}">{escape(section.title)}</a>'
         for section in page.sections
     )
     head = "".join(f"<p>{inline(text)}</p>" for text in page.lead)
@@ -55,7 +55,7 @@ def marked(text: str) -> str:
 def section_html(section: Section) -> str:
     """Write one section."""
     parts = "\n".join(part_html(part) for part in section.parts)
-    return f'<section id="{anchor(section.title)}">\n<h2>{escape(section.title)}</h2>\n{parts}\n</section>'
+    return f'<section id="{escape(anchor(section.title))}">\n<h2>{escape(section.title)}</h2>\n{parts}\n</section>'
 
 
 def part_html(part: Part) -> str:
@@ -137,15 +137,15 @@ def block_html(block: str, cells, width: int) -> Iterator[str]:
     if apart:
         yield f'<tr class="group"><th colspan="{width}"><span>{escape(printing.PRINTED)}</span></th></tr>'
     for name, texts in apart:
-        yield f'<tr class="printed"><th>{escape(name)}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
+        yield f'<tr class="printed"><th>{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
 
 
 def cell_html(cell: dict, line: str) -> str:
     """Write one cell of one line; the tooltip says more."""
     if line != "ours":
         title = (cell["note"] or "") if line == "printed" else ""
-        return f'<td title="{escape(title)}">{printing.BESIDE[line](cell)}</td>'
-    value, spread, mark = printing.ours(cell)
+        return f'<td title="{escape(title)}">{escape(printing.BESIDE[line](cell))}</td>'
+    value, spread, mark = map(escape, printing.ours(cell))
     styled = {1: f"<strong>{value}</strong>", 2: f"<u>{value}</u>"}.get(cell["rank"], value)
     raised = f"<sup>{mark}</sup>" if mark else ""
     below = f"<small>{spread}</small>" if spread else ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_lowercase
 
 import polars as pl
 
@@ -75,6 +76,14 @@ def together(evidence: Evidence, entry: Mapping, drawn: Iterable[Drawn]) -> Plot
     if len(panels) > 1:
         panels = [replace(panel, title=f"({panel.letter}) {panel.title}") for panel in panels]
     return Plot(tuple(panels), data, labels.stamp(evidence, entry["datasets"]))
+
+
+def by_dataset(
+    evidence: Evidence, entry: Mapping, panel: Callable[[Evidence, Mapping, str, str], Drawn]
+) -> Plot:
+    """Join a panel for each data set; `panel` takes evidence, entry, data set and letter."""
+    named = zip(entry["datasets"], ascii_lowercase, strict=False)
+    return together(evidence, entry, [panel(evidence, entry, *one) for one in named])
 
 
 def points(

@@ -153,7 +153,8 @@ def explained(table: Table) -> list[str]:
     there = cells.filter(pl.col("ours").is_not_null())
     if there["unfinished"].sum():
         notes.append(
-            "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%."
+            "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%, "
+            "or one diverged and is missing from the mean (see Not run)."
         )
     if there["popular"].any():
         notes.append(

@@ -1,5 +1,6 @@
 """What stands under each heading of a study's page."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from recloop.report import (
     language_models,
     ledger,
     rubric,
+    sheet,
     tables,
     verdicts,
 )
@@ -72,7 +74,7 @@ def known_answers(evidence: Evidence, output: Path) -> list[Part]:
 
 def read_verdicts(path: Path) -> pl.DataFrame:
     """Read the verdicts on claims and on known answers."""
-    return pl.read_csv(path, schema_overrides=verdicts.SCHEMA)
+    return sheet.read(path, verdicts.SCHEMA)
 
 
 def claims(evidence: Evidence, output: Path) -> list[Part]:
@@ -140,7 +142,7 @@ def exhibit(evidence: Evidence, output: Path, kind: str, name: str) -> Exhibit:
 def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:
     """Read the cells of a table back from its CSV."""
     entry = evidence.study["tables"][name]
-    cells = pl.read_csv(output / f"{name}.csv", schema_overrides=tables.CELL)
+    cells = sheet.read(output / f"{name}.csv", tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
     return tables.table(evidence, entry, name, cells)
 
@@ -164,15 +166,21 @@ def left_out(
     named = [f"{key}: {why}" for key, why in given.items()] if isinstance(given, Mapping) else given
     absent = [name for name in study["datasets"] if not evidence.source(name)]
     data_sets = [f"{labels.dataset(study, name)}: {evidence.why_dataset(name)}" for name in absent]
-    refused = [refusal(study, run) for run in runs if run.get("not_run")]
-    found = list(dict.fromkeys([*named, *data_sets, *refused]))
+    found = list(dict.fromkeys([*named, *data_sets, *refusals(study, runs)]))
     return found or ["Nothing: all that the study lists was run."]
 
 
-def refusal(study: Mapping, run: Mapping) -> str:
-    """Describe a run that was refused, without its seed, and why."""
-    name = f"{labels.model(study, run['model'])} on {labels.dataset(study, run['dataset'])}"
-    return f"{name}: {run['not_run']}"
+def refusals(study: Mapping, runs: Iterable[Mapping]) -> list[str]:
+    """Describe the runs that have no weights and why, those of several seeds with one reason together."""
+    seeds = defaultdict(list)
+    for run in runs:
+        if run.get("not_run"):
+            seeds[run["model"], run["dataset"], run["not_run"]].append(run["seed"])
+    return [
+        f"{labels.model(study, model)} on {labels.dataset(study, dataset)}, "
+        f"seed{'s' * (len(found) > 1)} {', '.join(map(str, sorted(found)))}: {why}"
+        for (model, dataset, why), found in seeds.items()
+    ]
 
 
 def commands(study: Mapping, name: str) -> list[str]:

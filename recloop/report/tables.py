@@ -15,7 +15,7 @@ import polars as pl
 from recloop.evaluation import records, significance
 from recloop.evaluation.metric import SYSTEM
 from recloop.evaluation.results import Quantity
-from recloop.report import labels
+from recloop.report import labels, sheet
 from recloop.report.evidence import Evidence
 
 PAPER, SIMPLE = "Models of the paper", "Simple baselines (ours)"
@@ -59,7 +59,7 @@ class Table:
         written = {".md": markdown, ".tex": latex, ".compact.tex": compact}
         for ending, write in written.items():
             output.with_name(output.name + ending).write_text(write(self), encoding="utf-8")
-        self.cells.write_csv(output.with_name(output.name + ".csv"))
+        sheet.write(self.cells, output.with_name(output.name + ".csv"))
 
 
 def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:

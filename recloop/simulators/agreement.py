@@ -19,6 +19,7 @@ from recloop.simulators.telling import LEARNING
 from recloop.storage import checkpoint
 
 NORMAL = 1.96  # of a 95% interval
+TOGETHER = 1 << 22  # pairs of items that are compared at once
 
 
 def measure_preferences(
@@ -70,10 +71,12 @@ def agreement(
 
     Users without such a pair are left out.
     """
-    found = []
-    for mine, true, use in zip(liked, ratings, counted, strict=True):
-        wanted = (true[use, None] - true[None, use]).sign()
-        same = wanted * (mine[use, None] - mine[None, use]).sign()
-        if (wanted != 0).any():
-            found.append((1 + same[wanted != 0].mean().item()) / 2)
-    return torch.tensor(found)
+    users, items = counted.nonzero(as_tuple=True)
+    totals = torch.zeros(2, len(liked), dtype=torch.float64)
+    for part in torch.arange(len(users)).split(max(1, TOGETHER // liked.shape[1])):
+        user, item = users[part], items[part]
+        wanted = (ratings[user, item, None] - ratings[user]).sign() * counted[user]
+        alike = wanted * (liked[user, item, None] - liked[user]).sign()
+        totals.index_add_(1, user, torch.stack([alike.sum(1), wanted.abs().sum(1)]).double())
+    alike, pairs = totals[:, totals[1] > 0].float()
+    return (1 + alike / pairs) / 2

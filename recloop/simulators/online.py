@@ -20,13 +20,14 @@ from torch import Tensor
 from recloop.data.ratings import PARTS, read_ratings, read_users
 from recloop.models.online.state import Environment, Seen, Step
 from recloop.simulators import planning
+from recloop.simulators.carried import Carried
 from recloop.storage import checkpoint
 
 SLICES = ("all", "as_released")
 FIRSTS = ("random", "none", "own")
 
 
-class Episodes:
+class Episodes(Carried):
     """Many episodes at once: whose they are, how far they are, and what an agent sees of them.
 
     Args:
@@ -43,7 +44,7 @@ class Episodes:
         ValueError: another `first`.
     """
 
-    carried: tuple[str, ...] = ("user", "turn", "seen", "rewards")  # from one step to the next
+    carried = ("user", "turn", "seen", "rewards")  # from one step to the next
 
     def __init__(
         self,
@@ -103,18 +104,6 @@ class Episodes:
     def observation(self) -> Seen:
         """Return what agents see."""
         return Seen(self.seen, self.rewards, self.user)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return all that goes from one step to the next."""
-        return {name: getattr(self, name) for name in self.carried} | {
-            "generator": self.generator.get_state()
-        }
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state."""
-        for name in self.carried:
-            setattr(self, name, tensors[name].to(self.device))
-        self.generator.set_state(tensors["generator"])
 
 
 class RatedItems(Episodes):

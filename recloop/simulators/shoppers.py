@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from recloop.models.offline.shelf import Shelf
+from recloop.simulators.carried import Carried
 from recloop.simulators.phrasebook import Book
 
 Judge = Callable[[Int[Tensor, " session"], Int[Tensor, " session"]], Tensor]
@@ -36,7 +37,7 @@ Step = tuple[
 ]
 
 
-class Shoppers:
+class Shoppers(Carried):
     """Sessions of users with a target.
 
     Args:
@@ -139,18 +140,6 @@ class Shoppers:
         self.wanted[rows, attribute] |= speaks & positive
         self.refused[rows, attribute, values[0]] |= speaks & ~positive
         return self.book.said[place].masked_fill(silent, len(self.book.sentences))
-
-    def state(self) -> dict[str, Tensor]:
-        """Return all that goes from one step to the next."""
-        return {name: getattr(self, name) for name in self.carried} | {
-            "generator": self.generator.get_state()
-        }
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state."""
-        for name in self.carried:
-            setattr(self, name, tensors[name].to(self.device))
-        self.generator.set_state(tensors["generator"])
 
 
 class WishesHold:

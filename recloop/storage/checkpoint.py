@@ -1,6 +1,8 @@
 """Where a training stands, in one file without pickle, so that a killed one goes on exactly where it was."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -29,11 +31,26 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
     Raises:
         ValueError: the file is damaged or comes from somewhere else.
     """
+    with reading(path) as (file, facts):
+        return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+
+
+def facts_of(path: Path) -> dict:
+    """Read the facts of a file that `save` wrote without its tensors; raises like `load`."""
+    with reading(path) as (_, facts):
+        return facts
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[tuple[safe_open, dict]]:
+    """Open what `save` wrote, with its facts; raises like `load`."""
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["recloop"])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            if not isinstance(facts, dict):
+                raise KeyError("facts")
+            yield file, facts
+    except (SafetensorError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f"{path}: not a file that recloop wrote, or a damaged one ({error}); delete it and run again"
         ) from error

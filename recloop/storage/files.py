@@ -16,14 +16,18 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a draft to write beside a file; it replaces the file when the block ends, and goes if that fails.
 
     Two processes that write the same file each have a draft of their own: the last one stays.
+
+    Raises:
+        PlaceError: the disk is full or does not allow writing; names the folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield draft
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 class PlaceError(RuntimeError):
@@ -42,7 +46,7 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as fault:
+    except Exception as fault:  # some packages wrap the system's error into one of their own
         number = error_number(fault)
         if number in FULL:
             raise PlaceError(
@@ -50,16 +54,16 @@ def writing(folder: Path) -> Iterator[None]:
             ) from fault
         if number in FORBIDDEN:
             raise PlaceError(
-                f"{fault.filename or folder}: cannot be written ({os.strerror(number)}). "
+                f"{getattr(fault, 'filename', None) or folder}: cannot be written ({os.strerror(number)}). "
                 "Give yourself the right to write there, or work in another folder."
             ) from fault
         raise
 
 
-def error_number(fault: OSError) -> int | None:
+def error_number(fault: Exception) -> int | None:
     """Return the number of a system's error, which some packages only write into the text."""
     written = re.search(r"\(os error (\d+)\)", str(fault))
-    return fault.errno or (int(written.group(1)) if written else None)
+    return getattr(fault, "errno", None) or (int(written.group(1)) if written else None)
 
 
 def free_bytes(folder: Path) -> int:

@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from recloop.storage.fingerprint import ROOT
 SCHEMAS = ROOT / "workflow" / "schemas"
 MERGE = "tag:yaml.org,2002:merge"
 MAX_LENGTH = 60  # characters of a value in an error message
+MAX_DEPTH = 100  # of brackets and dashes in one another; libyaml falls over some ten thousand
+MAX_VALUES = 200_000  # of a document whose anchors are written out
+CHAIN = re.compile(rf"(?:[-?] +){{{MAX_DEPTH}}}")
 
 
 class SettingsError(ValueError):
@@ -34,6 +38,7 @@ class StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     def construct_document(self, node: yaml.Node) -> Any:
         """Build the values of a document whose keys are unique."""
         stop_at_duplicates(node, set())
+        written_out(node, {})
         return super().construct_document(node)
 
 
@@ -54,6 +59,32 @@ def stop_at_duplicates(node: yaml.Node, seen: set[int]) -> None:
             raise fault(f"the key '{key.value}' stands in line {lines[key.value]} already", key)
         lines[key.value] = key.start_mark.line + 1
         stop_at_duplicates(value, seen)
+
+
+def written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a node with its anchors written out, as those who read settings meet them.
+
+    Raises:
+        ConstructorError: a node holds itself, or anchors of anchors make more of few lines than any study needs.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if known.get(id(node)) == 0:
+        raise fault("an anchor stands inside what it names", node)
+    if id(node) not in known:
+        known[id(node)] = 0
+        parts = node.value if isinstance(node, yaml.SequenceNode) else (v for _, v in node.value)
+        known[id(node)] = 1 + sum(written_out(part, known) for part in parts)
+    if known[id(node)] > MAX_VALUES:
+        raise fault(f"anchors make more than {MAX_VALUES:,} values of it", node)
+    return known[id(node)]
+
+
+def stop_at_depth(text: str, where: str) -> None:
+    """Refuse brackets in brackets that no study has and that the parser's stack would not survive."""
+    turns = (1 if one in "[{" else -1 for one in re.findall(r"[\[\]{}]", text))
+    if max(accumulate(turns), default=0) > MAX_DEPTH or CHAIN.search(text):
+        raise SettingsError(f"{where} is nested more than {MAX_DEPTH} deep")
 
 
 def fault(sentence: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
@@ -88,6 +119,7 @@ def parse(text: str, where: str) -> Any:
     Raises:
         SettingsError: names the line and what is wrong there.
     """
+    stop_at_depth(text, where)
     try:
         return StrictLoader(text).get_single_data()
     except yaml.YAMLError as error:

@@ -4,29 +4,25 @@ import functools
 
 from recloop.plan import Plan, language_models
 from recloop.plan.artifacts import Artifact
-from recloop.plan.studies import Run, manifest
-from recloop.storage.settings import SettingsError
+from recloop.plan.language_models import SPEAKER
+from recloop.plan.studies import Run
 from recloop.tasks import sequences
 from recloop.tasks.sequences import (
     ASKED_WITH_KEYWORDS,
     check_recipe,
     code,
     components,
+    encoders,
     pictures,
     split,
 )
 
 __all__ = [
     "ASKED_WITH_KEYWORDS",
-    "FACTS",
-    "LANGUAGE",
-    "METRICS",
     "check_recipe",
     "code",
     "components",
-    "data",
     "encoders",
-    "environment",
     "pictures",
     "split",
 ]
@@ -53,38 +49,19 @@ def reads_words(plan: Plan, run: Run) -> bool:
     return settings["training"]["loop"] in LOOPS
 
 
-def settings_of(plan: Plan, study: str) -> dict:
-    """Return the language model of a study: the tier's, or the paper's.
-
-    Raises:
-        SettingsError: neither names one.
-    """
-    found = plan.here(study).get("language_model") or plan.studies[study].get("language_model")
-    if not found:
-        raise SettingsError(f"studies/{study}/paper.yaml: language_model: expected one, got none")
-    return found
-
-
 @functools.cache
-def language_model(plan: Plan, study: str, dataset: str) -> Artifact | None:
+def speaker(plan: Plan, study: str, dataset: str) -> Artifact | None:
     """Declare a language model of ours, learnt from titles and other texts; None for a published one."""
-    settings = settings_of(plan, study)
-    if "pretrain" not in settings:
-        return None
-    recipe, other = plan.recipe(study, dataset), settings.get("learnt_from")
-    own = language_models.corpus(recipe["source"], sequences.tables(plan, study, dataset))
-    more = other and language_models.published_texts(
-        other["source"], manifest(other["source"], other.get("sizes"))
-    )
-    name, seed = settings.get("label", study), plan.tier["split_seed"]
-    return language_models.language_model(name, {"pretrain": settings["pretrain"]}, seed, own, more)
+    source = plan.recipe(study, dataset)["source"]
+    titles = language_models.corpus(source, sequences.tables(plan, study, dataset))
+    return language_models.ours(plan, study, SPEAKER, titles)
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
     """List the artifacts below data/ that a run works with: sessions, and the model that reads their titles."""
     found = {"sessions": split(plan, run.study, run.dataset)}
-    own = language_model(plan, run.study, run.dataset) if reads_words(plan, run) else None
-    return found | ({"language_model": own} if own else {})
+    own = speaker(plan, run.study, run.dataset) if reads_words(plan, run) else None
+    return found | ({SPEAKER: own} if own else {})
 
 
 def environment(plan: Plan, run: Run) -> dict:
@@ -93,7 +70,7 @@ def environment(plan: Plan, run: Run) -> dict:
         return {}
     return {
         "words": {
-            "language_model": settings_of(plan, run.study),
+            SPEAKER: language_models.opening(plan, run.study, SPEAKER),
             "prompts": prompts(plan, run.study),
         }
     }
@@ -108,6 +85,8 @@ def prompts(plan: Plan, study: str) -> dict[str, str]:
     return {name: prompt.template for name, prompt in found.items()}
 
 
-def encoders(plan: Plan, study: str) -> dict[str, dict]:
-    """Describe the encoders for a report: the page says of the language model under departures."""
-    return {}
+def spoken(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe the language model of a study for a report; ours learns anew for each data set, one stands for all."""
+    return language_models.described(
+        plan, study, {SPEAKER: speaker(plan, study, plan.datasets(study)[0])}
+    )

@@ -18,13 +18,10 @@ from recloop.tasks.sequences import (
 
 __all__ = [
     "ASKED_WITH_KEYWORDS",
-    "FACTS",
     "LANGUAGE",
-    "METRICS",
     "check_recipe",
     "code",
     "components",
-    "data",
     "encoders",
     "environment",
     "pictures",

@@ -10,26 +10,13 @@ from recloop.data.settings import SettingError, check_settings
 from recloop.language_models.prompts import read_prompts
 from recloop.plan import Plan, language_models
 from recloop.plan.artifacts import Artifact
-from recloop.plan.studies import Run, manifest
+from recloop.plan.language_models import READER, SPEAKER
+from recloop.plan.studies import Run
 from recloop.storage.settings import SettingsError
 from recloop.tasks import sequences
 from recloop.tasks.sequences import components, encoders, pictures, split
 
-__all__ = [
-    "ASKED_WITH_KEYWORDS",
-    "FACTS",
-    "LANGUAGE",
-    "METRICS",
-    "check_recipe",
-    "code",
-    "components",
-    "data",
-    "encoders",
-    "environment",
-    "pictures",
-    "split",
-    "spoken",
-]
+__all__ = ["components", "encoders", "pictures", "split"]
 
 METRICS = "recloop.evaluation.answers"
 LANGUAGE = True
@@ -37,7 +24,6 @@ FACTS = {
     *("speak", "genres", "width", "places", "dim", "most", "question", "template", "max_tokens"),
 }
 ASKED_WITH_KEYWORDS = False
-READER, SPEAKER = "reader", "speaker"
 FIELDS = {"title", "genres", "rating"}
 ASKED = {
     "interaction": FIELDS,
@@ -85,36 +71,19 @@ def interactions(plan: Plan, study: str, dataset: str, told: str) -> Artifact:
     )
 
 
-def settings_of(plan: Plan, study: str, name: str) -> dict:
-    """Return what opens a language model: its own settings, or those of the one that it is."""
-    mine = plan.component(study, "language_models", name)
-    same = plan.component(study, "language_models", mine["same_as"]) if "same_as" in mine else {}
-    return {k: v for k, v in (same | mine).items() if k not in ("label", "same_as", "learnt_from")}
-
-
 @functools.cache
 def own(plan: Plan, study: str, name: str) -> Artifact | None:
     """Declare a language model of ours; None for a published one."""
-    mine = plan.component(study, "language_models", name)
-    if "same_as" in mine:
-        return own(plan, study, mine["same_as"])
-    if "pretrain" not in mine:
-        return None
-    source = mine["learnt_from"]
-    talk = language_models.published_texts(
-        source["source"], manifest(source["source"], source.get("sizes"))
-    )
-    settings = {"pretrain": mine["pretrain"]}
-    return language_models.language_model(name, settings, plan.tier["split_seed"], talk)
+    return language_models.ours(plan, study, name)
 
 
 @functools.cache
 def states(plan: Plan, study: str, dataset: str, told: str) -> Artifact:
     """Declare the texts of a data set as the frozen reader encodes them."""
     texts, model = interactions(plan, study, dataset, told), own(plan, study, READER)
-    settings = settings_of(plan, study, READER)
-    kept = {key: one for key, one in settings.items() if key != "pretrain"}
-    return language_models.states(READER, kept, texts, model)
+    return language_models.states(
+        READER, language_models.opening(plan, study, READER), texts, model
+    )
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
@@ -132,9 +101,8 @@ def data(plan: Plan, run: Run) -> dict[str, Artifact]:
 
 def environment(plan: Plan, run: Run) -> dict:
     """Return the settings of what a model talks to: the language model, and what it is asked."""
-    speaker = settings_of(plan, run.study, SPEAKER)
-    kept = {key: one for key, one in speaker.items() if key != "pretrain"}
-    return {"prompts": prompts(plan, run.study), "speaker": kept}
+    speaker = language_models.opening(plan, run.study, SPEAKER)
+    return {"prompts": prompts(plan, run.study), "speaker": speaker}
 
 
 def code(plan: Plan, run: Run) -> list[str]:
@@ -144,16 +112,5 @@ def code(plan: Plan, run: Run) -> list[str]:
 
 def spoken(plan: Plan, study: str) -> dict[str, dict]:
     """Describe the language models of a study for a report: which model plays which, and what ours learnt from."""
-    found = {}
-    for name in (READER, SPEAKER):
-        model = own(plan, study, name)
-        mine = plan.component(study, "language_models", name)
-        source = plan.component(study, "language_models", mine.get("same_as", name))
-        learnt = manifest(source["learnt_from"]["source"])["title"] if model else None
-        found[name] = {
-            "label": mine.get("label", name),
-            "settings": settings_of(plan, study, name),
-            "place": model.path if model else None,
-            "learnt_from": learnt,
-        }
-    return found
+    models = {name: own(plan, study, name) for name in (READER, SPEAKER)}
+    return language_models.described(plan, study, models)

@@ -17,6 +17,7 @@ from recloop.data.batches import Batch, Events, Sessions, cut
 from recloop.data.feedback import items_of
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
+from recloop.fitting.progress import NDCG, run_facts
 from recloop.models import build
 from recloop.models.nonparametric.item_knn import ItemKNN
 from recloop.simulators.feedback import open_environment
@@ -28,14 +29,6 @@ __all__ = ["prepare", "rank", "train"]
 
 ENVIRONMENT = "environment"
 CHOSEN_BY = (ENVIRONMENT, "first", "drawn", "popular", "neighbours")
-FACTS = {
-    "curve": [],
-    "epochs_run": 0,
-    "best_epoch": 0,
-    "valid_ndcg10": None,
-    "tuning": [],
-    "not_run": None,
-}
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
@@ -80,8 +73,9 @@ def train(
         `chosen`, the `lists` that they were chosen of and, by the environment alone, `chosen_rewards`, a row for each
         step, window by window; the environment's item vectors where no host proposes. And the facts for the record.
     """
+    facts = run_facts() | {NDCG.column: None}
     if early is None:
-        return {"vectors": environment.vectors.detach().cpu()}, dict(FACTS)
+        return {"vectors": environment.vectors.detach().cpu()}, facts
     windows = cut(Sessions.read(sessions / "train.parquet"), training["length"], items)
     histories = Histories.of(windows, items)
     lists = proposed(early, windows, training["proposed"], context.device)
@@ -90,7 +84,7 @@ def train(
     found = {"chosen": chosen, "lists": lists}
     if environment is not None:
         found["chosen_rewards"] = environment.rewards(histories.seen, chosen[:, None])[:, 0]
-    return found, dict(FACTS)
+    return found, facts
 
 
 @torch.no_grad()
@@ -150,7 +144,7 @@ def neighbours(histories: Histories, sessions: Path, length: int) -> Tensor:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

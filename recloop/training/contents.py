@@ -22,7 +22,14 @@ from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
 from recloop.training import sequences
 from recloop.training.costs import Costs
-from recloop.training.sequences import data_facts, excludes_seen, judged_on, maker, read_part
+from recloop.training.sequences import (
+    data_facts,
+    excludes_seen,
+    judged_on,
+    maker,
+    read_part,
+    validation_events,
+)
 from recloop.training.supervised import NextItems
 
 MODALITIES = ("words", "pictures")
@@ -160,25 +167,18 @@ def train(
         The best weights, without those that never learn and with what an epoch takes; the facts for the record.
     """
     windows = cut(parts["train"], training["length"], items)
-    events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
-    events = events.sample(training["validation_events"], seed=0)
+    events = validation_events(parts["valid"], training, items)
     rates = {name: training.get(f"{name}_rate", 1.0) for name in GROUPS}
     objective = partial(NextContents, windows=windows, events=events, rates=rates)
 
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
-        costs = Costs(moment.device)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs, keeps="trained")
-        model = make().to(moment.device)
-        return Trainer(
-            objective(model=model, schedule=schedule, context=moment, costs=costs), moment
-        )
+    def begin(schedule: Schedule, moment: TrainingContext) -> NextContents:
+        costs, model = Costs(moment.device), make().to(moment.device)
+        return objective(model=model, schedule=schedule, context=moment, costs=costs)
 
-    weights, facts, trained = fit_tuned(trainer, training, context, NDCG)
+    weights, facts, trained = fit_tuned(begin, training, context, NDCG, keeps="trained")
     spent = costs_of(trained)
     weights[COSTS] = torch.tensor(list(spent.values()), dtype=torch.float64)
-    done = trained.progress
-    facts |= {"targets_per_second": trained.epoch * trained.objective.targets / done.seconds}
+    facts |= {"targets_per_second": trained.per_second(trained.objective.targets)}
     return weights, facts | spent
 
 
@@ -192,7 +192,7 @@ def costs_of(trainer: Trainer) -> dict[str, float]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -203,15 +203,13 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`.
-        tensors: the weights; None for a model that was not run.
+        tensors: the weights.
         output: parquet file, one row per event.
         top_k: length of the lists.
     """
     facts, training = content_facts(data, settings, needs), settings["training"]
     sessions = read_part(data["sessions"], judged_on(settings), False)
     events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
-    if tensors is None:
-        return sequences.write_lists(output, events, Ranks.none(top_k))
     costs = tensors.pop(COSTS, None)
     model = maker(settings, facts)()
     load(model, tensors)

@@ -1,7 +1,7 @@
 """A trained generator of latents and a trained decoder behind one another: PDiT-GIM and controls; nothing is learnt.
 
-Controls have latents of another origin (a random item, the last one, the target itself, an upper bound), or decode by
-taking the title that lies nearest.
+Controls have latents of another origin (a random item, the last one, the mean of a history, the target itself, an upper
+bound), decode by taking the title that lies nearest, or rank by latents and say nothing.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
-from recloop.fitting.progress import NDCG
+from recloop.fitting.progress import NDCG, run_facts
 from recloop.models.generation.decoded import Decoded
 from recloop.models.generation.pdit import cosines
 from recloop.storage import checkpoint
 from recloop.training.latents import generated
-from recloop.training.material import Material, Part, made
-from recloop.training.said_items import PLAIN, keep
+from recloop.training.material import Material, Part, made, write
+from recloop.training.said_items import PLAIN, keep, rank_latents
 from recloop.training.sequences import judged_on
 from recloop.training.wording import Wording, asked_for, model_of, own_latents, say
 
@@ -37,20 +37,19 @@ def train(
 ) -> tuple[dict[str, Tensor], dict]:
     """Put the weights of the parts together."""
     weights = checkpoint.join(parts)
-    facts = {"curve": [], "tuning": [], "epochs_run": 0, "best_epoch": 0, NDCG.column: None}
-    return weights or {"nothing": torch.zeros(1)}, facts | {"not_run": None}
+    return weights or {"nothing": torch.zeros(1)}, run_facts() | {NDCG.column: None}
 
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
     top_k: int,
     device: str = "cpu",
 ) -> None:
-    """Generate a latent for every test event and say it.
+    """Generate a latent for every test event and say it, or rank by it.
 
     Args:
         data, settings, device: as for other loops of generation.
@@ -62,6 +61,8 @@ def rank(
     material = Material(data, settings, device)
     part, way = material.part(judged_on(settings)), made(material, settings)
     latents = origin(material, part, way, tensors, settings, needs)
+    if not way.says:
+        return write(output, part.events, rank_latents(part, latents, top_k))
     if "decoder" not in needs:
         return keep(output, part, {PLAIN: nearest(material, latents)}, top_k)
     own = checkpoint.load(needs["decoder"])[1]["settings"] | {"words": settings["words"]}
@@ -89,6 +90,8 @@ def origin(
         return generated(generator, part)
     if way.origin == "target":
         return own_latents(part)
+    if way.origin == "mean":
+        return mean_latents(part)
     if way.origin == "last":
         real = (part.sessions != part.events.padding).sum(1) - 1
         items = part.sessions.gather(1, real[:, None]).squeeze(1)
@@ -96,6 +99,13 @@ def origin(
         random = torch.Generator().manual_seed(0)
         items = torch.randint(len(material.titles), (len(part),), generator=random)
     return material.latents[items.to(material.device)]
+
+
+def mean_latents(part: Part) -> Float[Tensor, "event latent"]:
+    """Average the latents of every history."""
+    latents, had = part.material.latents, part.sessions.to(part.material.device)
+    known = torch.cat([latents, torch.zeros_like(latents[:1])])  # zeros at padding
+    return known[had].sum(1) / (had != part.events.padding).sum(1, keepdim=True)
 
 
 def nearest(material: Material, latents: Float[Tensor, "event latent"]) -> list[str]:

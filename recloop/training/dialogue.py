@@ -18,9 +18,8 @@ from recloop.data.attributes import many_hot, read_attributes
 from recloop.data.pools import World, read_part
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import check_finite
-from recloop.fitting.progress import NDCG
+from recloop.fitting.progress import NDCG, run_facts
 from recloop.fitting.schedule import Schedule
-from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
 from recloop.models import build
 from recloop.models.dialogue.dialogue import DialogueModel
@@ -225,19 +224,14 @@ def train(
     if training["stage"] == "none":
         return keep(make, worlds, critique_encoder, dialogue, context)
 
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
+    def begin(schedule: Schedule, moment: TrainingContext) -> Conversations:
         model = make().to(moment.device)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs)
-        objective = Conversations(
-            model, worlds, critique_encoder, dialogue, training, schedule, moment
-        )
-        return Trainer(objective, moment)
+        return Conversations(model, worlds, critique_encoder, dialogue, training, schedule, moment)
 
-    weights, facts, trained = fit_tuned(trainer, training, context, NDCG)
+    weights, facts, trained = fit_tuned(begin, training, context, NDCG)
     save(critique_encoder)
-    held = len(worlds["train"].requests) * trained.epoch
-    return weights, facts | {"dialogues_per_second": held / trained.progress.seconds}
+    held = trained.per_second(len(worlds["train"].requests))
+    return weights, facts | {"dialogues_per_second": held}
 
 
 def keep(
@@ -254,8 +248,7 @@ def keep(
     )
     score = judge(model, worlds["valid"], environment, dialogue)
     check_finite(score, f"{context.name}: the validation score {NDCG.label}")
-    facts = {"curve": [], "tuning": [], "epochs_run": 0, "best_epoch": 0, "valid_ndcg10": score}
-    return model.state_dict(), facts | {"not_run": None}
+    return model.state_dict(), run_facts() | {NDCG.column: score}
 
 
 def sample(world: World, most: int | None) -> World:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models import build
@@ -74,17 +75,16 @@ def train(
     """
     torch.manual_seed(context.seed)
     model = make().to(context.device)
-    facts = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
     if not isinstance(model, Agent):
         model.fit(world(episodes=1, memory=1))
-        return model.state_dict(), facts
+        return model.state_dict(), run_facts()
     parallel = training["parallel"]
     online = Online(
         model, world(episodes=parallel, memory=model.memory, seed=context.seed), training, context
     )
     trainer = Trainer(online, context)
     weights, done = trainer.fit(), trainer.progress
-    facts |= {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
+    facts = run_facts(done.curve, trainer.epoch)
     facts |= {"learning_rate": online.schedule.learning_rate, "learned": learning(model)}
     facts |= {"steps_per_second": int(model.steps) / done.seconds}
     played = zip(PLAYED, online.played.T.tolist(), strict=True)
@@ -223,7 +223,7 @@ def moment(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -235,12 +235,10 @@ def rank(
         data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part; `users` of it, the first
             ones, null for all; `episodes` of each user; `after`, the moment whose weights play; `choose`, how agents
             choose.
-        tensors: the weights; None for an agent that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per step: `session` (the user), `episode`, `position` (from 1), `item`, `reward`.
     """
     asked, model = settings["inference"], maker(data, settings, {})()
-    if tensors is None:
-        return write_steps(output, [])
     model.load_state_dict(moment(tensors, asked["after"]))
     users = len(pl.read_parquet(data["sessions"] / f"{asked['judged_on']}.parquet"))
     users = min(users, asked.get("users") or users)
@@ -291,6 +289,5 @@ def write_steps(output: Path, parts: list[pl.DataFrame]) -> None:
         part.select(pl.col(name).cast(dtype) for name, dtype in STEP.items()) for part in parts
     ]
     rows = pl.concat([pl.DataFrame(schema=STEP), *typed]).sort("session", "episode", "position")
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         rows.write_parquet(draft)

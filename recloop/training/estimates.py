@@ -1,6 +1,5 @@
 """Off-policy evaluation: what policies bring, estimated from the log, beside what they bring in the simulator."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
-from recloop.fitting.objective import Objective
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models import build
@@ -20,7 +19,7 @@ from recloop.models.offline.learner import Sessions, returns_of
 from recloop.storage import checkpoint
 from recloop.training import shopping
 from recloop.training.experience import Log
-from recloop.training.logged import SAMPLE
+from recloop.training.logged import SAMPLE, FromLog
 from recloop.training.seat import last_weights
 from recloop.training.shop import Shop, open_shop
 
@@ -66,7 +65,7 @@ def train(
         judged = opened(weights, shop).to(context.device)
         model = make().to(context.device)
         one = Estimating(model, judged, shop, log, training, context)
-        Trainer(one, alone(context, name)).fit()
+        model.load_state_dict(Trainer(one, alone(context, name)).fit())
         model.eval()
         simulated = users(sessions=number, seed=context.seed)
         sentences = shop.heard_by(judged.policy).to(context.device)
@@ -76,9 +75,7 @@ def train(
         found = {"policy": name, "estimate": one.estimate(), "truth": true[0], "error": true[1]}
         rows.append(found)
         context.log(f"{place + 1} of {len(policies)}: {found}")
-    facts = {"curve": [], "epochs_run": training["epochs"], "best_epoch": training["epochs"]}
-    facts |= {"tuning": [], "not_run": None, "estimates": rows}
-    return {"fixed": torch.zeros(1)}, facts
+    return {"fixed": torch.zeros(1)}, run_facts(epochs=training["epochs"]) | {"estimates": rows}
 
 
 def alone(context: TrainingContext, name: str) -> TrainingContext:
@@ -96,7 +93,7 @@ def opened(weights: Path, shop: Shop) -> Judged:
     return Judged(policy.eval(), settings["inference"]["choose"])
 
 
-class Estimating(Objective):
+class Estimating(FromLog):
     """Sessions drawn from the log; the estimator learns about one policy.
 
     Args:
@@ -125,17 +122,6 @@ class Estimating(Objective):
         self.sample = torch.randperm(len(log), generator=context.generator(-2))
         model.calibrate(returns_of(self.take(self.sample[:SAMPLE]), model.discount))
 
-    def take(self, rows: Tensor) -> Sessions:
-        """Look some sessions up."""
-        return self.log.take(rows, self.vectors, self.sentences)
-
-    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
-        """Draw sessions for each update, by seed, epoch and place alone."""
-        for place in range(skip, self.length):
-            generator = self.context.generator(epoch * self.length + place)
-            size = (self.schedule.batch_size,)
-            yield self.take(torch.randint(len(self.log), size, generator=generator))
-
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Let the estimator compute the loss."""
         return self.model.estimation_loss(batch, self.judged)
@@ -151,7 +137,7 @@ class Estimating(Objective):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

@@ -1,5 +1,6 @@
 """Logged sessions: collected by policies in the simulator, kept as a table of inputs, read without its makers."""
 
+import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from recloop.models.offline.learner import Sessions
 from recloop.simulators.shoppers import Shoppers
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json, writing
+from recloop.training.given import all_run
 from recloop.training.seat import Seat, last_weights
 from recloop.training.shop import Shop, open_shop
 
@@ -52,6 +54,7 @@ def collect(
         threads: processor threads to use.
     """
     torch.set_num_threads(threads)
+    all_run(needs, "the log")
     shop = open_shop(data, settings["environment"], needs)
     model = build(settings["model"], **shop.facts(settings["model"]["class"]))
     model.load_state_dict(last_weights(checkpoint.load(needs["policy"])[0]))
@@ -170,6 +173,14 @@ class Log:
         found.parts = {
             name: torch.cat([one, other.parts[name]]) for name, one in self.parts.items()
         }
+        return found
+
+    def dealt(self, generator: torch.Generator) -> "Log":
+        """Copy the log with its rewards dealt to other turns."""
+        found = copy.copy(self)
+        reward = self.parts["reward"]
+        order = torch.randperm(len(reward), generator=generator)
+        found.parts = self.parts | {"reward": reward[order]}
         return found
 
     def take(self, rows: Tensor, vectors: Tensor, sentences: Tensor) -> Sessions:

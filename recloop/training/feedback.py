@@ -119,7 +119,7 @@ class AnsweredItems(NextItems):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -132,9 +132,9 @@ def rank(
     return sequences.rank(data, host_of(tensors), plain, needs, output, top_k, device)
 
 
-def host_of(tensors: dict[str, Tensor] | None) -> dict[str, Tensor] | None:
+def host_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Take the host and its ranking head out of the weights: of the network that ranks, where there are two."""
-    if tensors is None or "rank.weight" in tensors:
+    if "rank.weight" in tensors:
         return tensors
     own = "networks.0."
     kept = {name.removeprefix(own): one for name, one in tensors.items() if name.startswith(own)}

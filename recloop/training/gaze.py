@@ -16,6 +16,7 @@ from recloop.data.word_parts import PARTS, bare, words_of
 from recloop.language_models.alignment import NO_WORD, firsts, spread
 from recloop.storage import checkpoint
 from recloop.storage.files import replacing, write_json
+from recloop.training.given import all_run
 from recloop.training.readings import load
 
 RECORD, TABLE = "gaze.json", "gaze.safetensors"
@@ -57,6 +58,7 @@ def write_gaze(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(0)
+    all_run({"reader": weights / "weights.safetensors"}, "gaze")
     tensors, _ = checkpoint.load(weights / "weights.safetensors")
     data = {"readings": readings} | ({"language": language} if language else {})
     reader = load(data, tensors, settings, device)

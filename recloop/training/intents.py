@@ -17,7 +17,14 @@ from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.models.sessions import last
-from recloop.training.sequences import data_facts, excludes_seen, judged_on, maker, write_lists
+from recloop.training.sequences import (
+    data_facts,
+    excludes_seen,
+    judged_on,
+    maker,
+    validation_events,
+    write_lists,
+)
 from recloop.training.supervised import NextItems, fit_sessions
 
 __all__ = ["prepare", "rank", "train"]
@@ -54,13 +61,11 @@ def train(
     context: TrainingContext,
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part, then train with it; keep ELBO and KL of every validation."""
-    length = training["length"]
-    events = Events.of(parts["valid"].sessions, length, items, excludes_seen(training))
-    events = events.sample(training["validation_events"], seed=0)
+    events = validation_events(parts["valid"].sessions, training, items)
     made: list[Intents] = []
 
     def objective(**given) -> Intents:
-        asked = {"length": length, "vae_rate": training["vae_rate"]}
+        asked = {"length": training["length"], "vae_rate": training["vae_rate"]}
         made.append(Intents(parts=parts, events=events, **asked, **given))
         return made[-1]
 
@@ -208,7 +213,7 @@ def chunks(number: int) -> Iterator[slice]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -228,8 +233,6 @@ def rank(
     events = Events.of(
         moments.sessions, training["length"], facts["items"], excludes_seen(training)
     )
-    if tensors is None:
-        return write_lists(output, events, Ranks.none(top_k))
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
     model = model.to(device)

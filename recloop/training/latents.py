@@ -25,7 +25,7 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     """Give the keywords of `train`.
 
     Args:
-        data: `sessions`, the folder of a split, and perhaps `language_model`.
+        data: `sessions`, the folder of a split, and perhaps `speaker`.
         settings: `model`, `training`, `inference` and `words`, as resolved from the study.
         needs, device: as for other loops.
     """
@@ -114,7 +114,7 @@ def ranked(model: nn.Module, part: Part, drawn: Float[Tensor, "event latent"], t
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
+from recloop.fitting.tuning import RATE, best_rate, tune
 from recloop.models.offline.learner import Learner, Sessions, returns_of
 from recloop.simulators.shoppers import Shoppers
 from recloop.storage import checkpoint
@@ -36,12 +38,17 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
     log = Log.read(data["experience"], len(shop.codes.names))
     users = partial(shop.open, settings=settings["environment"], device=device)
     asked = settings["inference"]["choose"]
-    make = shopping.maker(settings, shop)
+    make = partial(made, settings, shop)
     return {"make": make, "shop": shop, "log": log, "users": users, "choose": asked}
 
 
+def made(settings: dict, shop: Shop, **changed: Any) -> Learner:
+    """Make the recommender of some settings, of which some may be others."""
+    return shopping.maker(settings | {"model": settings["model"] | changed}, shop)()
+
+
 def train(
-    make: Callable[[], Learner],
+    make: Callable[..., Learner],
     shop: Shop,
     log: Log,
     users: Callable[..., Shoppers],
@@ -51,21 +58,87 @@ def train(
 ) -> tuple[dict[str, Tensor], dict]:
     """Let a recommender learn from a log alone, or collect anew between the iterations of its training.
 
+    Where `training.tried` names a setting it first tries each of `tried_values` for `tuning_epochs`, with the log as it
+    is, and takes the one with which validation users were spared most turns.
+
     Returns:
         The last weights, with those after each iteration under `iteration1/` and so on; facts for the record.
     """
-    torch.manual_seed(context.seed)
-    model = make().to(context.device)
-    logged = Logged(model, shop, log, users, choose, training, context)
-    trainer = Trainer(logged, context)
-    trainer.fit()
-    weights, done = logged.copy(), trainer.progress
-    facts = {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
-    facts |= {"tuning": [], "not_run": None, "sessions": len(logged.log)}
-    return weights | checkpoint.join(logged.kept), facts
+    if training["rewards"] == "shuffled":
+        log = log.dealt(context.generator(-1))
+
+    def trainer(changed: dict, training: dict, context: TrainingContext) -> Trainer:
+        torch.manual_seed(context.seed)
+        own = {key: value for key, value in changed.items() if key != RATE}
+        rates = {RATE: [changed[RATE]]} if RATE in changed else {}
+        model = make(**own).to(context.device)
+        return Trainer(Logged(model, shop, log, users, choose, training | rates, context), context)
+
+    chosen, tried = settled(trainer, training, context)
+    whole = trainer(chosen, training, context)
+    whole.fit()
+    logged, done = whole.objective, whole.progress
+    facts = run_facts(done.curve, whole.epoch, tuning=tried)
+    facts |= {"chosen": chosen, "sessions": len(logged.log)}
+    return logged.copy() | checkpoint.join(logged.kept), facts
 
 
-class Logged(Objective):
+ONCE = {"iterations": 1, "collected": 0}  # of trials: the log as it is
+
+
+def settled(
+    trainer: Callable[[dict, dict, TrainingContext], Trainer],
+    training: dict,
+    context: TrainingContext,
+) -> tuple[dict[str, float], list[dict]]:
+    """Choose a setting of the model, or the learning rate, before the training; nothing where `tried` names none.
+
+    Args:
+        trainer: makes a training from what is changed of the model, settings of training, and a context.
+        training: `tried`, `tried_values` and `tuning_epochs`.
+        context: of the run.
+
+    Returns:
+        The setting with the value that is taken, and the trials.
+    """
+    setting = training.get("tried")
+    if not setting:
+        return {}, []
+    values, metric = training["tried_values"], shopping.SAVED
+
+    def trial(value: float, epochs: int, within: TrainingContext) -> Trainer:
+        return trainer({setting: value}, training | ONCE | {"epochs": epochs}, within)
+
+    tried = tune(trial, values, training["tuning_epochs"], context, metric, setting)
+    value = best_rate(tried, values, metric, setting)
+    context.log(f"takes {setting} {value}")
+    return {setting: value}, tried
+
+
+class FromLog(Objective):
+    """What the objectives over a log of sessions share: how they draw.
+
+    A subclass sets `log`, `context`, and `vectors` and `sentences`, what is seen of items and heard.
+    """
+
+    log: Log
+    context: TrainingContext
+    vectors: Tensor
+    sentences: Tensor
+
+    def take(self, rows: Tensor) -> Sessions:
+        """Look some sessions up."""
+        return self.log.take(rows, self.vectors, self.sentences)
+
+    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
+        """Draw sessions for each update, by seed, epoch and place alone."""
+        for place in range(skip, self.length):
+            generator = self.context.generator(epoch * self.length + place)
+            size = (self.schedule.batch_size,)
+            yield self.take(torch.randint(len(self.log), size, generator=generator))
+
+
+class Logged(FromLog):
     """Sessions drawn from a log.
 
     Args:
@@ -76,7 +149,7 @@ class Logged(Objective):
         choose: how it chooses where it is validated.
         training: `batch_size` sessions of an update, `epoch_updates`, `iterations`, in equal parts of the epochs,
             `collected` sessions after each but the last, `noise` on the scores when these are collected, and
-            `rewards`: those of the log, or `shuffled` for a control.
+            `rewards`: those of the log, or `shuffled`, dealt to other turns, for a control.
         context: of the training.
 
     Raises:
@@ -106,10 +179,6 @@ class Logged(Objective):
             raise ValueError(
                 f"{self.schedule.epochs} epochs cannot be parted into {self.iterations} iterations"
             )
-        if training["rewards"] == "shuffled":
-            reward = log.parts["reward"]
-            order = torch.randperm(len(reward), generator=context.generator(-1))
-            log.parts["reward"] = reward[order]
         self.vectors = shop.vectors.to(context.device)
         self.sentences = shop.heard_by(model).to(context.device)
         self.kept: dict[str, dict[str, Tensor]] = {}
@@ -117,17 +186,6 @@ class Logged(Objective):
             model.meet(shop.shelf("train"), self.sentences)
         rows = torch.randperm(len(log), generator=context.generator(-2))[:SAMPLE]
         model.calibrate(returns_of(self.take(rows), getattr(model, "discount", 1.0)))
-
-    def take(self, rows: Tensor) -> Sessions:
-        """Look some sessions up."""
-        return self.log.take(rows, self.vectors, self.sentences)
-
-    def batches(self, epoch: int, skip: int) -> Iterator[Sessions]:
-        """Draw sessions for each update, by seed, epoch and place alone."""
-        for place in range(skip, self.length):
-            generator = self.context.generator(epoch * self.length + place)
-            size = (self.schedule.batch_size,)
-            yield self.take(torch.randint(len(self.log), size, generator=generator))
 
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Let the recommender compute the loss."""
@@ -195,7 +253,7 @@ def noisy(model: Learner, noise: float, state: Tensor, generator: torch.Generato
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -209,6 +267,6 @@ def rank(
         tensors: the weights.
     """
     asked = settings["inference"]["iteration"]
-    if tensors is not None and asked is not None:
+    if asked is not None:
         tensors = checkpoint.below(tensors, f"iteration{asked}")
     shopping.rank(data, tensors, settings, needs, output, device)

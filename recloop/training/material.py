@@ -21,6 +21,7 @@ from recloop.models import build
 from recloop.models.generation.asked import Asked
 from recloop.training.sequences import data_facts, write_lists
 
+LEAST = 1e-6  # deviation of a coordinate in which all prompts are alike
 AT_ONCE = 512  # events that are generated for together
 
 
@@ -28,8 +29,8 @@ class Material:
     """Titles of a split's items as words and as latents.
 
     Args:
-        data: `sessions`, the folder of a split, and `language_model`, one of ours, where it is not a published one.
-        settings: of the run, with `words`: `language_model` and `prompts`.
+        data: `sessions`, the folder of a split, and `speaker`, the folder of a language model of ours, if it is one.
+        settings: of the run, with `words`: `speaker` and `prompts`.
         device: cpu or cuda.
 
     Raises:
@@ -38,7 +39,7 @@ class Material:
 
     def __init__(self, data: Mapping[str, Path], settings: dict, device: torch.device | str):
         self.folder, self.training, self.device = data["sessions"], settings["training"], device
-        self.words, self.place = settings["words"], data.get("language_model")
+        self.words, self.place = settings["words"], data.get("speaker")
         self.prompts = {
             name: Prompt(name, template) for name, template in self.words["prompts"].items()
         }
@@ -46,7 +47,7 @@ class Material:
 
     def open_model(self):
         """Open the language model anew: who puts adapters into one must not change the encoder's."""
-        return open_language_model(self.words["language_model"], self.place, self.device)
+        return open_language_model(self.words["speaker"], self.place, self.device)
 
     @cached_property
     def lm(self):
@@ -72,6 +73,14 @@ class Material:
     def latents(self) -> Float[Tensor, "item latent"]:
         """The latent of every item."""
         return self.coordinates(self.states).to(self.device)
+
+    @cached_property
+    def prompted(self) -> tuple[Float[Tensor, " latent"], Float[Tensor, " latent"]]:
+        """Mean and deviation of the latents of what is said of training users: a prompt is no title."""
+        found = self.coordinates(
+            self.encoder.states(self.part("train", self.training["targets"]).users)
+        )
+        return found.mean(0), found.std(0).clamp(min=LEAST)
 
     def facts(self, settings: dict) -> dict:
         """Collect what a model may need to know."""
@@ -127,8 +136,11 @@ class Part:
 
     @cached_property
     def profiles(self) -> Float[Tensor, "event latent"]:
-        """The latent p of what is said of each user."""
-        return self.material.coordinates(self.material.encoder.states(self.users))
+        """The latent p of what is said of each user, on the scale of training users."""
+        mean, deviation = self.material.prompted
+        return (
+            self.material.coordinates(self.material.encoder.states(self.users)) - mean
+        ) / deviation
 
     def asked(self, rows: Int[Tensor, " row"]) -> Asked:
         """Tell a model of some events."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from recloop.data.batches import Sessions
 from recloop.fitting.context import TrainingContext
+from recloop.fitting.progress import NDCG, run_facts
 from recloop.models.nonparametric.state import DoesNotFit
 from recloop.training.sequences import prepare, rank
 
@@ -26,9 +27,9 @@ def train(
         weights and says why in `not_run`.
     """
     model = make()
-    facts = {"curve": [], "epochs_run": 1, "best_epoch": 1, "valid_ndcg10": None, "tuning": []}
+    facts = run_facts(epochs=1) | {NDCG.column: None}
     try:
         model.fit(parts["train"].items, parts["train"].offsets)
     except DoesNotFit as reason:
         return {}, facts | {"not_run": str(reason)}
-    return model.state_dict(), facts | {"not_run": None}
+    return model.state_dict(), facts

@@ -14,14 +14,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from recloop.data.batches import Events, Sessions, cut
+from recloop.data.batches import Sessions, cut
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.evaluation.ranking import GAINS, expected_gain
 from recloop.fitting.context import TrainingContext
 from recloop.models.sequential.ensemble import Ensemble
 from recloop.training import exchange
 from recloop.training.exchange import CRITERIA, SCOPES
-from recloop.training.sequences import excludes_seen, prepare, rank
+from recloop.training.sequences import prepare, rank, validation_events
 from recloop.training.supervised import SELECTION_CUTOFF, NextItems, fit_sessions
 
 __all__ = ["Peers", "prepare", "rank", "train"]
@@ -295,8 +295,7 @@ def train(
     """
     way, made = Way.of(training), []
     windows = cut(parts["train"], training["length"], items)
-    events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
-    events = events.sample(training["validation_events"], seed=0)
+    events = validation_events(parts["valid"], training, items)
 
     def objective(**given: Any) -> Peers:
         made.append(Peers(way=way, windows=windows, events=events, **given))

@@ -14,7 +14,7 @@ from recloop.data.attribute_codes import Codes, read_codes
 from recloop.features.cache import Features
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
-from recloop.fitting.progress import Metric
+from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.language.wishes import ATTRIBUTES
@@ -74,8 +74,7 @@ def train(
     said = lessons(codes, seed=context.seed, **asked)
     trainer = Trainer(Perceiving(model, parts, said, training, context), context)
     weights, done = trainer.fit(), trainer.progress
-    facts = {"curve": done.curve, "epochs_run": trainer.epoch, "not_run": None, "tuning": []}
-    return weights, facts | {"best_epoch": done.best_update / trainer.epoch_updates}
+    return weights, run_facts(done.curve, trainer.epoch, trainer.best_epoch)
 
 
 class Perceiving(Objective):
@@ -153,6 +152,5 @@ def rank(
     visual = Features.open(data["features"]).tensor()
     found = right(model.eval(), labelled(data, settings["inference"]["judged_on"], codes, visual))
     rows = pl.DataFrame({"session": range(len(found)), "position": 1, "right": found.tolist()})
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         rows.write_parquet(draft)

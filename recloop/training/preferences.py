@@ -17,9 +17,8 @@ from recloop.data.word_parts import PARTS
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import check_finite
 from recloop.fitting.objective import Objective
-from recloop.fitting.progress import Metric
+from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
-from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
 from recloop.language_models.alignment import restored, spread, summed, tokenised
 from recloop.language_models.batching import by_length
@@ -229,17 +228,14 @@ def train(
     if not any(one.requires_grad for one in plain_model.parameters()):
         if hasattr(plain_model, "fit"):
             plain_model.fit(*rewards(plain_model, parts["train"], context.device))
-        facts = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
-        return plain_model.state_dict(), facts
+        return plain_model.state_dict(), run_facts()
 
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs, keeps="trained")
-        return Trainer(Preferences(make(), parts, schedule, moment), moment)
+    def begin(schedule: Schedule, moment: TrainingContext) -> Preferences:
+        return Preferences(make(), parts, schedule, moment)
 
-    weights, facts, trained = fit_tuned(trainer, training, context, ACCURACY)
-    learnt = trained.epoch * sum(map(len, parts["train"].ids))
-    return weights, facts | {"tokens_per_second": learnt / trained.progress.seconds}
+    weights, facts, trained = fit_tuned(begin, training, context, ACCURACY, keeps="trained")
+    tokens = sum(map(len, parts["train"].ids))
+    return weights, facts | {"tokens_per_second": trained.per_second(tokens)}
 
 
 class Preferences(Objective):
@@ -278,10 +274,14 @@ class Preferences(Objective):
         return iter([found[place] for place in mixed[skip:]])
 
     def optimisers(self, phase: int) -> dict[str, torch.optim.Optimizer]:
-        """Make an AdamW for all that learns."""
-        rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
+        """Make an AdamW for all that learns; norms and offsets do not decay, as in the trainer of the released code."""
         learning = [one for one in self.model.parameters() if one.requires_grad]
-        return {"all": torch.optim.AdamW(learning, rate, weight_decay=decay)}
+        groups = [
+            {"params": [one for one in learning if one.ndim > 1]},
+            {"params": [one for one in learning if one.ndim < 2], "weight_decay": 0.0},
+        ]
+        rate, decay = self.schedule.learning_rate, self.schedule.weight_decay
+        return {"all": torch.optim.AdamW(groups, rate, weight_decay=decay)}
 
     def loss(self, batch: list[int]) -> Float[Tensor, ""]:
         """Compute the mean loss of some pairs."""
@@ -313,7 +313,7 @@ def rewards(
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -329,7 +329,7 @@ def rank(
     """
     pairs = read_part(data, settings, "test")
     model = maker(data, settings, device)()
-    load_learnt(model, tensors or {})
+    load_learnt(model, tensors)
     chosen, rejected = rewards(model, pairs, device)
     for one in (chosen, rejected):
         check_finite(one.sum().item(), "the rewards of the test pairs")

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from recloop.data.readings import FEATURES
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
-from recloop.fitting.progress import Metric
+from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
-from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
 from recloop.language_models.alignment import NO_WORD, summed, tokenised
 from recloop.language_models.bodies import load_learnt, padded
@@ -111,17 +110,14 @@ def train(
     plain = make()
     if not isinstance(plain, Reader):
         plain.fit(parts["train"].words, measured)
-        facts = {"curve": [], "epochs_run": 1, "best_epoch": 1, "tuning": [], "not_run": None}
-        return plain.state_dict(), facts
+        return plain.state_dict(), run_facts(epochs=1)
 
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
+    def begin(schedule: Schedule, moment: TrainingContext) -> MeasuredWords:
         reader = make()
         reader.fit_units(measured)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs, keeps="trained")
-        return Trainer(MeasuredWords(reader, parts, schedule, moment), moment)
+        return MeasuredWords(reader, parts, schedule, moment)
 
-    weights, facts, _ = fit_tuned(trainer, training, context, EXPLAINED)
+    weights, facts, _ = fit_tuned(begin, training, context, EXPLAINED, keeps="trained")
     return weights, facts
 
 
@@ -200,7 +196,7 @@ def numbered(reader: Reader, part: Sentences) -> list[dict[str, Tensor]]:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -217,7 +213,7 @@ def rank(
     rows = pl.read_parquet(data["readings"] / "test.parquet")
     names = features_of(rows)
     part = Sentences.read(data["readings"] / "test.parquet")
-    reader = load(data, tensors or {}, settings, device)
+    reader = load(data, tensors, settings, device)
     if isinstance(reader, Reader):
         texts = [" ".join(words) for words in part.words]
         read = zip(reader.read(texts), part.words, strict=True)

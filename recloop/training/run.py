@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from recloop.fitting.context import TrainingContext
-from recloop.fitting.finite import Diverged
+from recloop.fitting.finite import Diverged, Spoiled
+from recloop.fitting.progress import run_facts
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json
 from recloop.training import loop_of
+from recloop.training.given import check_given, lacking
 
 
 def train(
@@ -52,16 +54,39 @@ def train(
             clock.save()
 
         context = TrainingContext(identity["seed"], checkpoint_dir, device, log, name)
-        loop = loop_of(settings)
-        weights, found = loop.train(
-            **loop.prepare(data, settings, needs or {}, device),
-            training=settings["training"],
-            context=context,
-        )
+        weights, found = attempt(data, settings, needs or {}, context)
         record = identity | found | {"settings": settings, "parameters": count(weights)}
         record |= costs(clock, device) | {"split": split_hash(data)}
         write(output, weights, record)
     shutil.rmtree(checkpoint_dir, ignore_errors=True)
+
+
+def attempt(
+    data: dict[str, Path], settings: dict, needs: dict[str, Path], context: TrainingContext
+) -> tuple[dict[str, Tensor], dict]:
+    """Train, or say why there are no weights: the training diverged, or weights that it needs are not there.
+
+    Raises:
+        ValueError: NaN in what the run was given.
+    """
+    if why := lacking(needs):
+        context.log(f"is not run: {why}")
+        return {}, run_facts() | {"not_run": why}
+    loop = loop_of(settings)
+    try:
+        return loop.train(
+            **loop.prepare(data, settings, needs, context.device),
+            training=settings["training"],
+            context=context,
+        )
+    except Spoiled:
+        raise
+    except Diverged as error:
+        check_given(data, needs)
+        context.log(str(error))
+        return {}, run_facts() | {
+            "not_run": f"diverged: {str(error).removeprefix(f'{context.name}, ')}"
+        }
 
 
 def write(output: Path, weights: dict[str, Tensor], record: dict) -> None:
@@ -131,13 +156,20 @@ def rank_test(
             "remove the weights and run again"
         )
     given = {} if top_k is None else {"top_k": top_k}
-    tensors = None if made.get("not_run") else tensors
+    if made.get("not_run"):
+        return write_nothing(output)
     with isolated(threads, device):
         try:
             loop = loop_of(settings)
             loop.rank(data, tensors, settings, needs or {}, output, device=device, **given)
         except Diverged as error:
             raise Diverged(f"{weights}: {error}") from None
+
+
+def write_nothing(output: Path) -> None:
+    """Write the lists of a run that was not run: no rows."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(schema={"session": pl.Int64, "position": pl.Int32}).write_parquet(output)
 
 
 FRESH_SEED = 67280421310721  # of torch's generators in a new process

@@ -31,9 +31,14 @@ def read_back(material: Material, texts: Sequence[str]) -> Float[Tensor, "text l
 
 def rank_texts(material: Material, part: Part, texts: Sequence[str], top_k: int) -> Ranks:
     """Rank items by the cosine of their latents with those of texts (thesis, S8.5.2, footnote 5)."""
-    latents, parts = read_back(material, texts), []
+    return rank_latents(part, read_back(material, texts), top_k)
+
+
+def rank_latents(part: Part, latents: Float[Tensor, "event latent"], top_k: int) -> Ranks:
+    """Rank items by the cosine of their latents with some, one for each event."""
+    parts = []
     for rows in part.chunks():
-        scores = cosines(latents[rows], material.latents)
+        scores = cosines(latents[rows], part.material.latents)
         parts.append(rank_rows(scores, part.targets[rows].to(scores.device), top_k))
     return joined(parts, top_k)
 

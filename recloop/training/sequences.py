@@ -36,7 +36,7 @@ def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], devic
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -47,7 +47,7 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`, perhaps with another `inference`.
-        tensors: the weights; None for a model that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per test event.
         top_k: length of the lists.
     """
@@ -56,8 +56,6 @@ def rank(
     sessions = read_part(data["sessions"], part, concatenated(training))
     events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
     past = Past.of(joined(data["sessions"], part)) if training.get("users", False) else None
-    if tensors is None:
-        return write_lists(output, events, Ranks.none(top_k), past)
     model = maker(settings, facts)()
     model.load_state_dict(tensors)
     return write_lists(output, events, rank_events(model.to(device), events, top_k, device), past)
@@ -71,6 +69,18 @@ def concatenated(training: dict) -> bool:
 def excludes_seen(training: dict) -> bool:
     """Say whether items that a session has had before cannot be an answer."""
     return training.get("exclude_seen", False)
+
+
+def validation_events(sessions: Sessions, training: dict, items: int) -> Events:
+    """Draw the events of the validation part by which rate and epoch are chosen, the same for every model and seed.
+
+    Args:
+        sessions: of the validation part.
+        training: `length`, `exclude_seen` and `validation_events` of the loop.
+        items: size of the catalogue.
+    """
+    events = Events.of(sessions, training["length"], items, excludes_seen(training))
+    return events.sample(training["validation_events"], seed=0)
 
 
 def judged_on(settings: dict) -> str:
@@ -91,15 +101,15 @@ def read_part(folder: Path, part: str, users: bool) -> Sessions:
 
 
 def write_lists(output: Path, events: Events, ranks: Ranks, past: Past | None = None) -> None:
-    """Write one row per event in the order of session and position, or an empty table with the same columns.
+    """Write one row per event in the order of session and position.
 
     Args:
         output: parquet file.
         events: what was asked.
-        ranks: of all events, or of none for a model that was not run.
+        ranks: of all events.
         past: what users had met in earlier sessions; with it come the columns `past` and `familiar`.
     """
-    order = events.canonical()[: len(ranks)]
+    order = events.canonical()
     top_k, rows = ranks.top.shape[1], events.take(order)
     ranks = ranks.take(order)
     table = pl.DataFrame(

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
-from recloop.fitting.progress import Metric
+from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models import build, locate
@@ -78,11 +78,10 @@ def train(
     """
     torch.manual_seed(context.seed)
     model = make().to(context.device)
-    facts = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
     if model.learns_from != "turns":
         if start is not None:
             model.begin(start, context.seed)
-        return model.state_dict() | {"fixed": torch.zeros(1)}, facts
+        return model.state_dict() | {"fixed": torch.zeros(1)}, run_facts()
     users, sentences = (
         world(sessions=training["parallel"], seed=context.seed),
         sentences.to(context.device),
@@ -94,8 +93,8 @@ def train(
     trainer = Trainer(online, context)
     trainer.fit()
     weights, done = online.copy(), trainer.progress
-    facts |= {"curve": done.curve, "epochs_run": trainer.epoch, "best_epoch": trainer.epoch}
-    return weights | checkpoint.join(online.ages), facts | {"played": online.noted()}
+    facts = run_facts(done.curve, trainer.epoch) | {"played": online.noted()}
+    return weights | checkpoint.join(online.ages), facts
 
 
 @torch.no_grad()
@@ -240,7 +239,7 @@ class Online(Objective):
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -251,11 +250,9 @@ def rank(
     Args:
         data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part, `sessions`, how many,
             and `choose`, how recommenders choose.
-        tensors: the weights; None for what was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per turn, see `TURN`.
     """
-    if tensors is None:
-        return write_turns(output, pl.DataFrame(schema=TURN))
     asked, users = settings["inference"], settings["played_in"]
     shop = open_shop(data, users, needs)
     model = maker(settings, shop)()
@@ -322,7 +319,6 @@ def said(shop: Shop, sentences: pl.Series) -> pl.Series:
 def write_turns(output: Path, rows: pl.DataFrame) -> None:
     """Write turns in the order of sessions and time."""
     typed = rows.select(pl.col(name).cast(dtype) for name, dtype in TURN.items())
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         typed.sort("session", "position").write_parquet(draft)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from recloop.data.attribute_codes import Codes, read_codes
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
-from recloop.fitting.progress import Metric
+from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.language.wishes import ATTRIBUTES, Reader
@@ -61,11 +61,11 @@ def train(
     trainer = Trainer(
         Speaking(model, lessons(codes, seed=context.seed, **asked), training, context), context
     )
-    weights, done = trainer.fit(), trainer.progress
+    weights = trainer.fit()
     model.load_state_dict(weights)
     book = written(model.eval(), codes, training, context)
-    facts = {"curve": done.curve, "epochs_run": trainer.epoch, "not_run": None, "tuning": []}
-    return weights | book, facts | {"best_epoch": done.best_update / trainer.epoch_updates}
+    facts = run_facts(trainer.progress.curve, trainer.epoch, trainer.best_epoch)
+    return weights | book, facts
 
 
 class Speaking(Objective):
@@ -172,6 +172,5 @@ def rank(
             value = values[one.wanted if wanted else one.shown]
             right = reader.read(text) == (name, value, bool(wanted))
             rows.append({"session": place, "position": position + 1, "right": float(right)})
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         pl.DataFrame(rows).write_parquet(draft)

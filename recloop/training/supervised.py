@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -15,9 +16,8 @@ from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import NDCG
 from recloop.fitting.schedule import Schedule
-from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
-from recloop.training.sequences import excludes_seen, prepare, rank
+from recloop.training.sequences import prepare, rank, validation_events
 
 __all__ = ["LoggedSessions", "NextItems", "fit_sessions", "prepare", "rank", "train"]
 
@@ -140,9 +140,7 @@ def train(
         The best weights and the facts for the record.
     """
     windows = cut(parts["train"], training["length"], items)
-    events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
-    events = events.sample(training["validation_events"], seed=0)
-
+    events = validation_events(parts["valid"], training, items)
     objective = partial(NextItems, windows=windows, events=events)
     return fit_sessions(make, objective, training, context)
 
@@ -152,6 +150,7 @@ def fit_sessions(
     objective: Callable[..., LoggedSessions],
     training: dict,
     context: TrainingContext,
+    **fixed: Any,
 ) -> tuple[dict[str, Tensor], dict]:
     """Tune and train over logged sessions; record how many targets a second takes.
 
@@ -159,14 +158,11 @@ def fit_sessions(
         make: makes a fresh model.
         objective: takes `model`, `schedule` and `context`.
         training, context: as for `train`.
+        fixed: what of the schedule is the loop's and no setting.
     """
 
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs)
-        model = make().to(moment.device)
-        return Trainer(objective(model=model, schedule=schedule, context=moment), moment)
+    def begin(schedule: Schedule, moment: TrainingContext) -> LoggedSessions:
+        return objective(model=make().to(moment.device), schedule=schedule, context=moment)
 
-    weights, facts, trained = fit_tuned(trainer, training, context, NDCG)
-    targets = trained.epoch * trained.objective.targets
-    return weights, facts | {"targets_per_second": targets / trained.progress.seconds}
+    weights, facts, trained = fit_tuned(begin, training, context, NDCG, **fixed)
+    return weights, facts | {"targets_per_second": trained.per_second(trained.objective.targets)}

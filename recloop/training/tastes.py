@@ -20,9 +20,8 @@ from recloop.data.tastes import NOBODY, Rated
 from recloop.features.cache import Features
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
-from recloop.fitting.progress import Metric
+from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
-from recloop.fitting.trainer import Trainer
 from recloop.fitting.tuning import fit_tuned
 from recloop.language.tastes import check_genres, read
 from recloop.language_models import open_language_model
@@ -201,23 +200,16 @@ def train(
     if not learning(model):
         if hasattr(model, "fit"):
             model.fit(found["train"].queries(training["batch_size"], context.device))
-        return own_weights(model), NOT_TRAINED | users | {"learned": 0}
+        return own_weights(model), run_facts() | users | {"learned": 0}
     numbers = learning(model)
     del model
 
-    def trainer(rate: float, epochs: int, moment: TrainingContext) -> Trainer:
-        torch.manual_seed(moment.seed)
-        schedule = Schedule.of(training, learning_rate=rate, epochs=epochs, keeps="trained")
-        return Trainer(
-            Saying(made(make, training, moment), found, training, schedule, moment), moment
-        )
+    def begin(schedule: Schedule, moment: TrainingContext) -> Saying:
+        return Saying(made(make, training, moment), found, training, schedule, moment)
 
-    best, facts, last = fit_tuned(trainer, training, context, LIKELIHOOD)
+    best, facts, last = fit_tuned(begin, training, context, LIKELIHOOD, keeps="trained")
     weights = own_weights(last.objective.model) | best  # an untrained adapter is none of the best
     return weights, facts | users | {"learned": numbers}
-
-
-NOT_TRAINED = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
 
 
 def made(make: Callable[[], nn.Module], training: dict, context: TrainingContext) -> nn.Module:
@@ -316,7 +308,7 @@ SCHEMA = {
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -326,14 +318,12 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`; `inference` has `judged_on`, the part.
-        tensors: the weights; None for a model that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per user: `session`, `position` (1), `answer`, `read` (whether the grammar has
             it), `tokens` (of the input), `flops`, and for each genre, those liked first, `said` and `true`.
     """
     genres, _ = data_of.genre_table(data["sessions"])
     training, part = settings["training"], settings["inference"]["judged_on"]
-    if tensors is None:
-        return write_answers(output, [], len(genres))
     users = asked(data, training, part, TEST_SEED)
     model = filled(maker(data, settings, device)(), tensors).to(device).eval()
     model.requires_grad_(False)
@@ -389,6 +379,5 @@ def write_answers(output: Path, parts: list[pl.DataFrame], genres: int) -> None:
         )
         for part in parts
     ]
-    output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as draft:
         pl.concat([pl.DataFrame(schema=schema), *found]).sort("session").write_parquet(draft)

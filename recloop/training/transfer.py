@@ -19,15 +19,21 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from recloop.contents.items import Contents
 from recloop.data.batches import Batch, Events, Sessions, cut
-from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
+from recloop.fitting.progress import run_facts
 from recloop.fitting.schedule import Schedule
 from recloop.models import build
 from recloop.models.content.mixed import Marks, marks
 from recloop.storage import checkpoint
 from recloop.training.contents import content_facts
-from recloop.training.sequences import excludes_seen, judged_on, read_part, write_lists
+from recloop.training.sequences import (
+    excludes_seen,
+    judged_on,
+    read_part,
+    validation_events,
+    write_lists,
+)
 from recloop.training.supervised import NextItems, fit_sessions
 
 SHARED = 0  # seed of shares and of what is dealt: the same for all models and seeds
@@ -81,10 +87,9 @@ def train(
         The best weights and the facts for the record, `flops` of a user and `batch_seconds` among them.
     """
     if not training["tuned"]:
-        return make().state_dict(), dict(UNTRAINED)
+        return make().state_dict(), run_facts()
     sessions = sampled(parts["train"], training["share"])
-    events = Events.of(parts["valid"], training["length"], items, excludes_seen(training))
-    events = events.sample(training["validation_events"], seed=0)
+    events = validation_events(parts["valid"], training, items)
     windows = partial(latest, sessions, training["length"], items)
     objective = partial(Users, windows=windows, events=events)
     weights, facts = fit_sessions(make, objective, training, context)
@@ -93,9 +98,6 @@ def train(
         spent = cost(model, windows(model.ahead), training["batch_size"], context)
     weights[COSTS] = torch.tensor([spent[name] for name in SPENT], dtype=torch.float64)
     return weights, facts | spent
-
-
-UNTRAINED = {"curve": [], "epochs_run": 0, "best_epoch": 0, "tuning": [], "not_run": None}
 
 
 class Users(NextItems):
@@ -212,7 +214,7 @@ def start(model: nn.Module, tensors: dict[str, Tensor]) -> None:
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -223,15 +225,13 @@ def rank(
 
     Args:
         data, settings, needs, device: as for `prepare`.
-        tensors: the weights; None for a model that was not run, which gives no rows.
+        tensors: the weights.
         output: parquet file, one row per event.
         top_k: length of the lists.
     """
     facts, training = content_facts(data, settings, {}), settings["training"]
     sessions = read_part(data["sessions"], judged_on(settings), False)
     events = Events.of(sessions, training["length"], facts["items"], excludes_seen(training))
-    if tensors is None:
-        return write_lists(output, events, Ranks.none(top_k))
     spent = tensors.pop(COSTS, None)
     model = made(settings, facts)
     model.load_state_dict(tensors)

@@ -236,7 +236,7 @@ def train(
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,
@@ -247,9 +247,7 @@ def rank(
     facts, part = data_facts(data["sessions"], settings, needs), judged_on(settings)
     users = Users.read(data["sessions"], part)
     judged = Judged.of(users, settings["training"]["length"], facts["items"])
-    found = Ranks.none(top_k)
-    if tensors is not None:
-        model = maker(settings, facts)()
-        model.load_state_dict(tensors)
-        found = judged.ranks(model.to(device), top_k, device)
+    model = maker(settings, facts)()
+    model.load_state_dict(tensors)
+    found = judged.ranks(model.to(device), top_k, device)
     write_lists(output, judged.events, found, Past.of(users.judged()))

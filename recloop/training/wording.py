@@ -113,8 +113,9 @@ def train(
     make: Callable[[], nn.Module], parts: dict[str, Part], training: dict, context: TrainingContext
 ) -> tuple[dict[str, Tensor], dict]:
     """Choose the learning rate on the validation part if there are several, then train with it."""
-    kept = training | {"keeps": "trained"}  # a language model is opened, not saved
-    return fit_sessions(make, partial(Items, parts=parts, training=training), kept, context)
+    objective = partial(Items, parts=parts, training=training)
+    # A language model is opened, not saved.
+    return fit_sessions(make, objective, training, context, keeps="trained")
 
 
 class Items(LoggedSessions):
@@ -233,7 +234,7 @@ def say(
 
 def rank(
     data: dict[str, Path],
-    tensors: dict[str, Tensor] | None,
+    tensors: dict[str, Tensor],
     settings: dict,
     needs: dict[str, Path],
     output: Path,

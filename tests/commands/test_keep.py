@@ -95,6 +95,8 @@ def test_results_of_no_single_commit_or_tier_are_refused(made, capsys):
     add_run(made, 4, tier="quick")
     assert command.main(["keep", "pcrec"]) == 1
     assert "runs of 2 tiers (quick, real)" in capsys.readouterr().err
+    assert command.main(["keep", "pcrec", "--to", "results/kept"]) == 1
+    assert "name a folder apart from results" in capsys.readouterr().err
     (made.parents[1] / "model.py").write_text("2")
     with pytest.raises(keep.SettingsError, match=r"the first is model\.py: commit or undo"):
         keep.commit(made.parents[1] / "docs")
@@ -111,3 +113,57 @@ def test_a_folder_without_a_repository_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(keep.SettingsError, match="git failed"):
         keep.commit(tmp_path)
+
+
+def kept_record(made):
+    return json.loads((made.parents[1] / "docs/results/pcrec/kept.json").read_text())
+
+
+def test_seeds_data_and_tier_can_be_chosen(made):
+    add_run(made, 1, key="b", tier="quick")
+    add_run(made, 1, key="c", dataset="market")
+    before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    assert command.main(["keep", "pcrec", "--tier", "real", "--data", "shop", "--seeds", "1"]) == 0
+    record = kept_record(made)
+    assert (record["tier"], record["seeds"], record["runs"]) == ("real", [1], 1)
+    assert record["command"] == (
+        "snakemake --config tier=real 'studies=[pcrec]' 'seeds=[1]' 'datasets=[shop]' mirror=FOLDER"
+    )
+    assert command.main(["keep", "pcrec", "--tier", "real"]) == 0  # more seeds join
+    assert (kept_record(made)["seeds"], kept_record(made)["runs"]) == ([1, 2], 3)
+    assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seeds", "1", "7"], "results/pcrec/runs: --seeds: unknown '7'; allowed: 1, 2"),
+        (["--data", "shp"], "--data: unknown 'shp'; did you mean 'shop'?"),
+        (["--tier", "full"], "--tier: unknown 'full'; allowed: real"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(made, words, message, capsys):
+    assert command.main(["keep", "pcrec", *words]) == 1
+    assert message in capsys.readouterr().err
+    assert not (made.parents[1] / "docs").exists()
+
+
+def test_a_page_of_other_seeds_than_the_chosen_ones_is_refused(made, capsys):
+    (made / "README.md").write_text(
+        "# PCRec\n\n**tier real; Shop: shop; seeds 1, 2 (sweeps: 1).**\n"
+    )
+    assert command.main(["keep", "pcrec", "--seeds", "2"]) == 1
+    assert "it is of tier real, seeds 1, 2, not of tier real, seeds 2" in capsys.readouterr().err
+    assert command.main(["keep", "pcrec", "--seeds", "2", "1"]) == 0
+    add_run(made, 1, key="b", tier="quick")
+    assert command.main(["keep", "pcrec", "--tier", "quick"]) == 1
+    assert "not of tier quick, seeds 1: let snakemake make it" in capsys.readouterr().err
+
+
+def test_a_kept_page_of_more_seeds_is_not_replaced_unasked(made, capsys):
+    assert command.main(["keep", "pcrec"]) == 0
+    assert command.main(["keep", "pcrec", "--seeds", "2"]) == 1
+    assert "what is kept has seeds 1, 2, this would have 2 alone" in capsys.readouterr().err
+    assert kept_record(made)["seeds"] == [1, 2]
+    assert command.main(["keep", "pcrec", "--seeds", "2", "--replace"]) == 0
+    assert kept_record(made)["seeds"] == [2]

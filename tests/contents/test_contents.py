@@ -94,6 +94,14 @@ def test_a_resnet_gives_one_level_at_a_time(contents, resnet):
         network(given, [3])
 
 
+def test_a_resnet_keeps_what_others_compute_again(resnet, bert):
+    """Its norms would count a batch twice; on the full tier a BERT and a ResNet learn side by side."""
+    for kind, folder, again in (("Pictures", resnet, False), ("Words", bert, True)):
+        network = open_network({"class": f"networks.{kind}"}, folder)
+        network.checkpoint_gradients()
+        assert network.backbone.is_activation_checkpointing == again
+
+
 def test_random_weights_keep_the_shape_and_say_so(bert, vit):
     saved, random, again, other = (
         open_network(WORDS | more, bert)
@@ -109,6 +117,8 @@ def test_random_weights_keep_the_shape_and_say_so(bert, vit):
     assert torch.equal(tables[1], tables[2])
     assert not torch.equal(tables[0], tables[1])
     assert len({saved.revision, random.revision, other.revision}) == 3
+    short = open_network(WORDS | {"weights": "random", "precision": "bfloat16"}, bert)
+    assert short.backbone.dtype == torch.bfloat16
     tiny = open_network(WORDS | {"shape": "bert-tiny"}, bert)
     assert (tiny.dim, tiny.levels) == (128, 3)
 

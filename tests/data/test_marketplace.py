@@ -42,6 +42,33 @@ def test_titles_tell_brand_and_pattern_and_pictures_show_the_colour(tmp_path):
     assert {name for name, _ in read_pictures(folder)} == set(titles)
 
 
+def test_titles_and_pictures_can_tell_alike(tmp_path):
+    """Titles tell colours too, and nobody cares for brands: who shares one with the last choice is at chance."""
+    folder = written(tmp_path, colour_told=1, brand_liked=0)
+    items = json.loads((folder / "truth.json").read_text())["items"]
+    titles = dict(line.split("\t") for line in (folder / "items.tsv").read_text().splitlines())
+    assert all(f" {one['colour']} " in titles[one["id"]] for one in items)
+    assert {len(one["liked"]) for one in items} == {2}
+    brands = {one["id"]: one["brand"] for one in items}
+    lists = [
+        line.split("\t")[1].split() for line in (folder / "users.tsv").read_text().splitlines()
+    ]
+    alike = np.mean([brands[a] == brands[b] for row in lists for a, b in pairwise(row)])
+    assert alike == pytest.approx(1 / len(marketplace.SOLD["brand"]), abs=0.05)
+
+
+def test_a_stronger_pull_and_a_steadier_mood_make_choices_alike(tmp_path):
+    def alike(name, **sizes):
+        folder = written(tmp_path / name, **sizes)
+        items = json.loads((folder / "truth.json").read_text())["items"]
+        liked = {one["id"]: one["liked"] for one in items}
+        rows = (line.split("\t")[1] for line in (folder / "users.tsv").read_text().splitlines())
+        pairs = [pair for row in rows for pair in pairwise(row.split())]
+        return np.mean([np.equal(liked[a], liked[b]).mean() for a, b in pairs])
+
+    assert alike("weak", pull=2) < alike("moody", mood=0.5) < alike("steady", mood=0.0)
+
+
 @pytest.mark.parametrize(("worded", "pictured"), [(0.0, 1.0), (1.0, 0.0), (0.6, 0.6)])
 def test_a_product_has_a_title_a_picture_or_both(tmp_path, worded, pictured):
     folder = written(tmp_path, worded=worded, pictured=pictured)

@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import shutil
+import socket
+import struct
 import tarfile
 import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -48,12 +50,13 @@ def output(tmp_path) -> Path:
     return tmp_path / "raw"
 
 
-class _Server(HTTPServer):
+class _Server(ThreadingHTTPServer):
     """Serves `content`; breaks off after `breaks[0]` bytes, then after `breaks[1]`, ..."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.content, self.breaks, self.asked, self.ranges = content, [], [], True
+        self.resets = self.hangs = self.shift = 0
         self.address = f"http://127.0.0.1:{self.server_port}/a"
 
 
@@ -63,9 +66,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(asked)
         asked = asked if self.server.ranges else None
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        if self.server.resets:
+            self.server.resets -= 1
+            linger = struct.pack("ii", 1, 0)  # closed with a reset instead of a farewell
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            return
+        if self.server.hangs:
+            self.server.hangs -= 1
+            time.sleep(2)
+            return
+        start += self.server.shift if asked else 0
         rest = self.server.content[start:]
         self.send_response(206 if asked else 200)
         self.send_header("Content-Length", str(len(rest)))
+        if asked:
+            size = len(self.server.content)
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         self.end_headers()
         upto = self.server.breaks.pop(0) if self.server.breaks else len(rest)
         self.wfile.write(rest[:upto])
@@ -304,6 +320,38 @@ def test_a_server_that_begins_anew_is_noticed(output, server):
     assert (output / "a.csv").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("fault", ["resets", "hangs"])
+def test_a_network_that_fails_once_is_asked_again_and_one_that_stays_away_is_named(
+    output, server, monkeypatch, fault
+):
+    monkeypatch.setattr(sources, "TIMEOUT", 0.7)
+    setattr(server, fault, 99)
+    with pytest.raises(SourceError, match=r"a\.csv: not fetched\. .*Remedy: check the connection"):
+        fetch(_source(server.address), output)
+    assert list(output.iterdir()) == []
+    setattr(server, fault, 1)
+    fetch(_source(server.address), output)
+    assert (output / "a.csv").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["another range", "no ranges"])
+def test_a_rest_that_is_not_the_rest_is_never_put_behind_what_is_there(output, server, ranges):
+    """Whether or not the manifest knows size and hash: nobody else would notice."""
+    server.breaks, server.shift, server.ranges = [2_048], 100, ranges
+    record = fetch(_source(server.address, content=None), output)
+    assert (output / "a.csv").read_bytes() == CONTENT
+    assert record["a.csv"]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_server_that_sends_without_end_is_cut_off(output, server):
+    server.content = CONTENT + bytes(1 << 20)
+    with pytest.raises(SourceError, match=rf"larger than the {len(CONTENT)} bytes that were exp"):
+        fetch(_source(server.address), output)
+    assert list(output.iterdir()) == []
+    server.content = CONTENT
+    fetch(_source(server.address), output)
+
+
 def test_the_next_address_is_tried(output, server):
     source = _source(server.address)
     source["files"]["a.csv"]["addresses"].insert(0, "http://127.0.0.1:9/nobody")
@@ -345,6 +393,38 @@ def test_one_member_of_an_archive_is_taken_and_nothing_else(tmp_path, output, se
     assert (output / "a.csv").read_bytes() == CONTENT
     assert sorted(path.name for path in output.iterdir()) == ["a.csv", "fetched.json"]
     assert not (tmp_path.parent / "outside.csv").exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("kind", ["zip", "tar.xz"])
+def test_a_bomb_in_an_archive_is_stopped(tmp_path, output, server, kind, known):
+    """It unpacks to 8 MiB; the disk never sees them."""
+    (tmp_path / "a.csv").write_bytes(bytes(8 << 20))
+    if kind == "zip":
+        with zipfile.ZipFile(tmp_path / "set", "w", zipfile.ZIP_DEFLATED) as box:
+            box.write(tmp_path / "a.csv", "a.csv")
+    else:
+        with tarfile.open(tmp_path / "set", "w:xz", preset=0) as box:
+            box.add(tmp_path / "a.csv", "a.csv")
+    server.content = (tmp_path / "set").read_bytes()
+    archive = {"archive": server.address, "member": "a.csv"}
+    with pytest.raises(SourceError, match=r"larger than the \d+ bytes that were expected"):
+        fetch(_source(archive, content=CONTENT if known else None), output)
+    assert list(output.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../secret.csv"])
+def test_a_link_in_an_archive_leads_nowhere(tmp_path, output, server, kind, target):
+    (tmp_path / "secret.csv").write_text("secret")
+    with tarfile.open(tmp_path / "set.tar", "w") as box:
+        member = tarfile.TarInfo("a.csv")
+        member.type, member.linkname = kind, target
+        box.addfile(member)
+    server.content = (tmp_path / "set.tar").read_bytes()
+    with pytest.raises(SourceError, match=r"the archive has no file 'a\.csv'"):
+        fetch(_source({"archive": server.address, "member": "a.csv"}, content=None), output)
+    assert list(output.iterdir()) == []
 
 
 @pytest.mark.parametrize("cut", [100, 10_000])

@@ -4,6 +4,37 @@ import math
 
 import pytest
 
+# What sacrebleu 2.6.0 (add-k smoothing with 1, no tokenizer) and rouge-score 0.1.2 (rougeL, no stemming) gave for
+# these, in lower case and without punctuation, on 2026-11-29: BLEU-4 and ROUGE-L F1.
+OF_LIBRARIES = [
+    ("the steel lamp", "the steel lamp", 1.0, 1.0),
+    ("steel lamp of brass", "brass lamp", 0.379918, 0.333333),
+    ("a red tent for two", "a blue tent for two people", 0.435425, 0.727273),
+    ("lamp", "the steel lamp", 0.135335, 0.5),
+    ("kraft paper bags, pack of 4", "kraft bags, pack of 4", 0.638943, 0.909091),
+    ("tent", "lamp", 0.0, 0.0),
+    ("the the the the", "the cat is on the mat", 0.230432, 0.4),
+    ("minlor steel chair, licence required", "minlor steel chair", 0.494923, 0.75),
+]
+
+
+@pytest.mark.parametrize(("said", "meant", "of_sacrebleu", "of_rouge_score"), OF_LIBRARIES)
+def test_sentences_are_worth_what_the_libraries_say(said, meant, of_sacrebleu, of_rouge_score):
+    from recloop.evaluation.text import rouge_l, sentence_bleu
+
+    assert sentence_bleu(said, meant) == pytest.approx(of_sacrebleu, abs=1e-6)
+    assert rouge_l([said], [[meant]], recall_weight=1.0) == pytest.approx(of_rouge_score, abs=1e-6)
+
+
+def test_a_corpus_is_worth_what_sacrebleu_says():
+    """Without smoothing, over all sentences above."""
+    from recloop.evaluation.text import bleu
+
+    said, meant = zip(*[row[:2] for row in OF_LIBRARIES], strict=True)
+    found = bleu(said, [[one] for one in meant])
+    assert found[3] == pytest.approx(0.323462, abs=1e-6)
+    assert found[0] == pytest.approx(0.689655, abs=1e-6)
+
 
 def test_bleu_of_papineni_counts_a_word_no_more_often_than_a_reference_has_it():
     from recloop.evaluation.text import bleu

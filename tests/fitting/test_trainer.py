@@ -86,6 +86,21 @@ def test_an_epoch_with_another_number_of_batches_is_an_error(trainer):
         it.fit()
 
 
+def test_last_weights_with_nan_have_diverged(trainer):
+    from recloop.fitting.finite import Diverged
+
+    it = trainer("Pairs")
+    it.objective.metric = None
+
+    def spoil():  # after the last loss was looked at
+        if it.progress.update == it.last_update - 1:
+            next(it.model.parameters()).data.fill_(torch.nan)
+
+    it.objective.after_update = spoil
+    with pytest.raises(Diverged, match="has NaN: training has diverged"):
+        it.fit()
+
+
 def test_a_checkpoint_is_written_between_validations_that_are_far_apart(
     trainer, tmp_path, monkeypatch
 ):
@@ -127,35 +142,35 @@ def test_the_context_cannot_be_changed(trainer):
 # -- tuning ------------------------------------------------------------------------------------------------------------
 
 
-def tuned(trainer, rates, folder, **changes):
+def tuned(trainer, examples, rates, folder, **changes):
     from dataclasses import replace
 
     from recloop.fitting.tuning import fit_tuned
 
-    def make(rate, epochs, context):
-        it = trainer("Pairs", context.checkpoint_dir, learning_rate=rate, epochs=epochs)
-        if rate > 1e6:
-            infinite(it, 2, torch.nan)
-        return it
+    def make(schedule, context):
+        objective = examples.Pairs(schedule, context)
+        if schedule.learning_rate > 1e6:
+            objective.evaluate = lambda: torch.nan
+        return objective
 
-    metric = trainer("Pairs").objective.metric
+    metric = examples.Pairs.metric
     context = replace(trainer("Pairs").context, checkpoint_dir=folder)
-    training = {"learning_rate": rates, "tuning_epochs": 1, "epochs": 2} | changes
+    training = {"learning_rate": rates, "tuning_epochs": 1, "epochs": 2, "batch_size": 10} | changes
     return fit_tuned(make, training, context, metric)[1]
 
 
-def test_a_rate_that_diverges_is_a_lost_trial(trainer, tmp_path):
-    facts = tuned(trainer, [1e9, 1e-9, 0.03], tmp_path)
+def test_a_rate_that_diverges_is_a_lost_trial(trainer, examples, tmp_path):
+    facts = tuned(trainer, examples, [1e9, 1e-9, 0.03], tmp_path)
     assert facts["learning_rate"] == 0.03  # lower is better here, and -1 is no score
     assert facts["tuning"][0]["valid_loss"] == -1
     assert json.loads((tmp_path / "tuning.json").read_text()) == facts["tuning"]
 
 
-def test_a_chosen_rate_that_diverges_stops_the_run(trainer, tmp_path):
+def test_a_chosen_rate_that_diverges_stops_the_run(trainer, examples, tmp_path):
     from recloop.fitting.finite import Diverged
 
     with pytest.raises(Diverged):
-        tuned(trainer, [1e9], tmp_path)
+        tuned(trainer, examples, [1e9], tmp_path)
 
 
 # -- schedule ----------------------------------------------------------------------------------------------------------

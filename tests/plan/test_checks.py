@@ -14,6 +14,7 @@ PAPER, TIERS = "studies/modt4r/paper.yaml", "studies/modt4r/tiers.yaml"
 EXHIBITS, CLAIMS = "studies/modt4r/exhibits.yaml", "studies/modt4r/claims.yaml"
 TALKS, TALK_TIERS = "studies/gommir/paper.yaml", "studies/gommir/tiers.yaml"
 USERS = "studies/hdt/paper.yaml"
+LOGS, NONE = "studies/offline_tir/tiers.yaml", "templates: 100, tried: null"
 BEYOND = "tiers/smoke.yaml"
 VIEWS = "retailrocket: {source: shop_views,"  # of the smoke tier
 WEEK = "period: null, order: [items, sessions]"
@@ -90,6 +91,9 @@ WRONG = [
     (TALKS, "weight_decay: 0.00000001", "weight_decay: -1", "weight_decay: -1 is too small"),
     (USERS, "  loop: users", "  exclude_seen: true\n  loop: users", "exclude_seen: true is not allowed"),
     (TALKS, "clip: 0.1", "clip: 0", "show_attend_tell: training: clip: 0 is too small"),
+    (LOGS, NONE, "templates: 100, tried: alfa", "training.tried: unknown 'alfa'"),
+    (LOGS, NONE, "templates: 100, tried: learning_rate",
+     "tried='learning_rate' needs tried_values and tuning_epochs"),
     # -- models
     (PAPER, "sequential.sqn.SQN", "sequential.sqn.SQM", "did you mean 'SQN'?"),
     (PAPER, "sequential.sqn.SQN", "sequential.sqm.SQN", "did you mean 'sequential.sqn'?"),

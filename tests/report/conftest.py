@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory):
-    """Give a function that generates the results of a study; what it gives is described in saved.py."""
+    """Give a function that generates the results of a study; what it gives is described in saved/__init__.py."""
     from saved import Generated
 
     return functools.cache(lambda name: Generated(name, tmp_path_factory.mktemp(name)))

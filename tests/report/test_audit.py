@@ -110,7 +110,7 @@ def test_says_what_it_found(capsys):
     assert said[0].startswith(
         "gommir: decimals: table_2 dresses ir_img NDCG@3 10 = 0.07272: 5 decimals"
     )
-    assert said[-1] == "2 findings in the printed numbers of 1 studies"
+    assert said[-1] == "2 findings in the printed numbers of 1 study"
     assert command.main(["audit", "--csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert {row["study"] for row in rows} >= {"gommir", "modt4r", "hdt"}

@@ -29,6 +29,15 @@ def test_trainings_are_described_as_they_were():
     assert found["hardware"] == "2 cores, cpu, torch 2.13"
 
 
+def test_a_setting_that_was_chosen_is_named():
+    tuning = [{"alpha": 10.0, "valid_ndcg10": 0.1}, {"alpha": 30.0, "valid_ndcg10": 0.2}]
+    tried = {"model": "offline", "tuning": tuning}
+    runs = [run(seed) | tried | {"chosen": {"alpha": one}} for seed, one in ((1, 30.0), (2, 10.0))]
+    said = answers([*runs, run(3) | {"chosen": {}}])["settings chosen on validation"]
+    assert said == "offline: alpha 30, 10 of 10, 30"
+    assert "settings chosen on validation" not in answers([run(1)])
+
+
 def test_stages_have_rates_of_their_own():
     staged = run(1)
     staged["settings"]["training"]["learning_rate"] = {"first": [0.01], "then": [0.001]}

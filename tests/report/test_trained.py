@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from recloop.evaluation.results import Quantity
-from recloop.report import printing, sections, tables, verdicts
+from recloop.report import ledger, printing, sections, tables, verdicts
 from recloop.report.evidence import CURVE, Evidence
 from recloop.report.latex import latex
 
@@ -90,3 +91,38 @@ def test_a_model_at_popularity_is_marked(evidence):
     cell = tables.cell(evidence, "table_4_3", "", Quantity("rc15", "sasrec", "NDCG", 10))
     assert cell["popular"]
     assert printing.signs([cell]) == " ◦≈"
+
+
+# -- one seed of two diverged ------------------------------------------------------------------------------------------
+
+
+def test_a_seed_that_diverged_is_marked_listed_and_decides_nothing(saved, study, tmp_path):
+    """Its scores have no rows, so that only the other seed is left, which alone says nothing of the model."""
+    why = "diverged: update 5 (epoch 1): the loss of update 5 is not a finite number"
+    lost = tmp_path / "lost" / "run.json"
+    lost.parent.mkdir()
+    lost.write_text(json.dumps({"dataset": "rc15", "model": "sasrec", "seed": 2, "not_run": why}))
+    given = {key: saved[key] for key in ("tier", "splits")}
+    scores = [one for one in saved["scores"] if not is_of(one, "sasrec", 2)]
+    assert len(scores) == len(saved["scores"]) - 1
+    found = Evidence.gather(study=study, runs=[*saved["runs"], lost], scores=scores, **given)
+
+    cell = tables.cell(found, "table_4_3", "", Quantity("rc15", "sasrec", "NDCG", 10))
+    assert cell["ours"] is not None
+    assert printing.signs([cell]).startswith(" ◦")
+    claim = {"claim": "", "source": "", "checks": [{"kind": "ordering", "models": ["modt4r"]}]}
+    claim["checks"][0] |= {"than": ["sasrec"], "metrics": ["NDCG@10"], "datasets": ["rc15"]}
+    (row,) = verdicts.judged(found, "c", claim, found.unfinished)
+    assert row["claim_verdict"] == "undecided (not trained out)"
+    status = ledger.decided({"ours": 1.0, "stand_in": None, "margin": 1.0}, cell["unfinished"])
+    assert status["status"] == "not trained out"
+
+    runs = [json.loads(Path(run).read_text()) for run in found.runs]
+    page = sections.gather(found, runs, tmp_path, ())
+    (lines,) = next(one.parts for one in page.sections if one.title == "Not run")
+    assert any(line.startswith("SASRec on RC15, seed 2: diverged: update 5") for line in lines)
+
+
+def is_of(scores: Path, model: str, seed: int) -> bool:
+    """Check whose scores these are."""
+    return pl.read_parquet(scores).filter(dataset="rc15", model=model, seed=seed).height > 0

@@ -144,10 +144,27 @@ def test_too_many_candidates_are_refused():
 
 
 def test_agreement_by_hand():
-    """Of the pairs (0, 1), (0, 2), (1, 2) the first is ordered alike, the second tied, the third turned round."""
+    """Of the pairs (0, 1), (0, 2), (1, 2) the first and the last are ordered alike, the second is tied."""
     held, true = torch.tensor([[3.0, 1, 3]]), torch.tensor([[5.0, 1, 2]])
     everything = torch.ones(1, 3, dtype=torch.bool)
     assert agreement(held, true, everything).item() == pytest.approx((1 + 0.5 + 1) / 3)
     assert agreement(-true, true, everything).item() == 0.0
     assert agreement(true, true, torch.tensor([[True, True, False]])).item() == 1.0
     assert len(agreement(held, torch.ones(1, 3), everything)) == 0
+
+
+@pytest.mark.parametrize("together", [1, 40, 1 << 22])
+def test_agreement_of_many_users_is_that_of_each(together, monkeypatch):
+    monkeypatch.setattr("recloop.simulators.agreement.TOGETHER", together)
+    generator = torch.Generator().manual_seed(4)
+    held, true = torch.randint(-1, 2, (2, 9, 17), generator=generator).float()
+    counted = torch.rand(9, 17, generator=generator) < 0.7
+    true[3], counted[5] = 1.0, False  # two users who order nothing
+    expected = []
+    for mine, theirs, use in zip(held, true, counted, strict=True):
+        pairs = torch.combinations(use.nonzero()[:, 0]).tolist()
+        told = [(theirs[a] - theirs[b], mine[a] - mine[b]) for a, b in pairs]
+        points = [0.5 + 0.5 * float(one.sign() * other.sign()) for one, other in told if one != 0]
+        expected += [sum(points) / len(points)] if points else []
+    assert len(expected) == 7
+    assert agreement(held, true, counted).tolist() == pytest.approx(expected)

@@ -1,5 +1,9 @@
 """One file that is whole or absent, and says so when it is damaged."""
 
+import json
+import pickle
+import struct
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -31,6 +35,39 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path, share):
     with pytest.raises(ValueError, match=r"damaged one .*delete it and run again") as error:
         checkpoint.load(path)
     assert str(path) in str(error.value)
+
+
+class Bomb:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('it ran')",)
+
+
+def lying(header: bytes, length: int | None = None) -> bytes:
+    return struct.pack("<Q", len(header) if length is None else length) + header + bytes(64)
+
+
+TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+HOSTILE = {
+    "pickle": pickle.dumps(Bomb()),
+    "longer than the file": lying(b"{}", 1 << 20),
+    "longer than any memory": lying(b"{}", (1 << 64) - 1),
+    "no JSON": lying(b"\xff" * 16),
+    "deep": lying(b"[" * 100_000),
+    "outside": lying(json.dumps({"a": TENSOR | {"data_offsets": [0, 1 << 40]}}).encode()),
+    "another size": lying(json.dumps({"a": TENSOR | {"shape": [1 << 40]}}).encode()),
+    "negative": lying(json.dumps({"a": TENSOR | {"data_offsets": [-8, 0]}}).encode()),
+    "no facts": lying(json.dumps({"__metadata__": {"recloop": "[1]"}}).encode()),
+    "deep facts": lying(json.dumps({"__metadata__": {"recloop": "[" * 100_000}}).encode()),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_refused_with_the_same_sentence(tmp_path, content):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="delete it and run again") as error:
+        checkpoint.load(path)
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_file_from_elsewhere_is_refused(tmp_path):

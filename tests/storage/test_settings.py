@@ -71,3 +71,31 @@ def test_a_wrong_seed_is_explained(seeds, message):
 def test_a_key_that_is_no_word_is_explained():
     with pytest.raises(SettingsError, match="the key False is no word to YAML; write it in quotes"):
         check(parse("tier: {no: 1}", "f.yaml"), "config", "config.yaml")
+
+
+# -- hostile files -----------------------------------------------------------------------------------------------------
+
+ANCHORS = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: !!python/object/apply:os.system ['touch ran']", "could not determine a constructor"),
+        ("a: !!python/name:os.system ''", "could not determine a constructor"),
+        ("a: !anything 1", "could not determine a constructor"),
+        (f"a0: &a0 [1]\n{ANCHORS}", "anchors make more than 200,000 values of it"),
+        ("a: &a [1, *a]", "an anchor stands inside what it names"),
+        ("[" * 200_000, "is nested more than 100 deep"),
+        ("[a, " * 200_000, "is nested more than 100 deep"),
+        ("- " * 200_000, "is nested more than 100 deep"),
+    ],
+    ids=["call", "name", "tag", "anchors", "circle", "brackets", "lists", "dashes"],
+)
+def test_a_hostile_file_is_refused_in_one_line(text, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=sentence) as error:
+        parse(text, "mine.yaml")
+    assert str(error.value).startswith("mine.yaml")
+    assert len(str(error.value).splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

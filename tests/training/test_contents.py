@@ -1,7 +1,6 @@
 """Content recommenders through the loop: what is kept, what an epoch took, ranks from disk, a training that goes on."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,7 +11,7 @@ from recloop.contents.writing import make_contents
 from recloop.evaluation.costs import EPOCH
 from recloop.fitting.context import TrainingContext
 from recloop.storage import checkpoint
-from recloop.training.contents import load, prepare, rank, train
+from recloop.training.contents import load, prepare, train
 from recloop.training.run import rank_test
 from recloop.training.run import train as train_run
 from tests.contents.conftest import bert, raw  # noqa: F401 fixtures
@@ -117,8 +116,3 @@ def test_words_that_are_dealt_out_tell_something_else(data):
         np.sort(vectors[1][:, 0].numpy()), vectors[0][order, 0].numpy(), rtol=1e-4
     )
     assert not torch.allclose(*vectors)
-
-
-def test_a_model_that_was_not_run_has_no_rows(data, tmp_path):
-    rank(data, None, settings(), {}, Path(tmp_path / "none.parquet"), 5)
-    assert pl.read_parquet(tmp_path / "none.parquet").is_empty()

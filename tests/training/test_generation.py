@@ -42,7 +42,7 @@ def data(it, tmp_path_factory):
     network = build(settings_of({"dim": 32, "layers": 1, "heads": 2}), words)
     network.save_pretrained(place / "model")
     words.save_pretrained(place / "model")
-    return {"sessions": place / "split", "language_model": place / "model"}
+    return {"sessions": place / "split", "speaker": place / "model"}
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,9 @@ def lists(data, folder, settings, needs=None):
     return pl.read_parquet(output)
 
 
-def test_a_stopped_training_of_latents_goes_on_exactly(run, monkeypatch):
-    whole, _ = run("pdit", "uncut")
+@pytest.mark.parametrize("model", ["pdit", "gim"])
+def test_a_stopped_training_goes_on_exactly(run, monkeypatch, model):
+    whole, _ = run(model, f"{model}-uncut")
     learn = Trainer.learn
 
     def stop(self, group):
@@ -87,13 +88,13 @@ def test_a_stopped_training_of_latents_goes_on_exactly(run, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "learn", stop)
         with pytest.raises(SystemExit, match="told to stop"):
-            run("pdit", "cut")
+            run(model, f"{model}-cut")
     torch.manual_seed(12345)
-    cut, _ = run("pdit", "cut")
+    cut, _ = run(model, f"{model}-cut")
     one, other = (load_file(place / "weights.safetensors") for place in (whole, cut))
     assert all(torch.equal(one[name], other[name]) for name in one)
     records = [json.loads((place / "run.json").read_text()) for place in (whole, cut)]
-    assert records[0]["valid_ndcg10"] == records[1]["valid_ndcg10"]
+    assert records[0]["best_epoch"] == records[1]["best_epoch"]
 
 
 def test_a_decoder_and_a_generator_are_put_behind_one_another(run, data):
@@ -117,6 +118,34 @@ def test_guidance_of_zero_is_no_guidance(run, data):
     one, other = (load(place / "weights.safetensors")[0] for place in (im, gim))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert lists(data, im, about)["text"].to_list() == lists(data, gim, same)["text"].to_list()
+
+
+def test_the_mean_of_a_history_ranks_by_itself(run, data):
+    """Placed by hand: how many items are more like the mean of what a user had than the one that was taken."""
+    folder, settings = run("mean_latent")
+    found = lists(data, folder, settings)
+    material = Material(data, settings, "cpu")
+    part, table = material.part("test"), material.latents
+    ranks = {}
+    for row, (session, target) in enumerate(zip(part.sessions, part.targets.tolist(), strict=True)):
+        mean = table[session[session != part.events.padding]].mean(0, keepdim=True)
+        alike = torch.nn.functional.cosine_similarity(mean, table)
+        ranks[int(part.events.session[row])] = int((alike > alike[target] + 1e-6).sum())
+    assert dict(found.select("session", "better").iter_rows()) == ranks
+
+
+def test_a_regression_is_trained_and_asked_as_pdit_is(run, data):
+    folder, settings = run("regression")
+    found = lists(data, folder, settings)
+    assert len(found) == found["session"].n_unique()
+    assert found["milliseconds"].min() > 0
+
+
+def test_users_are_told_of_on_the_scale_of_training_users(it, data):
+    material = Material(data, it.job_settings(Run(STUDY, DATASET, "pdit", 1)), "cpu")
+    profiles = material.part("train", material.training["targets"]).profiles
+    torch.testing.assert_close(profiles.mean(0), torch.zeros(16), atol=1e-3, rtol=0)
+    torch.testing.assert_close(profiles.std(0), torch.ones(16), atol=1e-3, rtol=0)
 
 
 def test_the_prompt_says_attribute_user_and_item_in_this_order(it, data):

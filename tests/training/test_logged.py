@@ -18,6 +18,7 @@ from recloop.data.sources import fetch, load_source
 from recloop.features.cache import described, write_record
 from recloop.fitting.trainer import Trainer
 from recloop.training.experience import COLUMNS, Log, collect
+from recloop.training.logged import Logged
 from recloop.training.run import rank_test, train
 
 ROOT = Path(__file__).parents[2]
@@ -295,6 +296,29 @@ def test_every_learner_learns_and_serves(place, name):
     assert rows.filter("solved")["critique"].null_count() == rows["solved"].sum()
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "values"),
+    [("offline", "alpha", [0.5, 50.0]), ("imitation", "learning_rate", [1e-9, 0.003])],
+)
+def test_a_learner_takes_what_validation_users_prefer(place, monkeypatch, name, setting, values):
+    """They are spared most turns with the second value: the training is the one that has this value by itself."""
+    scores = iter([0.1, 0.4] + 4 * [0.2])
+    monkeypatch.setattr(Logged, "evaluate", lambda self: next(scores))
+    tries = {"tried": setting, "tried_values": values, "tuning_epochs": 1}
+    weights, record = place.run(name, place.needs, f"{name}-tried", **tries)
+    assert [(row[setting], row["valid_ndcg10"]) for row in record["tuning"]] == [
+        (values[0], 0.1),
+        (values[1], 0.4),
+    ]
+    assert record["chosen"] == {setting: values[1]}
+    settings = place.settings(name)
+    own = settings["training"] if setting == "learning_rate" else settings["model"]
+    own |= {setting: [values[1]] if setting == "learning_rate" else values[1]}
+    scores = iter(4 * [0.2])
+    alone, _ = place.run(name, place.needs, f"{name}-alone", settings=settings)
+    assert all(torch.equal(one, alone[key]) for key, one in weights.items())
+
+
 def test_iterations_collect_more_and_can_be_asked(place):
     weights, record = place.run("iterative", place.needs)
     assert record["sessions"] == 20 + 8
@@ -306,23 +330,44 @@ def test_iterations_collect_more_and_can_be_asked(place):
     assert all(torch.equal(one, weights[f"iteration2/{key}"]) for key, one in mine.items())
 
 
-@pytest.mark.parametrize("name", ["on_policy", "iterative"])
+@pytest.mark.parametrize("name", ["on_policy", "iterative", "perception", "speaker"])
 def test_a_stopped_training_goes_on_exactly(place, monkeypatch, name):
     whole, _ = place.run(name, place.needs, f"{name}-whole")
     learn = Trainer.learn
 
     def asked(self, group):
         learn(self, group)
-        if self.progress.update == 5:
+        if self.progress.update == max(1, min(5, self.last_update // 2)):
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Trainer, "learn", asked)
-    with pytest.raises(SystemExit, match="told to stop after update 5"):
+    with pytest.raises(SystemExit, match="told to stop after update"):
         place.run(name, place.needs, f"{name}-cut")
     monkeypatch.setattr(Trainer, "learn", learn)
     resumed, _ = place.run(name, place.needs, f"{name}-cut")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(one, resumed[key]) for key, one in whole.items())
+
+
+def test_a_stopped_estimate_goes_on_exactly(place, monkeypatch):
+    """Stopped in the second policy, the first one is not estimated anew to another number."""
+    needs = place.needs | {"on_policy": place.weights("on_policy")}
+    settings = place.settings("imitation")
+    settings |= {"model": ESTIMATORS["fqe"], "training": ESTIMATES | {"epochs": 3}}
+    _, whole = place.run("fqe", needs, "fqe-whole", settings=settings)
+    learn = Trainer.learn
+
+    def asked(self, group):
+        learn(self, group)
+        if self.progress.update == self.last_update - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "learn", asked)
+        with pytest.raises(SystemExit, match="told to stop after update"):
+            place.run("fqe", needs, "fqe-cut", settings=settings)
+    _, again = place.run("fqe", needs, "fqe-cut", settings=settings)
+    assert whole["estimates"] == again["estimates"]
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -166,6 +166,20 @@ def test_a_killed_training_goes_on_to_the_same_weights(data, tmp_path):
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=0)
 
 
+def test_norms_and_offsets_do_not_decay():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2))
+    pairs = preferences.Pairs([torch.ones(1)] * 2, [torch.ones(1)] * 2, pl.DataFrame({"pair": [0]}))
+    schedule = Schedule.of(SETTINGS | {"weight_decay": 0.1}, learning_rate=0.1)
+    context = TrainingContext(1, log=lambda line: None)
+    objective = preferences.Preferences(model, {"train": pairs}, schedule, context)
+    decays = {
+        id(one): group["weight_decay"]
+        for group in objective.optimisers(0)["all"].param_groups
+        for one in group["params"]
+    }
+    assert [decays[id(one)] for one in model.parameters()] == [0.1, 0, 0, 0]
+
+
 def test_the_rate_falls_along_a_cosine_to_its_floor():
     schedule = Schedule.of(SETTINGS, learning_rate=0.1)
     rates = [schedule.rate(0.1, update, 12)[0] for update in range(13)]

@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -160,12 +161,74 @@ def test_a_model_that_does_not_fit_is_not_run_and_has_no_scores(
     rank_test(
         {"sessions": split}, tmp_path / "run" / "weights.safetensors", settings, lists, top_k=5
     )
-    rows = pl.read_parquet(lists)
-    assert rows.is_empty()
-    assert rows.schema["top"] == pl.Array(pl.Int32, 5)
+    assert pl.read_parquet(lists).is_empty()
     score(lists, split, identity, EVALUATION, scores, vectors)
     assert pl.read_parquet(scores).is_empty()
     assert pl.read_parquet(scores).schema == SCHEMA
+
+
+def test_a_training_that_diverges_is_on_record_and_so_is_what_needs_it(
+    split, settings_of, identity, tmp_path, other_split
+):
+    data, folder = {"sessions": split}, tmp_path / "lost"
+    train(data, settings_of("sasrec", {"learning_rate": [1e30]}), identity, folder, tmp_path / "a")
+    record = json.loads((folder / "run.json").read_text())
+    assert record["not_run"].startswith("diverged: update ")
+    assert record["not_run"].endswith("lower learning_rate")
+    assert record.keys() >= FIELDS - {"valid_ndcg10"}
+    assert pl.read_csv(folder / "curve.csv").is_empty()
+
+    starting = {"item_vectors": folder / "weights.safetensors"}
+    settings = settings_of("modt4r")
+    train(
+        data, settings, identity | {"model": "modt4r"}, tmp_path / "run", tmp_path / "b", starting
+    )
+    needing = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert needing["not_run"] == (
+        f"needs sasrec as its item_vectors, which was not run: {record['not_run']}"
+    )
+
+    lists, scores = tmp_path / "lists.parquet", tmp_path / "scores.parquet"
+    for weights in (folder, tmp_path / "run"):
+        rank_test(data, weights / "weights.safetensors", settings, lists, 5, starting)
+        score(lists, split, identity, EVALUATION, scores, starting["item_vectors"])
+        assert pl.read_parquet(scores).is_empty()
+    with pytest.raises(ValueError, match=r"was trained on split a+, the data are b+"):
+        rank_test({"sessions": other_split}, starting["item_vectors"], settings, lists, 5)
+
+
+def test_lists_have_no_inner_distance_where_the_judge_of_items_was_not_run(
+    trained, split, identity, tmp_path
+):
+    settings, folder = trained
+    lists, scores = tmp_path / "lists.parquet", tmp_path / "scores.parquet"
+    rank_test({"sessions": split}, folder / "weights.safetensors", settings, lists, top_k=10)
+    checkpoint.save(tmp_path / "judge.safetensors", {}, {"not_run": "diverged"})
+    score(lists, split, identity, EVALUATION, scores, tmp_path / "judge.safetensors")
+    assert {"HR", "NDCG"} <= set(pl.read_parquet(scores)["metric"]) - {"ILD"}
+
+
+@pytest.mark.parametrize("where", ["table", "list", "array", "weights"])
+def test_what_is_given_with_nan_is_no_training_that_diverged(
+    split, settings_of, identity, tmp_path, where
+):
+    folder, needs = tmp_path / "given", {}
+    folder.mkdir()
+    bad = [1.0, float("nan")]
+    if where == "table":
+        pl.DataFrame({"item": [1, 2], "price": bad}).write_parquet(folder / "a.parquet")
+    if where == "list":
+        pl.DataFrame({"price": [[1.0], bad, []]}).write_parquet(folder / "a.parquet")
+    if where == "array":
+        np.save(folder / "a.npy", np.array([bad], dtype=np.float16))
+    if where == "weights":
+        needs = {"start": folder / "a.safetensors"}
+        checkpoint.save(needs["start"], {"w": torch.tensor(bad, dtype=torch.bfloat16)}, {})
+    settings = settings_of("sasrec", {"learning_rate": [1e30]})
+    given = {"sessions": split, "features": folder}
+    with pytest.raises(ValueError, match=r"a\.\w+: .*(price|array|w) has NaN"):
+        train(given, settings, identity, tmp_path / "run", tmp_path / "c", needs)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_counted_model_is_run_like_any_other(split, settings_of, identity, vectors, tmp_path):
@@ -321,3 +384,16 @@ def test_a_damaged_checkpoint_stops_the_run_with_a_remedy(split, settings_of, id
             {"sessions": split}, settings_of("sasrec"), identity, tmp_path / "run", checkpoint_dir
         )
     shutil.rmtree(checkpoint_dir)
+
+
+def test_what_is_made_from_a_run_that_was_not_run_says_so(tmp_path):
+    from recloop.training.given import all_run
+
+    weights = tmp_path / "weights.safetensors"
+    checkpoint.save(weights, {}, {"not_run": "diverged: update 3"})
+    (tmp_path / "run.json").write_text(json.dumps({"model": "behaviour"}))
+    message = (
+        "the log cannot be made: it needs behaviour as its policy, which was not run: diverged"
+    )
+    with pytest.raises(ValueError, match=message):
+        all_run({"policy": weights}, "the log")

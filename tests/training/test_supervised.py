@@ -260,10 +260,15 @@ def test_loss_of_the_curve_is_the_mean_since_the_last_validation(trainer):
     assert [row["loss"] for row in it.progress.curve] == pytest.approx(means)
 
 
-def test_says_that_training_has_diverged(trainer):
-    model = Bias()
-    model.loss = lambda batch: model.weight.sum() * torch.nan
-    with pytest.raises(Diverged, match="lower learning_rate"):
+@pytest.mark.parametrize(
+    ("sound", "message"), [(1, "lower learning_rate"), (0, "look for NaN in the data")]
+)
+def test_says_that_training_has_diverged_or_had_nothing_to_learn_from(trainer, sound, message):
+    model, seen = Bias(), []
+    model.loss = lambda batch: (
+        seen.append(1) or model.weight.sum() * (1.0 if len(seen) <= sound else torch.nan)
+    )
+    with pytest.raises(Diverged, match=message):
         trainer(model).fit()
 
 

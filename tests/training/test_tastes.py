@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,13 +15,16 @@ from recloop.data.prepare import prepare
 from recloop.data.read import read
 from recloop.data.sources import fetch
 from recloop.evaluation.run import score
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.language_models.corpora import make_corpus
 from recloop.language_models.pretrain import pretrain
 from recloop.language_models.states import write_item_states
+from recloop.models.tastes.query import said
 from recloop.plan.studies import Run
 from recloop.training.run import rank_test, train
-from recloop.training.tastes import asked
+from recloop.training.tastes import Saying, asked, maker
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 STUDY, DATASET = "persoma", "movielens"
@@ -94,6 +98,26 @@ def test_planted_tastes_are_found_and_another_user_s_are_not(it, data, run):
     }
     assert found["counting"] > found["popularity"] + 0.1, found
     assert found["probe"] > found["others"] + 0.03, found
+
+
+@pytest.mark.parametrize(
+    ("adapter", "epochs"), [("mlp", 60), ("transformer", 60), ("perceiver", 240)]
+)
+def test_the_tastes_of_eight_users_are_learnt_by_heart(it, data, adapter, epochs):
+    settings = it.job_settings(Run(STUDY, DATASET, f"{adapter},tuning=full", 1))
+    training = settings["training"] | {"epochs": epochs, "batch_size": 8, "language_rate": 1.0}
+    users = asked(data, training, "train", 1)
+    few = slice(0, 8)
+    names = ("users", "seen", "liked", "disliked")
+    users = replace(users, **{name: getattr(users, name)[few] for name in names})
+    model = maker(data, settings, "cpu")()
+    context = TrainingContext(1, log=lambda line: None)
+    schedule = Schedule.of(training, learning_rate=0.01, keeps="trained")
+    parts = {"train": users, "valid": users}
+    Trainer(Saying(model, parts, training, schedule, context), context).fit()
+    query = users.query(np.arange(8), "cpu")
+    wanted = said(query.liked, query.disliked, model.genres)
+    assert [text.strip() for text in model.eval().answer(query).texts] == wanted  # an F1 of 1
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "lora"])

@@ -11,6 +11,7 @@ from recloop.data.batches import Events, Sessions
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.evaluation.ranking import GAINS, expected_gain
 from recloop.fitting.context import TrainingContext
+from recloop.fitting.trainer import Trainer
 from recloop.models.backbones.transformer import Transformer
 from recloop.models.content.transrec import TransRec, UserPretraining
 from recloop.training import transfer
@@ -86,12 +87,12 @@ def maker(features, start=None, made=TransRec, **settings):
     return make
 
 
-def learned(make, rows, seed=1, **changes):
+def learned(make, rows, seed=1, folder=None, **changes):
     parts = {
         "train": sessions([row[:-2] for row in rows]),
         "valid": sessions([row[:-1] for row in rows], first=len(rows[0]) - 2),
     }
-    context = TrainingContext(seed, log=lambda line: None)
+    context = TrainingContext(seed, folder, log=lambda line: None)
     return transfer.train(make, parts, ITEMS, TRAINING | changes, context)
 
 
@@ -167,6 +168,25 @@ def test_weights_that_are_not_tuned_are_those_of_the_start():
     weights, facts = learned(maker(features, start, **TARGETS), rows, tuned=False)
     assert all(torch.equal(weights[name], one) for name, one in start.items())
     assert facts["curve"] == []
+
+
+def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch):
+    features, rows = shop(1, 60)
+    make, learn = maker(features, **TARGETS), Trainer.learn
+    whole, _ = learned(make, rows)
+
+    def stop(self, group):
+        learn(self, group)
+        if self.progress.update == self.epoch_updates + 1:  # in the second epoch
+            self.stop()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "learn", stop)
+        with pytest.raises(SystemExit, match="told to stop"):
+            learned(make, rows, folder=tmp_path)
+    torch.manual_seed(99)
+    cut, _ = learned(make, rows, folder=tmp_path)
+    assert all(torch.equal(whole[name], cut[name]) for name in whole.keys() - {transfer.COSTS})
 
 
 def test_a_user_is_one_window_of_the_latest_items():

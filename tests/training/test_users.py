@@ -378,9 +378,3 @@ def test_lists_have_a_row_for_each_event_in_order(run, secret, settings, tmp_pat
     assert lists["past"].to_list() == [item < 10 for item in events.target]
     assert lists["top"].dtype == pl.Array(pl.Int32, 5)
     assert lists["familiar"].dtype == pl.Array(pl.Boolean, 5)
-
-
-def test_a_model_that_was_not_run_has_no_rows(secret, settings, tmp_path):
-    data = {"sessions": secret}
-    loop.rank(data, None, settings, {}, tmp_path / "lists.parquet", 5)
-    assert pl.read_parquet(tmp_path / "lists.parquet").height == 0

@@ -116,6 +116,16 @@ def untouched(tmp_path_factory) -> Project:
 
 
 @pytest.fixture(scope="session")
+def copied(tmp_path_factory):
+    """Give a function that makes another tiny project, with some changes to its settings."""
+
+    def copied(*changes: str) -> Project:
+        return Project(tmp_path_factory.mktemp("copied project ü"), [*TINY, *changes])
+
+    return copied
+
+
+@pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Project:
     """The project after a whole run: what some studies show of one tiny world each, with few models."""
     project = Project(tmp_path_factory.mktemp("built project ü"), TINY)

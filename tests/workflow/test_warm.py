@@ -68,6 +68,16 @@ def test_imports_what_lies_beside(folder):
     assert call(folder, "neighbour.py")[1] == "beside\n"
 
 
+def test_a_server_that_does_not_come_up_is_done_without(folder):
+    script = WARM.read_text()
+    impatient = script.replace("PATIENCE_SECONDS = 60", "PATIENCE_SECONDS = 0")
+    assert impatient != script
+    (folder / "warm_server.py").write_text((WARM.parent / "warm_server.py").read_text())
+    (folder / "impatient.py").write_text(impatient)
+    command = [sys.executable, str(folder / "impatient.py"), "code.py", "3"]
+    assert subprocess.run(command, cwd=folder, timeout=60).returncode == 3
+
+
 def test_sees_a_changed_file(folder):
     (folder / "other.py").write_text("NAME = 'changed since'")
     assert call(folder, "neighbour.py")[1] == "changed since\n"

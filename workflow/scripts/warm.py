@@ -8,8 +8,8 @@ without those of matplotlib. The first call starts a server (warm_server.py, one
 fork a child that takes over the caller's folder, environment and output and runs the script. The server has no code of
 recloop loaded, so a child always sees the files as they are now; it leaves when the run of Snakemake that it serves is
 over and it has been idle for a while. A caller that is stopped stops its child. Where there is no fork to rely on
-(anything but Linux), in a Slurm job (which has limits of its own and takes its processes along), or with
-RECLOOP_WARM=0, the script runs the ordinary way.
+(anything but Linux), in a Slurm job (which has limits of its own and takes its processes along), where the server does
+not come up in a minute, or with RECLOOP_WARM=0, the script runs the ordinary way.
 """
 
 # Callers are many and short, so that this file loads as little as it can.
@@ -31,9 +31,9 @@ PATIENCE_SECONDS = 60
 LOG = "RECLOOP_LOG"  # the job's log, which gets the tracebacks that the screen is spared
 
 
-def call(command: list[str]) -> int:
+def call(command: list[str], line: socket.socket) -> int:
     """Hand a command to the server, wait for it and return its exit code."""
-    with connect() as line:
+    with line:
         request = repr((command, os.getcwd(), dict(os.environ))).encode()
         outputs = array.array("i", [1, 2])
         line.sendmsg([len(request).to_bytes(4)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)])
@@ -45,8 +45,8 @@ def call(command: list[str]) -> int:
     return answer[0]
 
 
-def connect() -> socket.socket:
-    """Reach the server; start it if nobody answers."""
+def connect() -> socket.socket | None:
+    """Reach the server; start it if nobody answers. None if it cannot be had in time, as on a very busy machine."""
     os.makedirs(FOLDER, exist_ok=True)
     given_up = time.monotonic() + PATIENCE_SECONDS
     with open(f"{FOLDER}/{NAME}.lock", "w") as lock:
@@ -64,9 +64,7 @@ def connect() -> socket.socket:
             if ended is None or ended() is not None:
                 ended = start()
             time.sleep(0.05)
-    raise SystemExit(
-        f"no answer from {SOCKET} in {PATIENCE_SECONDS} s; set RECLOOP_WARM=0 to do without it"
-    )
+    return None
 
 
 def start() -> Callable[[], int | None]:
@@ -92,6 +90,6 @@ if __name__ == "__main__":
     job = sys.argv[1 + (FLAVOUR is not None) :]
     if os.environ.get(LOG):
         open(os.environ[LOG], "w").close()  # of an earlier try
-    if may_share():
-        sys.exit(call(job))
+    if may_share() and (line := connect()):
+        sys.exit(call(job, line))
     os.execv(sys.executable, [sys.executable, SERVER, "--alone", *job])

@@ -8,7 +8,7 @@ adjective of a title comes from the words of the film's first genre: what a titl
 the guest will rate.
 
 It writes the files of MovieLens, or `talk`: texts from which a language model learns how films and tastes are told, of
-other films and other guests, of whom a question follows no film or a few.
+other films and other guests, of whom a question follows `told` films at most.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-SIZES = {"users": 300, "items": 300, "mean_length": 80, "planted": 1}
+SIZES = {"users": 300, "items": 300, "mean_length": 80, "planted": 1, "told": 3}
 WORDS = {
     "Action": ("Daring", "Roaring", "Reckless", "Blazing"),
     "Comedy": ("Merry", "Clumsy", "Giggling", "Silly"),
@@ -45,7 +45,6 @@ START, STEP = 1_100_000_000, 3_600  # seconds
 ABOUT = "{title}. Genres: {genres}. Rating: {rating} of 5."
 QUESTION = "Which genres does this user like and dislike?"
 ANSWER = "liked: {liked}; disliked: {disliked}"
-TOLD = 3  # most films before a question in talk
 
 
 def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | float]) -> list[Path]:
@@ -68,7 +67,7 @@ def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | flo
     tastes = make_tastes(chosen["users"], random)
     rated = rate(films, tastes, chosen, random)
     if writes == "talk":
-        return [write_talk(output, films, tastes, rated, random)]
+        return [write_talk(output, films, tastes, rated, chosen["told"], random)]
     return write_movielens(output, films, tastes, rated, chosen)
 
 
@@ -150,9 +149,10 @@ def write_talk(
     films: pl.DataFrame,
     tastes: NDArray[np.int64],
     rated: pl.DataFrame,
+    most: int,
     random: np.random.Generator,
 ) -> Path:
-    """Write a line about one film, and one about each guest's tastes, perhaps behind some of the guest's films."""
+    """Write a line about one film, and one about each guest's tastes, behind up to `most` of the guest's films."""
     told = [
         tell(films.row(film - 1), stars)
         for film, stars in rated.select("movieId", "rating").iter_rows()
@@ -160,9 +160,9 @@ def write_talk(
     ends = np.searchsorted(rated["userId"].to_numpy(), np.arange(len(tastes)) + 1, side="right")
     lines = []
     for taste, end, number in zip(
-        tastes, ends, random.integers(0, TOLD + 1, len(tastes)), strict=True
+        tastes, ends, random.integers(0, most + 1, len(tastes)), strict=True
     ):
-        lines += [told[end - TOLD - 1], "\n".join([*told[end - number : end], answered(taste)])]
+        lines += [told[end - most - 1], "\n".join([*told[end - number : end], answered(taste)])]
     table = pl.DataFrame({"text": list(dict.fromkeys(lines))})
     table.write_ndjson(output / "talk.jsonl")
     return output / "talk.jsonl"

@@ -1,12 +1,13 @@
 """A marketplace: shops of drawn products whose customers choose by what they read and see.
 
 The truth: a customer likes one colour, one pattern and one brand, and now and then changes one of the three. A product
-that has more of what is liked is chosen more often, `PULL` times for each; the most popular one is chosen twice as
+that has more of what is liked is chosen more often, `pull` times for each; the most popular one is chosen twice as
 often as the least popular. The title tells brand and pattern, the picture shows colour and pattern: each knows what the
-other does not. Colours, patterns and brands mean the same in all shops, so that what is learnt in one helps in the
-next. With the size `shared` 0 customers like one of some hidden groups instead, to which products were dealt at random:
-neither words nor pictures tell anything, and nothing can be carried over. No exp or log is used, so that every machine
-writes the same bytes.
+other does not. With `brand_liked` 0 and `colour_told` 1 titles and pictures tell alike all that is liked. Colours,
+patterns and brands mean the same in all shops, so that what is learnt in one helps in the next. With the size `shared`
+0 customers like one of some hidden groups instead, to which products were dealt at random: neither words nor pictures
+tell anything, and nothing about them can be carried over. No exp or log is used, so that every machine writes the same
+bytes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ SIZES = {
     "pictured": 1.0,  # share that have a picture; of those without a title all have one
     "single": 0.0,  # share of the customers who look at titles alone, or at pictures alone, half of them each
     "shared": 1,  # 0: what customers like has nothing to do with words and pictures
+    "brand_liked": 1,  # 0: customers like colours and patterns alone
+    "colour_told": 0,  # 1: titles tell the colour too
+    "pull": 20,  # how many times as often a product is chosen for each thing about it that is liked
+    "mood": 0.05,  # chance that a customer changes one liking between two choices
 }
 SHOPS = ("shoes", "dresses", "shirts", "tops_tees")  # kinds of products
 LIKED = ("colour", "pattern", "brand")
@@ -38,8 +43,6 @@ SOLD = {
     "colour": ("black", "red", "yellow", "green", "blue", "white"),
     "brand": ("Acme", "Bellweather", "Corvo", "Dapple", "Elmsley"),
 }
-PULL = 20  # how many times as often a product is chosen for each thing about it that is liked
-MOOD = 0.05  # chance that a customer changes one liking between two choices
 SHORTEST = 5  # choices of a customer
 GROUPS = 40  # of the shop whose customers do not look; about as many as tastes can tell apart
 FIRST_ID = 5000
@@ -71,18 +74,19 @@ def generate(
     sizes = {**SIZES, **sizes}
     random = np.random.Generator(np.random.PCG64(seed))
     products = stock(kinds, int(sizes["items"]), random)
-    values = codes(products) if sizes["shared"] else dealt(len(products), random)
+    liked = LIKED if sizes["brand_liked"] else LIKED[:2]
+    values = codes(products, liked) if sizes["shared"] else dealt(len(products), len(liked), random)
     users, own = int(sizes["users"]), np.random.Generator(np.random.PCG64([seed, 1]))
     titled = own.random(len(products)) < sizes["worded"]
     offered = looked_at(titled, users, sizes["single"], own) if sizes["single"] else None
-    lists = choose(values, users, int(sizes["mean_length"]), random, offered)
+    lists = choose(values, sizes, random, offered)
     worded = random.random(len(products)) < sizes["worded"]
     worded = titled if sizes["single"] else worded
     pictured = (random.random(len(products)) < sizes["pictured"]) | ~worded
     output.mkdir(parents=True, exist_ok=True)
     return [
         _write_lists(output / USERS, lists),
-        _write_titles(output / TITLES, products, worded),
+        _write_titles(output / TITLES, products, worded, bool(sizes["colour_told"])),
         write_pictures(output / "images_0.tar", products, random, FIRST_ID, pictured),
         _write_truth(output / "truth.json", products, values),
     ]
@@ -103,18 +107,18 @@ def stock(kinds: Sequence[str], items: int, random: np.random.Generator) -> list
     ]
 
 
-def codes(products: Sequence[Product]) -> NDArray[Any]:
-    """Give numbers to the colour, the pattern and the brand of each product; shape (products, 3)."""
+def codes(products: Sequence[Product], liked: Sequence[str]) -> NDArray[Any]:
+    """Give numbers to what can be liked about each product; shape (products, liked)."""
     columns = []
-    for name in LIKED:
+    for name in liked:
         said = [one.brand if name == "brand" else one.attributes[name] for one in products]
         columns.append(np.unique(said, return_inverse=True)[1])
     return np.stack(columns, axis=1)
 
 
-def dealt(products: int, random: np.random.Generator) -> NDArray[Any]:
-    """Deal products to groups that nobody sees, three times as likely to be liked as one of three attributes."""
-    return np.repeat(random.integers(0, GROUPS, products)[:, None], len(LIKED), axis=1)
+def dealt(products: int, likings: int, random: np.random.Generator) -> NDArray[Any]:
+    """Deal products to groups that nobody sees; one that is liked counts like a product that has all that is liked."""
+    return np.repeat(random.integers(0, GROUPS, products)[:, None], likings, axis=1)
 
 
 def looked_at(
@@ -127,8 +131,7 @@ def looked_at(
 
 def choose(
     values: NDArray[Any],
-    users: int,
-    mean_length: int,
+    sizes: Mapping[str, int | float],
     random: np.random.Generator,
     offered: NDArray[Any] | None = None,
 ) -> list[NDArray[Any]]:
@@ -136,8 +139,7 @@ def choose(
 
     Args:
         values: of each product, what can be liked about it; shape (products, likings).
-        users: how many customers.
-        mean_length: mean number of choices.
+        sizes: see `SIZES`.
         random: of all that is drawn.
         offered: which products each customer looks at, shape (users, products); all, unless given.
 
@@ -145,16 +147,17 @@ def choose(
         The products of each customer in the order of choice.
     """
     products, likings = values.shape
-    most = min(2 * mean_length - SHORTEST, products)
+    users = int(sizes["users"])
+    most = min(2 * int(sizes["mean_length"]) - SHORTEST, products)
     lengths = random.integers(SHORTEST, most + 1, users)
     popular = 1 / (products + random.permutation(products))
     liked = values[random.integers(0, products, users)]  # what some product has
     taken = np.zeros((users, products), dtype=bool) if offered is None else ~offered
     steps = np.zeros((users, most), dtype=np.int64)
-    pull = np.array([float(PULL**count) for count in range(likings + 1)])
+    pull = np.array([float(sizes["pull"] ** count) for count in range(likings + 1)])
     alike = bool((values == values[:, :1]).all())
     for step in range(most):
-        moved, which = random.random(users) < MOOD, random.integers(0, likings, users)
+        moved, which = random.random(users) < sizes["mood"], random.integers(0, likings, users)
         other = values[random.integers(0, products, users), which]
         which = slice(None) if alike else which[moved]
         rows = np.flatnonzero(moved)
@@ -177,9 +180,13 @@ def _write_lists(path: Path, lists: Sequence[NDArray[Any]]) -> Path:
     return path
 
 
-def _write_titles(path: Path, products: Sequence[Product], worded: NDArray[Any]) -> Path:
+def _write_titles(
+    path: Path, products: Sequence[Product], worded: NDArray[Any], coloured: bool
+) -> Path:
     lines = [
-        f"{FIRST_ID + item}\t{title(one)}" for item, one in enumerate(products) if worded[item]
+        f"{FIRST_ID + item}\t{one.title() if coloured else title(one)}"
+        for item, one in enumerate(products)
+        if worded[item]
     ]
     path.write_text("".join(f"{line}\n" for line in lines))
     return path

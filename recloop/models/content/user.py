@@ -77,6 +77,9 @@ class UserEncoder(nn.Module):
                 nn.init.xavier_normal_(one.weight)
             if isinstance(one, nn.Linear):
                 nn.init.zeros_(one.bias)
+        for block in self.blocks:  # three layers in one, each drawn by itself
+            for part in block.query_key_value.weight.detach().chunk(3):
+                nn.init.xavier_normal_(part)
 
     def forward(
         self, vectors: Float[Tensor, "batch time dim"], lengths: Int[Tensor, " batch"]

@@ -225,7 +225,9 @@ class FiveFeatures(Reader):
         self, ids: Int[Tensor, "batch time"], mask: Int[Tensor, "batch time"]
     ) -> Float[Tensor, "batch time feature"]:
         """Read tokens from left to right."""
-        return self.head(self.body(self.body.embedding(ids), mask).float())
+        states = self.body(self.body.embedding(ids), mask).float()
+        with torch.autocast(states.device.type, enabled=False):
+            return self.head(states)
 
     def place(self, words: np.ndarray) -> np.ndarray:
         """Mark the first or the last token of each word."""

@@ -72,8 +72,9 @@ class RewardModel(nn.Module):
 
     def forward(self, texts: Texts) -> Float[Tensor, " batch"]:
         """Compute the reward of each text."""
-        vectors, mask = self.embedded(texts)
-        return self.score(self.body(vectors, mask)[:, -1].float()).squeeze(1)
+        last = self.body(*self.embedded(texts))[:, -1].float()
+        with torch.autocast(last.device.type, enabled=False):  # bfloat16 has too few rewards
+            return self.score(last).squeeze(1)
 
 
 class GazeConcat(RewardModel):

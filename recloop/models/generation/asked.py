@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -30,3 +31,9 @@ class Asked:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def ago(self) -> Int[Tensor, "batch time"]:
+        """Count how far back each item of a history is: the last one stands at 0, however long it is."""
+        place = torch.arange(self.real.shape[1], device=self.real.device)
+        return (self.real.sum(1, keepdim=True) - 1 - place).clamp(min=0)

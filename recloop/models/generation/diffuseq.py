@@ -64,7 +64,7 @@ class DiffuSeq(nn.Module):
         self.time = nn.Sequential(
             nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, width)
         )
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.Sequential(nn.LayerNorm(width), nn.Dropout(dropout))
         given = {"dropout": dropout, "activation": "gelu", "batch_first": True}
         layer = nn.TransformerEncoderLayer(width, heads, 4 * width, **given)
         self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
@@ -130,7 +130,10 @@ class DiffuSeq(nn.Module):
         return [most_alike(texts) for texts in zip(*draws, strict=True)]
 
     def drawn(self, heads: Sequence[list[int]], random: torch.Generator) -> list[str]:
-        """Draw one text for each prompt, rounding to words at every step (the clamping trick)."""
+        """Draw one text for each prompt, rounding to words at every step (the clamping trick).
+
+        The variance of a step is the larger one, as in the released code.
+        """
         noise = self.noise.respaced(self.sampling_steps)
         ids, real = self.tables(heads, [[]] * len(heads))
         words = self.words(ids)
@@ -142,7 +145,7 @@ class DiffuSeq(nn.Module):
             mean = noise.mean_from_clean(state, step, self.words(nearest))
             if number:
                 chance = torch.randn(state.shape, generator=random).to(state)
-                mean = mean + noise.at("smallest", step, state).sqrt() * chance
+                mean = mean + noise.at("betas", step, state).sqrt() * chance
             state = self.partly(mean, words)
         return [self.lm.read(row).text.strip() for row in nearest[:, self.source :].tolist()]
 

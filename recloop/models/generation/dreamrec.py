@@ -59,10 +59,10 @@ class DreamRec(nn.Module):
         self.place = nn.Embedding(length, dim)
         self.nobody = nn.Parameter(torch.randn(dim))
         self.drop = nn.Dropout(dropout)
-        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
         self.project = nn.ModuleList(nn.Linear(dim, dim) for _ in range(3))
         self.feed = nn.Sequential(
-            nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim)
+            nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim), nn.Dropout(dropout)
         )
         self.time = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.dim = dim
@@ -82,14 +82,16 @@ class DreamRec(nn.Module):
         real = (session != self.padding).unsqueeze(2)
         places = self.place.weight[: session.shape[1]]
         states = self.drop(self.items(session) + places) * real
+        asking = self.norms[0](states)
         query, key, value = (
-            one(self.norms[0](states) if first else states)
-            for one, first in zip(self.project, (True, False, False), strict=True)
+            one(given) for one, given in zip(self.project, (asking, states, states), strict=True)
         )
         rate = self.drop.p if self.training else 0.0
-        states = states + attention(query, key, value, self.heads, rate, causal=True)
-        states = (states + self.feed(self.norms[1](states))) * real
-        return last(self.norms[2](states), session, self.padding)
+        gathered = self.norms[1](
+            asking + attention(query, key, value, self.heads, rate, causal=True)
+        )
+        states = self.norms[2](gathered + self.feed(gathered)) * real
+        return last(self.norms[3](states), session, self.padding)
 
     def clean(
         self,

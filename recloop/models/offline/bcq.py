@@ -3,6 +3,7 @@
 Fujimoto et al. Benchmarking Batch Deep Reinforcement Learning Algorithms. 2019; named by Zhang et al. AAAI 2022.
 """
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,7 +22,7 @@ class BCQ(OffPolicy):
 
     def __init__(self, threshold: float, **given):
         super().__init__(**given)
-        self.threshold = threshold
+        self.register_buffer("threshold", torch.tensor(threshold))  # kept with the weights: chosen
 
     def scores(self, state: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch attribute value"]:
         """Give the values of what is allowed."""

@@ -1,7 +1,7 @@
 """Off-policy learning whose policy is improved where it would be, by the ratio of distributions that DICE estimates.
 
-The policy gradient is an expectation over turns of the policy itself; with w(s, a) it is one over turns of the log: the
-first term of Zhang et al. AAAI 2022, Eq. 5, improved by the gradient of Sutton et al. 2000.
+What a policy should do is an expectation over turns of the policy itself; with w(s, a) it is one over turns of the log:
+the first term of Zhang et al. AAAI 2022, Eq. 5. All else is as in off-policy learning.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recloop.models.offline import dice
 from recloop.models.offline.learner import Sessions, Turns
 from recloop.models.offline.off_policy import OffPolicy
-from recloop.models.offline.spaces import entropy, expected, taken
+from recloop.models.offline.spaces import expected, taken
 
 
 class Corrected(OffPolicy):
@@ -62,19 +62,21 @@ class Corrected(OffPolicy):
         state, after = turns.state.detach(), turns.after.detach()
         start, parted = self.tracker.start(len(first), state.device), self.space.parted
         ratio = dice.ratio_of(taken(parted(self.zeta(state)), turns.action), self.correction)
+        anew, begin = self.correction == "gendice", expected(first, parted(self.nu(start)))
         game = dice.Saddle(
             taken(parted(self.nu(state)), turns.action),
-            expected(later, parted(self.nu(after))) * ~turns.ends,
-            expected(first, parted(self.nu(start))),
+            torch.where(turns.ends, begin.mean() * anew, expected(later, parted(self.nu(after)))),
+            begin,
+            1 - self.discount if anew else len(first) / len(state),
             ratio,
-            self.norm if self.correction == "gendice" else torch.zeros_like(self.norm),
+            self.norm if anew else torch.zeros_like(self.norm),
         )
         return ratio, dice.players_loss(game, self.discount, self.correction)
 
     def weighted(self, turns: Turns, ratio: Float[Tensor, " turn"]) -> Float[Tensor, ""]:
-        """Average -w(s, a) A(s, a) log pi(a|s), and minus the entropy."""
-        policy, values = self.log_policy(turns.state), self.values(turns.state).detach()
-        advantage = taken(values, turns.action) - expected(policy.detach(), values)
-        weight = ratio.clamp(0.0, self.largest) * advantage / self.temperature
-        climb = weight * taken(policy, turns.action)
-        return -(climb + entropy(policy)).mean()
+        """Improve the policy as in off-policy learning, but in its own turns: those of the log weigh w(s, a)."""
+        weight = ratio.clamp(0.0, self.largest)
+        return (weight * self.distance(turns)).sum() / weight.sum().clamp_min(LEAST)
+
+
+LEAST = 1e-6  # what is divided by

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recloop.models.offline import dice
 from recloop.models.offline.corrected import Corrected
 from recloop.models.offline.imitation import Imitation
 from recloop.models.offline.learner import Learner, Sessions
@@ -27,7 +26,7 @@ class Judged(nn.Module):
 
     def __init__(self, policy: Learner, choose: str):
         super().__init__()
-        self.policy, self.choose = policy.requires_grad_(False), choose
+        self.policy, self.choose = policy, choose
 
     @torch.no_grad()
     def at(self, batch: Sessions) -> Float[Tensor, "session later attribute value"]:
@@ -66,6 +65,9 @@ class FQE(OffPolicy):
 class WIS(Imitation):
     """Weighted importance sampling turn by turn; who logged is not known, so that a clone gives the other probability.
 
+    The clone learns from the sessions that are weighed: Hanna, Niekum, Stone. Importance Sampling Policy Evaluation
+    with an Estimated Behavior Policy. ICML 2019.
+
     Args:
         discount: of rewards.
         given: what imitation takes.
@@ -84,27 +86,39 @@ class WIS(Imitation):
         """Average discounted rewards, each weighed by how much likelier the session was until then."""
         clone = Judged(self, "drawn")
         mine, theirs = (taken(one.at(batch)[:, :-1], batch.action) for one in (clone, judged))
-        ratio = ((theirs - mine) * batch.real).cumsum(1).clamp(-LARGEST, LARGEST).exp()
+        ratio = ((theirs - mine) * batch.real).cumsum(1)
         return weighted_return(ratio, batch.reward, batch.real, self.discount)
 
 
-LARGEST = 30.0  # of the logarithm of a weight, so that it stays a number
-
-
 def weighted_return(
-    ratio: Float[Tensor, "session time"],
+    log_ratio: Float[Tensor, "session time"],
     reward: Float[Tensor, "session time"],
     real: Tensor,
     discount: float,
 ) -> float:
-    """Average rewards with self-normalised weights at each turn; a session that is over keeps its last weight."""
-    weight = ratio / ratio.sum(0).clamp_min(dice.LEAST)
+    """Average rewards with self-normalised weights at each turn; a session that is over keeps its last weight.
+
+    Weights add up to 1 even where no session is likely under the policy: then the least unlikely one has them all.
+    """
+    weight = log_ratio.softmax(0)
     factor = discount ** torch.arange(reward.shape[1], device=reward.device)
     return float((weight * reward * real * factor).sum())
 
 
 class DualDICE(Corrected):
-    """The correction alone: rewards of the log, weighed by how often the judged policy would meet them."""
+    """The correction alone: rewards of the log, weighed by how often the judged policy would meet them.
+
+    Args:
+        given: what the correction takes, with `correction: dualdice`: GenDICE's ratios do not count visits.
+
+    Raises:
+        ValueError: another correction.
+    """
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        if self.correction != "dualdice":
+            raise ValueError(f"correction={self.correction!r}: expected dualdice")
 
     def estimation_loss(self, batch: Sessions, judged: Judged) -> Float[Tensor, ""]:
         """Let nu and the ratio play; the tracker learns from a critic of the judged policy, as fitted Q does."""
@@ -115,8 +129,8 @@ class DualDICE(Corrected):
 
     @torch.no_grad()
     def estimate(self, batch: Sessions, judged: Judged) -> float:
-        """Average the weighed rewards, over 1 - gamma: the density is of discounted time."""
+        """Add up the weighed rewards of a session; weights are discounted visits beside those of a logged session."""
         turns, _ = self.prepared(batch, None)
         policies = judged.at(batch)
         ratio, _ = self.played(turns, policies[:, 1:][batch.real], policies[:, 0])
-        return float((ratio * turns.reward).mean() / (1 - self.discount))
+        return float((ratio * turns.reward).sum() / len(batch.real))

@@ -15,7 +15,7 @@ class Imitation(Learner):
     """Behaviour cloning.
 
     Args:
-        successful: whether sessions alone are imitated whose last reward was no penalty: those of content users.
+        successful: whether only the better half of the sessions by their return is imitated, for a control.
         given: what every learner takes.
     """
 

@@ -76,8 +76,8 @@ class MOPO(OffPolicy):
         seen, heard = batch.seen[batch.real], batch.heard[batch.real]
         found = super().evaluation(turns, later) + self.improvement(turns)
         found = found + self.guessed(turns, seen, heard)
-        for imagined in self.imagine(turns.state.detach()):
-            value = self.evaluation(imagined, imagined.after)
+        for imagined, beyond in self.imagine(*self.begun(turns, later, len(batch.real))):
+            value = self.evaluation(imagined, beyond)
             found = found + (value + self.improvement(imagined)) / self.horizon
         return found
 
@@ -102,26 +102,60 @@ class MOPO(OffPolicy):
             losses.append((comment - heard).square().mean() / unit)
         return torch.stack(losses).sum() / len(self.users)
 
+    def begun(
+        self, turns: Turns, later: Float[Tensor, "turn dim"], sessions: int
+    ) -> tuple[Float[Tensor, "begun dim"], Float[Tensor, "begun dim"]]:
+        """List where to go on from: first states, and those after logged turns of sessions that are not over.
+
+        Returns:
+            The states of the learning tracker, and those of the target's.
+        """
+        first, goes_on = self.tracker.start(sessions, later.device), ~turns.ends
+        states = turns.after.detach(), later
+        mine, theirs = (torch.cat([first, one[goes_on]]) for one in states)
+        return mine, theirs
+
     @torch.no_grad()
-    def imagine(self, state: Float[Tensor, "turn dim"]) -> list[Turns]:
-        """Go on from states of the log with the present policy; one model answers each time."""
+    def imagine(
+        self, state: Float[Tensor, "turn dim"], theirs: Float[Tensor, "turn dim"]
+    ) -> list[tuple[Turns, Float[Tensor, "later dim"]]]:
+        """Go on from states with the present policy; one model answers each time.
+
+        Args:
+            state: of the learning tracker, by which the policy acts and users are modelled.
+            theirs: the same of the target's tracker, whose critic says what later states are worth.
+
+        Returns:
+            Turns, and the states after them of the target's tracker.
+        """
         found = []
         for _ in range(self.horizon):
             action = self.space.draw(self.scores(state), self.generator)
             seen = self.shelf.vectors[self.shelf.nearest(action, self.generator)]
-            told = [one(state, seen) for one in self.users]
-            chosen = int(torch.randint(len(told), (1,), generator=self.generator))
-            mean, _, ends, comment = told[chosen]
-            worst = torch.stack([one[1].exp() for one in told]).amax(0)
-            reward = (mean - self.uncertainty * worst) * self.temperature
-            chance = torch.rand(len(state), generator=self.generator).to(state.device)
-            over = chance < ends.sigmoid()
-            after = self.tracker.advance(state, seen, self.nearest_comment(comment))
-            found.append(Turns(state, after, action, reward, over))
-            state = after[~over]
+            reward, over, comment = self.answered(state, seen)
+            after = self.tracker.advance(state, seen, comment)
+            beyond = self.target["tracker"].advance(theirs, seen, comment)
+            found.append((Turns(state, after, action, reward, over), beyond))
+            state, theirs = after[~over], beyond[~over]
             if not len(state):
                 break
         return found
+
+    def answered(
+        self, state: Float[Tensor, "turn dim"], seen: Float[Tensor, "turn inputs"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Let one model answer; what the models are unsure of costs.
+
+        Returns:
+            Rewards, whether sessions are over, and comments.
+        """
+        told = [one(state, seen) for one in self.users]
+        chosen = int(torch.randint(len(told), (1,), generator=self.generator))
+        mean, _, ends, comment = told[chosen]
+        worst = torch.stack([one[1].exp() for one in told]).amax(0)
+        chance = torch.rand(len(state), generator=self.generator).to(state.device)
+        reward = (mean - self.uncertainty * worst) * self.temperature
+        return reward, chance < ends.sigmoid(), self.nearest_comment(comment)
 
     def nearest_comment(self, comment: Float[Tensor, "turn words"]) -> Float[Tensor, "turn words"]:
         """Take the sentence of the book that is nearest to a guess."""

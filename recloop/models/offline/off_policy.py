@@ -111,13 +111,17 @@ class OffPolicy(Learner):
         return expected(self.log_policy(state), values)
 
     def improvement(self, turns: Turns) -> Float[Tensor, ""]:
-        """Average the cross-entropy between the policy and the best one for the critic.
+        """Draw the policy to the best one for the critic."""
+        return self.distance(turns).mean()
+
+    def distance(self, turns: Turns) -> Float[Tensor, " turn"]:
+        """Compute the cross-entropy between the policy and the best one for the critic.
 
         What is best for Eq. 7 is known, a product of exp(Q / temperature), normalised; a policy that is drawn to it
         this way cannot get stuck where it is sure of itself.
         """
         values = self.values(turns.state).detach() / self.temperature
-        return -expected(self.space.log_policy(values), self.log_policy(turns.state)).mean()
+        return -expected(self.space.log_policy(values), self.log_policy(turns.state))
 
     def after_update(self) -> None:
         """Let the target follow."""

@@ -23,9 +23,13 @@ class ActorCritic:
 
     def imitation(self, step: Step) -> Float[Tensor, ""]:
         """Cross-entropy of what the user did, each row times what its critic says."""
-        warm = bool(self.updates <= self.warm_up)  # the present update is counted
-        return super().imitation(step) if warm else self.criticised(step)
+        return self.criticised(step) if self.criticises else super().imitation(step)
+
+    @property
+    def criticises(self) -> bool:
+        """Check whether the critic counts by now; the present update is counted."""
+        return bool(self.updates > self.warm_up)
 
     def criticised(self, step: Step) -> Float[Tensor, ""]:
         """Cross-entropy once the critic counts."""
-        return step.main.rank.loss(step.states, step.taken, self.critic(step.values.detach()))
+        return step.main.rank.loss(step.hidden, step.taken, self.critic(step.values.detach()))

@@ -135,14 +135,16 @@ class DoubleQ(nn.Module):
         """Run both networks over the batch and value what was done."""
         real = batch.following != self.padding
         with torch.no_grad():
-            target_states = target.backbone(batch.session)[real]
-        states = main.backbone(batch.session)[real]
-        actions = self.actions(batch.following[real])
+            target_states = self.see(target, target.backbone(batch.session)[real], batch)
+        hidden = main.backbone(batch.session)[real]
+        states = self.see(main, hidden, batch)
+        actions = self.valued(batch.following[real], batch)
         follows = pad(real[:, 1:], (0, 1))
         grid = torch.arange(1, real.shape[1] + 1, device=real.device)
         return Step(
             main=main,
             target=target,
+            hidden=hidden,
             states=states,
             target_states=target_states,
             item=batch.session[real],
@@ -154,9 +156,19 @@ class DoubleQ(nn.Module):
             known=(follows | batch.ended[:, None])[real],
         )
 
+    def see(
+        self, network: ValueNetwork, hidden: Float[Tensor, "row dim"], batch: Batch
+    ) -> Float[Tensor, "row seen"]:
+        """Return what values read: the states of the session encoder."""
+        return hidden
+
+    def valued(self, taken: Int[Tensor, " row"], batch: Batch) -> Int[Tensor, "row action"]:
+        """Return what is valued in each state."""
+        return self.actions(taken)
+
     def imitation(self, step: Step) -> Float[Tensor, ""]:
         """Cross-entropy of what the user did."""
-        return step.main.rank.loss(step.states, step.taken)
+        return step.main.rank.loss(step.hidden, step.taken)
 
     def errors(self, step: Step) -> Float[Tensor, " objective"]:
         """Mean TD error over transitions, per objective: of what the user did, plus the sum over other actions."""

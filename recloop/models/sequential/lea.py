@@ -5,15 +5,15 @@ host alone ranks.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from recloop.data.feedback import Answered
 from recloop.models.catalogue import Catalogue
+from recloop.models.sequential.actor_critic import ActorCritic
 from recloop.models.sequential.next_item import NextItem
 from recloop.models.sequential.sa2c import SA2C
 from recloop.models.sequential.snqn import SNQN
@@ -25,20 +25,18 @@ REWARDS = ("constant", "environment")
 
 @dataclass(frozen=True)
 class AnsweredStep(Step):
-    """A step whose `states` are what values read; columns of `actions`: taken, refused, and chosen by the environment.
+    """A step with the environment's answers; columns of `actions`: taken, refused, and chosen by the environment.
 
     Attributes:
-        hidden: states of the main network's host, which its ranking reads.
         rewards: of the actions, as the environment says.
     """
 
-    hidden: Float[Tensor, "row width"]
     rewards: Float[Tensor, "row action"]
 
     def logged(self) -> "AnsweredStep":
-        """Leave the chosen action out, and take the states of the host."""
+        """Leave the chosen action out."""
         without = {name: getattr(self, name)[..., :-1] for name in ("actions", "values", "rewards")}
-        return replace(self, states=self.hidden, **without)
+        return replace(self, **without)
 
 
 class Environment:
@@ -54,11 +52,12 @@ class Environment:
         supervised_weight: of the cross-entropy of the chosen actions, w_ah; 0 without.
         value_weight: of their TD error, w_aq; 0 without.
         augmented_after: updates before chosen actions count.
-        advantage_chosen: whether their cross-entropy is weighted by the advantage too (SA2C).
+        advantage_chosen: whether their cross-entropy is weighted by the advantage too, once that counts (SA2C).
         Others: as the model behind it.
 
     Raises:
-        ValueError: no such state or reward, or an environment's state without a width.
+        ValueError: no such state or reward, an environment's state without a width, or a weight by an advantage that
+            the model behind it does not have.
     """
 
     def __init__(
@@ -80,6 +79,8 @@ class Environment:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
         if state != "hidden" and not state_dim:
             raise ValueError(f"state={state!r}: the environment has no states; name one")
+        if advantage_chosen and not isinstance(self, ActorCritic):
+            raise ValueError("advantage_chosen=true: SNQN has no advantage; take SA2C")
         self.reward, self.state = reward, state
         self.supervised_weight, self.value_weight = supervised_weight, value_weight
         self.augmented_after, self.advantage_chosen = augmented_after, advantage_chosen
@@ -92,60 +93,47 @@ class Environment:
         return bool(self.updates > self.augmented_after)
 
     def step(self, main: ValueNetwork, target: ValueNetwork, batch: Answered) -> AnsweredStep:
-        """Run both networks over the batch and value what was done, refused and chosen (Algorithm 4, lines 4 to 6)."""
-        real = batch.following != self.padding
-        hidden = main.backbone(batch.session)[real]
-        states = self.see(main, hidden, batch.states)
-        with torch.no_grad():
-            target_states = self.see(target, target.backbone(batch.session)[real], batch.states)
-        taken = batch.following[real]
-        refused, rewards = self.refused(taken, batch)
-        chosen = torch.where(batch.chosen < self.padding, batch.chosen, taken)
-        actions = torch.cat([taken[:, None], refused, chosen[:, None]], 1)
-        follows = pad(real[:, 1:], (0, 1))
-        grid = torch.arange(1, real.shape[1] + 1, device=real.device)
-        return AnsweredStep(
-            main=main,
-            target=target,
-            states=states,
-            target_states=target_states,
-            item=batch.session[real],
-            actions=actions,
-            values=main.value_at(states[:, None].expand(-1, actions.shape[1], -1), actions),
-            purchase=batch.purchase[real],
-            seen=(batch.start[:, None] + grid)[real],
-            follows=follows[real],
-            known=(follows | batch.ended[:, None])[real],
-            hidden=hidden,
-            rewards=rewards,
-        )
+        """Value what was done, refused and chosen, and reward it (Algorithm 4, lines 4 to 6)."""
+        found = super().step(main, target, batch)
+        plain = {one.name: getattr(found, one.name) for one in fields(found)}
+        return AnsweredStep(**plain, rewards=self.answers(found.actions, batch))
 
     def see(
-        self,
-        network: ValueNetwork,
-        hidden: Float[Tensor, "row dim"],
-        states: Float[Tensor, "row wide"],
+        self, network: ValueNetwork, hidden: Float[Tensor, "row dim"], batch: Answered
     ) -> Float[Tensor, "row seen"]:
         """Put together what values read (Eq. 6.4)."""
         if self.state == "hidden":
             return hidden
-        seen = network.project(states.to(hidden.dtype))
+        seen = network.project(batch.states.to(hidden.dtype))
         return seen if self.state == "environment" else torch.cat([seen, hidden], 1)
 
-    def refused(
-        self, taken: Int[Tensor, " row"], batch: Answered
-    ) -> tuple[Int[Tensor, "row negative"], Float[Tensor, "row action"]]:
-        """Draw negatives and reward all actions: by the environment, from those that it was asked about, or as SNQN."""
-        rows = len(taken)
+    def valued(self, taken: Int[Tensor, " row"], batch: Answered) -> Int[Tensor, "row action"]:
+        """Value what was taken, drawn negatives, and what was chosen; where nobody chose, what was taken.
+
+        Negatives are drawn from those that the environment was asked about where it rewards, else as in SNQN.
+        """
+        if self.reward == "environment":
+            size = (len(taken), self.negatives)
+            drawn = torch.randint(batch.negatives.shape[1], size, device=taken.device)
+            logged = torch.cat([taken[:, None], batch.negatives.gather(1, drawn)], 1)
+        else:
+            logged = self.actions(taken)
+        chosen = torch.where(batch.chosen < self.padding, batch.chosen, taken)
+        return torch.cat([logged, chosen[:, None]], 1)
+
+    def answers(
+        self, actions: Int[Tensor, "row action"], batch: Answered
+    ) -> Float[Tensor, "row action"]:
+        """Reward actions: as the environment did (Eq. 6.5), or as SNQN does."""
         if self.reward == "constant":
-            rewards = torch.full((rows, self.negatives + 2), self.click_reward, device=taken.device)
+            rewards = torch.full(actions.shape, self.click_reward, device=actions.device)
             rewards[:, 1:-1] = self.negative_reward
-            return super().actions(taken)[:, 1:], rewards
-        pool = batch.negatives.shape[1]
-        drawn = torch.randint(pool, (rows, self.negatives), device=taken.device)
-        answers = [batch.rewards[:, :1], batch.rewards[:, 1:].gather(1, drawn)]
-        chosen = torch.where(batch.chosen < self.padding, batch.chosen_rewards, batch.rewards[:, 0])
-        return batch.negatives.gather(1, drawn), torch.cat([*answers, chosen[:, None]], 1)
+            return rewards
+        taken, others = batch.rewards[:, :1], batch.rewards[:, 1:]
+        place = (actions[:, 1:-1, None] == batch.negatives[:, None]).long().argmax(2)
+        asked = (batch.chosen < self.padding)[:, None]
+        chosen = torch.where(asked, batch.chosen_rewards[:, None], taken)
+        return torch.cat([taken, others.gather(1, place), chosen], 1)
 
     def all_rewards(self, step: AnsweredStep) -> Float[Tensor, "objective row action"]:
         """Reward each action."""
@@ -171,7 +159,8 @@ class Environment:
         found = super().imitation(logged)
         if not (self.supervised_weight and self.augments):
             return found
-        weights = self.critic(logged.values.detach()) if self.advantage_chosen else None
+        weighted = self.advantage_chosen and self.criticises
+        weights = self.critic(logged.values.detach()) if weighted else None
         chosen = step.main.rank.loss(step.hidden, step.actions[:, -1], weights)
         return found + self.supervised_weight * chosen
 

@@ -32,7 +32,7 @@ class SA2C(Advantage, SNQN):
         """Cross-entropy, each row times its advantage and its importance ratio."""
         advantage = self.critic(step.values.detach())
         correct = self.ratio if self.correction else None
-        return step.main.rank.loss(step.states, step.taken, advantage, correct)
+        return step.main.rank.loss(step.hidden, step.taken, advantage, correct)
 
     def ratio(
         self, chances: Float[Tensor, " row"], items: Int[Tensor, " row"]

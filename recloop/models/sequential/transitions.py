@@ -57,8 +57,9 @@ class Step:
     Attributes:
         main: the network that learns.
         target: the network that gives the target.
-        states: of the main network.
-        target_states: of the target network, without gradient.
+        hidden: states of the main network's session encoder, which its ranking reads.
+        states: what its values read, the same where nothing else is known.
+        target_states: what those of the target network read, without gradient.
         item: the last item of each state.
         actions: what is valued in each state; column 0 is what the user did.
         values: Q of the main network for these actions.
@@ -71,8 +72,9 @@ class Step:
 
     main: ValueNetwork
     target: ValueNetwork
-    states: Float[Tensor, "row dim"]
-    target_states: Float[Tensor, "row dim"]
+    hidden: Float[Tensor, "row dim"]
+    states: Float[Tensor, "row seen"]
+    target_states: Float[Tensor, "row seen"]
     item: Int[Tensor, " row"]
     actions: Int[Tensor, "row action"]
     values: Float[Tensor, "objective row action"]

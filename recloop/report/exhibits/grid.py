@@ -66,9 +66,8 @@ def errors(evidence: Evidence, entry: Mapping, quantity: Quantity) -> dict:
 
 def renamed(study: Mapping, entry: Mapping, model: str) -> dict:
     """Take the printed name of a variant from the `names` of the entry."""
-    key, _, override = model.partition(",")
-    name = entry.get("names", {}).get(override)
-    return {"row": f"{labels.model(study, key)} {name}"} if name else {}
+    name = labels.variant(study, entry.get("names", {}), model)
+    return {"row": name} if name else {}
 
 
 def improved(

@@ -1,11 +1,11 @@
 """`subsets`: runs one below the other, a column per metric, with the `baseline` as a dashed line.
 
-Keywords: `datasets`, `metrics`, `models`, `baseline`.
+Keywords: `datasets`, `metrics`, `models`, `baseline`, and `names` of overrides.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from string import ascii_lowercase
+from textwrap import wrap
 
 import polars as pl
 
@@ -16,17 +16,16 @@ from recloop.report.plots import Drawn, Panel, Plot
 from recloop.report.tables import split
 
 NEEDS = ("datasets", "metrics", "models")  # keywords
-HEIGHT = 1.6  # inches
+HEIGHT = 1.6  # inches, the least
 LETTER = 0.062  # inches, width of a letter of a tick label
+LINE, GAP = 0.115, 0.03  # inches, height of a line of a tick label, and what is between two labels
+AXIS = 0.5  # inches, height of what stands above and below the rows
+WIDEST = 24  # letters of a line; a longer label has several
 
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
     """Show runs one below the other."""
-    drawn = [
-        panel(evidence, entry, dataset, letter)
-        for dataset, letter in zip(entry["datasets"], ascii_lowercase, strict=False)
-    ]
-    return plots.together(evidence, entry, drawn)
+    return plots.by_dataset(evidence, entry, panel)
 
 
 def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Drawn:
@@ -35,7 +34,10 @@ def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Draw
     runs = dict(entry) | {"models": [*entry["models"], *last]}
     found, rows = bars.panel(evidence, runs, dataset, letter)
     label = labels.model(evidence.study, last[0]) if last else None
-    return replace(found, draw=draw, height=HEIGHT, baseline=label), rows
+    names = {row["label"] for row in rows} - {label}
+    lines = 1 + max((in_lines(name).count("\n") for name in names), default=0)
+    height = max(HEIGHT, AXIS + len(names) * (GAP + LINE * lines))
+    return replace(found, draw=draw, height=height, baseline=label), rows
 
 
 def draw(panel: Panel, data: pl.DataFrame, row) -> None:
@@ -44,7 +46,8 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
 
     names = data["label"].unique(maintain_order=True).to_list()
     names = [name for name in names if name != panel.baseline]
-    axes = row.axes(len(panel.metrics), left=0.1 + LETTER * max(map(len, names)), gap=0.12)
+    widest = min(WIDEST, max(map(len, names)))
+    axes = row.axes(len(panel.metrics), left=0.1 + LETTER * widest, gap=0.12)
     for number, (metric, ax) in enumerate(zip(panel.metrics, axes, strict=True)):
         name, k = split(metric)
         mine = data.filter(metric=name, k=k)
@@ -62,10 +65,19 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
         row.write(0.98, row.height - 0.05, f"– – {panel.baseline}", **style)
 
 
+def in_lines(name: str) -> str:
+    """Break a long label, before what is in brackets at its end if there is such a thing."""
+    if len(name) <= WIDEST:
+        return name
+    head, bracket, tail = name.rpartition(" (")
+    parts = [head, bracket.strip() + tail] if head else [tail]
+    return "\n".join(line for part in parts for line in wrap(part, WIDEST))
+
+
 def tidy(ax, names: list[str], first: bool) -> None:
     """Label the rows at the left of the first axes only, and keep numbers short."""
     ax.margins(x=0.1)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [in_lines(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", labelleft=first)

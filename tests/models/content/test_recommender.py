@@ -82,6 +82,13 @@ def test_states_do_not_see_what_comes_and_positions_count_back():
         user(torch.randn(1, 5, 8), torch.tensor([5]))
 
 
+def test_queries_keys_and_values_are_drawn_as_three_layers():
+    """Xavier's deviation of a square layer; one layer three times as wide would have 0.7 of it."""
+    torch.manual_seed(3)
+    weight = UserEncoder(64, LENGTH).blocks[0].query_key_value.weight
+    assert weight.std().item() == pytest.approx((2 / (64 + 64)) ** 0.5, rel=0.03)
+
+
 def test_the_catalogue_is_encoded_once_until_something_is_learned(batch):
     model = make()
     asked = []

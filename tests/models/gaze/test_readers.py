@@ -43,6 +43,27 @@ def test_a_reader_learns_a_planted_rule(language, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_stopped_training_goes_on_exactly(language, kind, tmp_path):
+    def training(folder=None):
+        torch.manual_seed(1)
+        reader = KINDS[kind](language(), 2)
+        parts = {"train": planted(), "valid": planted(12)}
+        reader.fit_units(torch.cat(parts["train"].measures))
+        schedule = Schedule(learning_rate=0.01, batch_size=10, epochs=3, keeps="trained")
+        context = TrainingContext(1, folder, log=lambda line: None)
+        return Trainer(MeasuredWords(reader, parts, schedule, context), context)
+
+    whole, cut = training().fit(), training(tmp_path)
+    cut.objective.after_update = lambda: cut.stop() if cut.progress.update == 5 else None
+    with pytest.raises(SystemExit):
+        cut.fit()
+    torch.manual_seed(99)
+    again = training(tmp_path).fit()
+    assert whole.keys() == again.keys()
+    assert all(torch.equal(one, again[name]) for name, one in whole.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_long_text_is_read_in_windows_that_fade(language, kind):
     reader = KINDS[kind](language(), 2, window=12, overlap=4).eval()
     text = " ".join(WORDS * 4)

@@ -110,6 +110,15 @@ def test_the_loss_is_that_of_bradley_and_terry():
     assert bradley_terry(chosen, rejected).tolist() == pytest.approx(wanted)
 
 
+def test_in_bfloat16_rewards_are_float32_and_near_those_without(language):
+    model = GazeConcat(language(), K, tuning="none").eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        short = model(texts())
+    assert short.dtype == torch.float32
+    torch.testing.assert_close(short, model(texts()), atol=0.03, rtol=0.03)
+    assert not torch.equal(short, short.bfloat16().float())
+
+
 def test_the_longer_answer_wins_unless_people_like_the_shorter():
     model = LongerWins()
     assert model(texts()).tolist() == [5, 8, 3]

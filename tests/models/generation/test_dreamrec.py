@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from recloop.models.generation.asked import Asked
 from recloop.models.generation.dreamrec import DreamRec
@@ -60,6 +61,24 @@ def test_a_history_alone_is_that_of_a_padded_batch(given):
     model = made()
     together, alone = model.history(given.session), model.history(given.session[:1, :3])
     torch.testing.assert_close(together[:1], alone)
+
+
+def test_a_history_is_encoded_as_in_the_released_code(given):
+    """Written out for the longest history: what asks is normed and stays, what answers is not; three norms follow."""
+    model, session = made(), given.session[2]
+    seq = model.items.weight[session] + model.place.weight[:LENGTH]
+    linear = [(one.weight, one.bias) for one in model.project]
+    asking = functional.layer_norm(seq, (8,), model.norms[0].weight, model.norms[0].bias)
+    query, key, value = (
+        one @ weight.T + bias
+        for one, (weight, bias) in zip((asking, seq, seq), linear, strict=True)
+    )
+    weights = (query[-1] @ key.T / 8**0.5).softmax(0)  # the last one sees all
+    state = functional.layer_norm(asking[-1] + weights @ value, (8,))
+    first, second = model.feed[0], model.feed[2]
+    fed = second.weight @ (first.weight @ state + first.bias).relu() + second.bias
+    state = functional.layer_norm(functional.layer_norm(state + fed, (8,)), (8,))
+    torch.testing.assert_close(model.history(given.session)[2], state)
 
 
 def test_a_loss_reaches_every_weight(given):

@@ -82,17 +82,44 @@ def test_the_bound_is_that_of_two_normal_distributions():
     torch.testing.assert_close(found[0], -guess.log_prob(clean)[0], rtol=1e-3, atol=1e-3)
 
 
-def test_the_improved_bound_teaches_the_variance_alone():
-    """With the gradient stopped at the mean, the noise learns from L_simple alone."""
-    model, given = trained(made(bound="improved"), asked(), updates=2), asked()
-    noise, share = (
-        torch.randn(6, LATENTS, requires_grad=True),
-        torch.zeros(6, LATENTS, requires_grad=True),
-    )
-    step = torch.arange(6) + 1
-    model.variational(given.latent, given.latent, step, noise.detach(), share).sum().backward()
-    assert noise.grad is None
-    assert share.grad.abs().sum() > 0
+def loss_with(model, given, monkeypatch, term):
+    """Compute a loss in which each coordinate's term of the bound is a constant, or its own."""
+    if term is not None:
+        monkeypatch.setattr(
+            model, "variational", lambda *_: torch.full((len(given), LATENTS), term)
+        )
+    torch.manual_seed(3)
+    return model.loss(given)
+
+
+@pytest.mark.parametrize(("bound", "weight"), [("printed", 1.0), ("improved", 0.001)])
+def test_the_bound_is_a_sum_over_steps(bound, weight, monkeypatch):
+    """Eq. 8.6 adds up over T = 100 steps, of which one is drawn: its term counts a hundred times."""
+    model, given = made(bound=bound), asked()
+    one, none = (loss_with(model, given, monkeypatch, term) for term in (1.0, 0.0))
+    assert (one - none).item() == pytest.approx(100 * weight, rel=1e-4)
+
+
+@pytest.mark.parametrize("bound", ["printed", "improved"])
+def test_the_improved_bound_teaches_the_variance_alone(bound, monkeypatch):
+    """With the mean held fast, the rows that predict noise learn from L_simple alone; those of the variance learn."""
+    model, given, found = made(bound=bound), asked(), []
+    for term in (None, 0.0):
+        model.zero_grad()
+        loss_with(model, given, monkeypatch, term).backward()
+        found.append(model.decode.weight.grad.clone())
+    half = LATENTS // SMALL["tokens"]
+    assert torch.equal(found[0][:half], found[1][:half]) == (bound == "improved")
+    assert found[0][half:].abs().sum() > 0
+
+
+def test_sixteen_users_are_learnt_by_heart():
+    """What is drawn for each is most like the own next item, of all sixteen: the corners of a cube."""
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * LATENTS)
+    given = asked(16, corners)
+    model = trained(made(), given, updates=500)
+    drawn = model.generate(given, torch.Generator().manual_seed(0))
+    assert (model.score(drawn, corners).argmax(1) == torch.arange(16)).float().mean() > 0.9
 
 
 @pytest.mark.parametrize("sampler", ["ddpm", "ddim"])

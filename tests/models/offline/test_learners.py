@@ -6,11 +6,13 @@ import torch
 from recloop.models.offline import dice
 from recloop.models.offline.bcq import BCQ
 from recloop.models.offline.corrected import Corrected
-from recloop.models.offline.estimators import weighted_return
+from recloop.models.offline.estimators import DualDICE, Judged, weighted_return
 from recloop.models.offline.imitation import Imitation
 from recloop.models.offline.learner import Sessions, returns_of
+from recloop.models.offline.mopo import MOPO
 from recloop.models.offline.off_policy import OffPolicy
 from recloop.models.offline.offline import Offline
+from recloop.models.offline.shelf import Shelf
 
 SHAPE = {"sizes": [4], "inputs": 2, "words": 2, "hidden": 16, "slot_dim": 8, "hears": True}
 CRITIC = SHAPE | {"critic_hidden": 16, "discount": 0.9, "temperature": 0.2, "target_rate": 0.05}
@@ -123,10 +125,105 @@ def test_returns_are_discounted_to_the_end_of_the_session():
     assert found.tolist() == [1.75, 1.5, 1.0, 3.5, 3.0, 2.0]
 
 
-def test_weights_of_one_are_plain_means():
-    reward = torch.tensor([[1.0, 1.0], [3.0, 0.0]])
-    real = torch.tensor([[True, True], [True, False]])
-    assert weighted_return(torch.ones(2, 2), reward, real, 0.5) == pytest.approx(2.0 + 0.25)
+REWARD = torch.tensor([[1.0, 1.0], [3.0, 0.0]])
+REAL = torch.tensor([[True, True], [True, False]])
+
+
+@pytest.mark.parametrize(
+    ("log_ratio", "expected"),
+    [
+        ([[0.0, 0.0], [0.0, 0.0]], 2.0 + 0.5 * 0.5),  # as likely as in the log: plain means
+        ([[3.0, 3.0], [1.0, 1.0]], 1.5 + 0.5 * 0.75),  # weights of 3 and 1, in logarithms below
+        (
+            [[-900.0, -2000.0], [-1000.0, -1000.0]],
+            1.0 + 0.0,
+        ),  # nothing is likely: the least unlikely session
+    ],
+)
+def test_weights_of_importance_add_up_to_one(log_ratio, expected):
+    ratio = torch.tensor(log_ratio)
+    ratio = ratio.log() if log_ratio[0][0] == 3.0 else ratio
+    assert weighted_return(ratio, REWARD, REAL, 0.5) == pytest.approx(expected)
+
+
+# -- a log of experts and of novices -----------------------------------------------------------------------------------
+
+EXPERTS, TURNS = 0.3, 2
+
+
+def mixed(sessions, experts, seed=0):
+    """Make sessions of two turns and two attributes of four values; content is who sees 2, 2 in both turns.
+
+    An expert always knows it, a novice never does. What is seen of a turn says whether it was right.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    action = torch.randint(4, (sessions, TURNS, 2), generator=generator)
+    action[: int(experts * sessions)] = 2
+    right = (action == 2).all(-1)
+    seen = torch.stack([right, ~right], dim=-1).float()
+    reward = torch.stack([torch.zeros(sessions), right.all(1).float()], dim=1)
+    ends = torch.tensor([False, True]).expand(sessions, TURNS)
+    return Sessions(seen, seen * 0, action, reward, ends, torch.ones_like(ends))
+
+
+@torch.no_grad()
+def chance_of_content(model):
+    """Compute exactly how likely a policy is to be right twice."""
+    first = model.tracker.start(1)
+    right = torch.tensor([[1.0, 0.0]])
+    states = torch.cat([first, model.tracker.advance(first, right, right * 0)])
+    return float(model.log_policy(states)[:, :, 2].sum().exp())
+
+
+def test_conservative_learning_beats_imitation_of_a_mixed_log_and_not_of_experts():
+    """Imitation of the mean is right in each attribute as often as the mixture, and thus seldom in all of them."""
+    values, found = {"sizes": [4, 4]}, {}
+    for name, experts in (("mixed", EXPERTS), ("experts", 1.0)):
+        batch = mixed(120, experts)
+        for learner in (
+            Imitation(**SHAPE | values, successful=False),
+            Offline(**OFFLINE | values | {"alpha": 0.1, "temperature": 0.05}),
+        ):
+            torch.manual_seed(0)
+            learner.calibrate(returns_of(batch, 0.9))
+            found[name, type(learner)] = chance_of_content(learn(learner, batch, updates=150))
+    share = EXPERTS + (1 - EXPERTS) / 4  # of right values in a first turn
+    assert found["mixed", Imitation] < share**2
+    assert found["mixed", Offline] > 0.9
+    assert found["experts", Imitation] > 0.95
+    assert found["experts", Offline] > 0.9
+
+
+# -- models of users ---------------------------------------------------------------------------------------------------
+
+
+def test_imagined_turns_are_valued_where_the_target_stands():
+    """One item, one sentence, users who never leave: both trackers go on alike, each with its own weights."""
+    torch.manual_seed(0)
+    model = MOPO(**CRITIC, models=2, model_hidden=4, horizon=2, uncertainty=0.5)
+    shelf = Shelf.of(
+        torch.tensor([0]), torch.tensor([[0.3, -0.2]]), torch.tensor([[1]]), model.space
+    )
+    sentence = torch.tensor([[0.5, 0.1]])
+    model.meet(shelf, sentence)
+    with torch.no_grad():
+        for one in model.target["tracker"].parameters():
+            one.add_(0.3)
+        for one in model.users:
+            one.layers[-1].weight.zero_()
+            one.layers[-1].bias.copy_(torch.tensor([2.0, 0.0, -100.0, 0.5, 0.1]))
+    turns, later = model.prepared(bandit([0, 1], [0.0, 0.0], turns=2), None)
+    mine, theirs = model.begun(turns, later, 2)
+    assert len(mine) == 4  # two first states, two after turns that are not the last
+    assert not torch.equal(mine, theirs)
+    (first, beyond), (second, farther) = model.imagine(mine, theirs)
+    seen, heard = shelf.vectors.expand(4, -1), sentence.expand(4, -1)
+    torch.testing.assert_close(first.after, model.tracker.advance(mine, seen, heard))
+    torch.testing.assert_close(beyond, model.target["tracker"].advance(theirs, seen, heard))
+    torch.testing.assert_close(second.state, first.after)
+    torch.testing.assert_close(farther, model.target["tracker"].advance(beyond, seen, heard))
+    # mean less uncertainty times the deviation, in units of the temperature
+    torch.testing.assert_close(first.reward, torch.full((4,), (2.0 - 0.5 * 1.0) * 0.2))
 
 
 # -- distribution corrections: two states and two actions, whose visits are known --------------------------------------
@@ -146,27 +243,39 @@ def visits(policy, discount):
     return states[:, None] * policy
 
 
-def saddle(parts, discount, kind, policy, logged):
-    """Compute the Lagrangian of all turns of a log at once, each as often as it is there."""
+def saddle(parts, discount, kind, policy, logged, moves=MOVES):
+    """Compute the Lagrangian of all turns of a log at once, each as often as it is there.
+
+    Args:
+        parts: nu and ratio of states and actions, the multiplier.
+        discount, kind: of the correction.
+        policy: that is judged.
+        logged: visits of states and actions in the log, per session where sessions end.
+        moves: chances of states after an action; a third column says that the session is over.
+    """
     nu, ratio, norm = parts[:4].view(2, 2), parts[4:8], parts[8]
-    count = (logged.flatten()[:, None] * MOVES.flatten(0, 1) * 10000).round().long().flatten()
-    kinds = torch.tensor([(s, a, t) for s in range(2) for a in range(2) for t in range(2)])
+    later = moves.shape[2]
+    count = (logged.flatten()[:, None] * moves.flatten(0, 1) * 10000).round().long().flatten()
+    kinds = torch.tensor([(s, a, t) for s in range(2) for a in range(2) for t in range(later)])
     state, action, after = kinds.repeat_interleave(count, 0).T
-    value = (policy * nu).sum(1)
+    value, anew = (policy * nu).sum(1), kind == "gendice"
+    first = (FIRST * value).sum()
+    counts = later == 3 and not anew
     players = dice.Saddle(
         nu[state, action],
-        value[after],
-        (FIRST * value).sum()[None],
+        torch.cat([value, first[None] * anew])[after],
+        first[None],
+        1 / float(logged.sum()) if counts else 1 - discount,
         ratio[2 * state + action],
-        norm if kind == "gendice" else norm * 0,
+        norm if anew else norm * 0,
     )
     return dice.lagrangian(players, discount, kind)
 
 
-def stationary(kind, policy, logged, discount=0.8):
+def stationary(kind, policy, logged, discount=0.8, moves=MOVES):
     """Find where both players stand still: the gradient is linear, so that it takes one step."""
     start = torch.zeros(9, dtype=torch.float64, requires_grad=True)
-    value = saddle(start, discount, kind, policy, logged)
+    value = saddle(start, discount, kind, policy, logged, moves)
     (slope,) = torch.autograd.grad(value, start, create_graph=True)
     curve = torch.stack([torch.autograd.grad(one, start, retain_graph=True)[0] for one in slope])
     return torch.linalg.lstsq(curve, -slope[:, None], driver="gelsd").solution[4:8, 0].detach()
@@ -181,13 +290,57 @@ def test_ratios_are_those_of_a_known_chain(kind):
     torch.testing.assert_close(same, torch.ones(4, dtype=torch.float64), atol=0.005, rtol=0)
 
 
+LEAVES = torch.tensor([[0.1, 0.3], [0.05, 0.2]], dtype=torch.float64)
+SESSIONS = torch.cat([MOVES * (1 - LEAVES[..., None]), LEAVES[..., None]], dim=2)
+WORTH = torch.tensor([[-3.0, -5.0], [-1.0, 2.0]], dtype=torch.float64)
+
+
+def session_visits(policy, discount):
+    """Solve for the discounted visits of a session to each state and action, until it is over."""
+    chain = torch.einsum("sa,sat->st", policy, SESSIONS[..., :2])
+    states = torch.linalg.solve(torch.eye(2, dtype=torch.float64) - discount * chain.T, FIRST)
+    return states[:, None] * policy
+
+
+def test_visits_of_sessions_that_end_give_their_return():
+    """DualDICE's ratios are discounted visits beside those of a logged session, which are not discounted."""
+    logged, truth = session_visits(BEHAVIOUR, 1.0), session_visits(TARGET, 0.95)
+    ratio = stationary("dualdice", TARGET, logged, 0.95, SESSIONS).view(2, 2)
+    torch.testing.assert_close(ratio, truth / logged, atol=0.005, rtol=0)
+    assert float((ratio * logged * WORTH).sum()) == pytest.approx(
+        float((truth * WORTH).sum()), rel=0.01
+    )
+
+
+def test_ratios_average_one_where_sessions_begin_anew():
+    """GenDICE: who is content makes place for the next one, so that there is an endless chain with a known share."""
+    logged = session_visits(BEHAVIOUR, 1.0)
+    anew = SESSIONS[..., :2] + SESSIONS[..., 2:] * FIRST
+    chain = torch.einsum("sa,sat->st", TARGET, anew)
+    share = torch.linalg.solve(torch.eye(2, dtype=torch.float64) - 0.95 * chain.T, 0.05 * FIRST)
+    truth = share[:, None] * TARGET / (logged / logged.sum())
+    ratio = stationary("gendice", TARGET, logged, 0.95, SESSIONS).view(2, 2)
+    torch.testing.assert_close(ratio, truth, atol=0.01, rtol=0)
+    assert float((ratio * logged / logged.sum()).sum()) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_an_untrained_correction_says_what_the_log_brought():
+    """Ratios begin at 1, in visits of a session: the estimate is then the mean of logged sessions, not discounted."""
+    torch.manual_seed(0)
+    batch = bandit([0, 1, 2], [-1.0, -2.0, -3.0], turns=5)
+    model = DualDICE(**CRITIC, correction="dualdice", largest=5.0)
+    torch.nn.init.zeros_(model.zeta[-1].weight)
+    torch.nn.init.zeros_(model.zeta[-1].bias)
+    assert model.estimate(batch, Judged(OffPolicy(**CRITIC), "drawn")) == pytest.approx(-10.0)
+
+
 @pytest.mark.parametrize("kind", dice.KINDS)
 def test_both_players_learn_from_one_loss(kind):
     """Its slope is that of the Lagrangian for nu and for the norm, and the opposite for the ratio."""
     generator = torch.Generator().manual_seed(2)
     parts = [torch.randn(6, generator=generator, requires_grad=True) for _ in range(4)]
     norm = torch.tensor(0.3, requires_grad=True)
-    players = dice.Saddle(*parts[:2], parts[2][:2], parts[3], norm)
+    players = dice.Saddle(*parts[:2], parts[2][:2], 0.1, parts[3], norm)
     leaves = (*parts, norm)
     slope = torch.autograd.grad(dice.lagrangian(players, 0.9, kind), leaves, allow_unused=True)
     mine = torch.autograd.grad(dice.players_loss(players, 0.9, kind), leaves, allow_unused=True)

@@ -187,6 +187,44 @@ def test_the_advantage_is_over_what_was_taken_and_refused(table, answered, netwo
     )
 
 
+@pytest.mark.parametrize("update", [1, 2])
+def test_chosen_actions_are_weighted_by_the_advantage_only_once_it_counts(
+    table, answered, network_0, update
+):
+    model = table(
+        LEASA2C,
+        item_counts=torch.ones(ITEMS, dtype=torch.long),
+        warm_up=1,
+        advantage_low=None,
+        advantage_chosen=True,
+        supervised_weight=0.5,
+        value_weight=0.0,
+    )
+    for _ in range(update):
+        (roles,) = model.turns()
+    step = model.step(*roles, answered())
+    scores = model.networks[0].rank(step.hidden)
+    taken, chosen = (
+        cross_entropy(scores, torch.tensor(items), reduction="none") for items in ([1, 2], [0, 0])
+    )
+    advantage = torch.tensor([(q(0, 1) - q(0, 3)) / 2, (q(1, 2) - q(1, 3)) / 2])
+    weights = advantage if update > 1 else torch.ones(2)
+    expected = ((taken + 0.5 * chosen) * weights).mean().item()
+    assert model.imitation(step).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_drawn_negative_comes_with_its_own_reward(table, answered, network_0):
+    model, batch = table(negatives=8, **ALONE), answered()
+    object.__setattr__(batch, "negatives", torch.tensor([[3, 2], [3, 0]]))
+    object.__setattr__(batch, "rewards", torch.tensor([[0.5, 0.25, 0.375], [0.75, 0.125, 0.875]]))
+    (roles,) = model.turns()
+    step = model.step(*roles, batch)
+    known = [{3: 0.25, 2: 0.375}, {3: 0.125, 0: 0.875}]
+    for row, (actions, rewards) in enumerate(zip(step.actions, step.rewards, strict=True)):
+        assert rewards[1:-1].tolist() == [known[row][item] for item in actions[1:-1].tolist()]
+        assert set(actions[1:-1].tolist()) == set(known[row])
+
+
 def test_the_plain_model_imitates_what_was_chosen(answered):
     torch.manual_seed(4)
     model = Augmented(lambda: Last(ITEMS), ITEMS, supervised_weight=0.25)
@@ -210,6 +248,7 @@ def test_items_are_ranked_by_their_nearness_to_the_state():
         ({"state": "own"}, "state='own': expected one of hidden, both, environment"),
         ({"reward": "own", "state": "hidden"}, "reward='own'"),
         ({"state": "both"}, "the environment has no states"),
+        ({"state": "hidden", "advantage_chosen": True}, "SNQN has no advantage"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
