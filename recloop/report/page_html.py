@@ -158,4 +158,5 @@ def origin(cell: dict) -> str:
         return ""
     seeds = f"{cell['seeds']} seed{'s' if cell['seeds'] > 1 else ''}"
     place = f"--model {cell['model']} --column {cell['column']} --dataset {cell['dataset']}"
-    return f"mean of {seeds} on {cell['source']}; recloop trace: {place}"
+    data = f" on {cell['source']}" if cell["source"] else ""
+    return f"mean of {seeds}{data}; recloop trace: {place}"

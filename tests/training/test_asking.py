@@ -145,7 +145,6 @@ def test_the_host_alone_ranks():
     host = {"backbone.x": tensors[names[0]], "rank.weight": tensors[names[1]]}
     assert feedback.host_of(tensors) == host
     assert feedback.host_of(host) == host
-    assert feedback.host_of(None) is None
 
 
 def test_proposals_are_the_best_of_each_step(environment):

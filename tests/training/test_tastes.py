@@ -101,7 +101,7 @@ def test_planted_tastes_are_found_and_another_user_s_are_not(it, data, run):
 
 
 @pytest.mark.parametrize(
-    ("adapter", "epochs"), [("mlp", 60), ("transformer", 60), ("perceiver", 240)]
+    ("adapter", "epochs"), [("mlp", 60), ("transformer", 120), ("perceiver", 240)]
 )
 def test_the_tastes_of_eight_users_are_learnt_by_heart(it, data, adapter, epochs):
     settings = it.job_settings(Run(STUDY, DATASET, f"{adapter},tuning=full", 1))
