@@ -34,14 +34,8 @@ KEPT = {
     "hdt": {"popularity", "{host}", "{host}_hier", "{host}_hdt", "gru4rec_hdt"},
     "intent": {"popularity", "{host}_context", "{host}_intent", "sasrec_context", "sasrec_intent"},
     "ialp": {"random", "dqn", "ialp", "true_ialp", "true_ft"},
-    "lea": {
-        "popularity",
-        "le_itself",
-        "le_itself,environment=recommender",
-        "sasrec",
-        "sasrec_sa2c",
-        "sasrec_sa2c_leasr",
-    },
+    "lea": {"popularity", "{host}", "sasrec", "sasrec_sa2c", "sasrec_sa2c_leasr"}
+    | {"le_itself", "le_itself,environment=recommender"},
     "iisan": {"popularity", "frozen", "fft", "iisan"},
     "persoma": {"popularity", "counting", "probe", "mlp"},
 }
@@ -207,7 +201,7 @@ def claimed(_: dict, study: str) -> dict:
 
 
 def few(models: list[str], kept: set[str], ours: str) -> list[str]:
-    """Keep the main models among some, variants that are named or the first of the study's own model, and two values of a sweep."""
+    """Keep the main models among some, variants that are named or the study's own first one, and two values of a sweep."""
     known = [SWEEP.sub(r"{\1,\2}", model) for model in models if model.split(",")[0] in kept]
     variants = [model for model in known if "," in model]
     first = [model for model in variants if model.split(",")[0] == ours][:1]
