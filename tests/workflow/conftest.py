@@ -201,7 +201,7 @@ def claimed(_: dict, study: str) -> dict:
 
 
 def few(models: list[str], kept: set[str], ours: str) -> list[str]:
-    """Keep the main models among some, variants that are named or the study's own first one, and two values of a sweep."""
+    """Keep the main models among some, variants that are named or the study's first, and two values of a sweep."""
     known = [SWEEP.sub(r"{\1,\2}", model) for model in models if model.split(",")[0] in kept]
     variants = [model for model in known if "," in model]
     first = [model for model in variants if model.split(",")[0] == ours][:1]
