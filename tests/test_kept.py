@@ -10,6 +10,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT = sorted(path.parent for path in DOCS.glob("results/*/kept.json"))
 NUMBER = re.compile(r"(?<![\d.])0\.\d{4}(?!\d)")
+DECIMAL = re.compile(r"(?<![\w.])\d+\.(\d+)(?![\d.])")
 LINK = re.compile(r'(?:\]\(|src="|href=")([^)"#:]+?)(?:#[^)"]*)?[)"]')
 
 
@@ -37,6 +38,25 @@ def test_every_quoted_number_is_kept(study, text):
     quoted = set(NUMBER.findall(text))
     assert quoted
     assert not quoted - values(DOCS / "results" / study)
+
+
+def found() -> list[tuple[str, Path]]:
+    """List the lines of docs/found.md that name a table, each with its file."""
+    lines = (DOCS / "found.md").read_text(encoding="utf-8").split("\n|")
+    linked = [(line, re.search(r"\((results/\S+\.csv)\)", line)) for line in lines]
+    return [(line, DOCS / link[1]) for line, link in linked if link and line.count("|") == 3]
+
+
+@pytest.mark.parametrize(("line", "file"), found(), ids=[line.split("|")[0] for line, _ in found()])
+def test_every_finding_stands_in_its_file(line, file):
+    """A number with some decimals is a number of the file, rounded to as many."""
+    frame = pl.read_csv(file, infer_schema_length=None)
+    columns = [frame[name].drop_nulls() for name, kind in frame.schema.items() if kind.is_float()]
+    quoted = list(DECIMAL.finditer(line.split("|")[1]))
+    assert quoted
+    for number in quoted:
+        digits = len(number[1])
+        assert number[0] in {f"{value:.{digits}f}" for one in columns for value in one}
 
 
 @pytest.mark.parametrize("folder", KEPT, ids=[folder.name for folder in KEPT])
