@@ -11,6 +11,7 @@ import yaml
 from recloop.storage.fingerprint import ROOT
 
 HELP = "say what a run will do and take: jobs, hours here, disk, downloads; and how far off the last estimate was"
+FIRST = ("smoke", "quick")  # tiers whose trainings are as short as those that a guess comes from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,12 +71,15 @@ def lines(found, tier: str, cores: int) -> Iterator[str]:
         guess = "  (guessed)" if rule in found.guessed else ""
         yield f"  {rule:<26}{pieces:>7,}{hours(found.seconds[rule]):>12}{guess}"
     whole = sum(found.seconds.values())
-    yield f"time       {hours(whole)} of a processor, {hours(whole / cores)} on {cores} free cores"
+    known = "" if "train" not in found.guessed or tier in FIRST else "more than "
+    yield f"time       {known}{hours(whole)} of a processor, {hours(whole / cores)} on {cores} free cores"
     if "train" in found.guessed:
         yield (
             "           no training like some of these is on record here: they count as those of the tier quick on a "
-            "machine as fast as this one, which is too little for larger tiers"
+            "machine as fast as this one"
         )
+    if known:
+        yield "           which is far too little for this tier: ask again when some of each study's trainings are done"
     yield f"disk       {size(found.disk)} as far as is known, {size(free_bytes(ROOT))} are free"
     yield f"downloads  {files(found.downloads)}"
     if found.mirrored:

@@ -33,12 +33,17 @@ RULES = {  # that make what lies below data/
     **{"preferences": "tell_preferences", "user_models": "train_user_model"},
     **{"feedback": "write_feedback", "experience": "collect"},
 }
-LEARNING = ("pretrain", "encode", "pretrain_language_model", "learn_network", "train_simulator")
-REFERENCE = 50e9  # operations in a second of one processor, of the machine below
-TYPICAL = {  # seconds of the tier quick: benchmarks/README.md, the first run
-    **{"train": 1.06, "rank": 0.03, "evaluate": 0.02, "evaluate_simulator": 1.7},
-    **dict.fromkeys(LEARNING, 1.7),
-    **dict.fromkeys(("table", "figure", "claims", "page", "front"), 0.5),
+REFERENCE = 99e9  # operations in a second of one processor, of the machine below
+TYPICAL = {  # seconds of the tier quick: benchmarks/README.md, the run at c82600b
+    **{"train": 1.4, "rank": 0.1, "evaluate": 0.02, "encode": 0.5, "evaluate_simulator": 0.5},
+    **{
+        "pretrain": 10.0,
+        "pretrain_language_model": 11.0,
+        "learn_network": 5.3,
+        "learn_item_tokens": 6.7,
+    },
+    **{"train_simulator": 2.1, "tell_preferences": 3.9, "write_feedback": 2.9, "write_states": 1.1},
+    **{"table": 0.2, "figure": 0.7, "claims": 0.6, "page": 0.3, "front": 1.8},
 }
 OTHER = 0.2  # seconds of what is not there: data
 PLACES = {"weights": "results/*/runs/*/*/*", "lists": "results/*/scores/*/*/*"}
