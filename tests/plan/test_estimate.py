@@ -44,7 +44,9 @@ def test_every_piece_of_work_is_counted(plan, root):
     assert found.jobs["table"] + found.jobs["figure"] == len(plan.exhibits("gsasrec"))
     assert (found.jobs["fetch"], found.jobs["front"]) == (1, 1)
     assert found.guessed == set(found.jobs)
-    assert found.seconds["train"] == pytest.approx(2 * estimate.TYPICAL["train"] * len(trained))  # half as fast
+    assert found.seconds["train"] == pytest.approx(
+        2 * estimate.TYPICAL["train"] * len(trained)
+    )  # half as fast
 
 
 def test_what_is_on_record_is_taken_the_nearest_first(plan, root):

@@ -51,13 +51,14 @@ def lined(names: list[str]) -> list[list[str]]:
 
 
 def draw(panel: Panel, data: pl.DataFrame, row) -> None:
-    """Draw a group of bars per metric: means, with one standard deviation over seeds."""
+    """Draw a group of bars per metric: means, with one standard deviation over seeds; none for what is not there."""
     from recloop.report import drawing
 
+    data = data.drop_nulls("value")
     names = data["label"].unique(maintain_order=True).to_list()
     lines = lined(names)
     above = 0.22 + LINE * len(lines)
-    (ax,) = row.axes(1, left=0.58 if panel.measure else 0.3, gap=0.0, below=0.2, above=above)
+    (ax,) = row.axes(1, left=0.62 if panel.measure else 0.42, gap=0.0, below=0.2, above=above)
     axis = [labels.formula(*cell) for cell in data.select("metric", "k").iter_rows()]
     rows = data.with_columns(axis=pl.Series(axis, dtype=pl.String)).to_pandas()
     style = {

@@ -34,16 +34,17 @@ def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Draw
     runs = dict(entry) | {"models": [*entry["models"], *last]}
     found, rows = bars.panel(evidence, runs, dataset, letter)
     label = labels.model(evidence.study, last[0]) if last else None
-    names = {row["label"] for row in rows} - {label}
+    names = {row["label"] for row in rows if row.get("value") is not None} - {label}
     lines = 1 + max((in_lines(name).count("\n") for name in names), default=0)
     height = max(HEIGHT, AXIS + len(names) * (GAP + LINE * lines))
     return replace(found, draw=draw, height=height, baseline=label), rows
 
 
 def draw(panel: Panel, data: pl.DataFrame, row) -> None:
-    """Draw a dot per run with one standard deviation over seeds."""
+    """Draw a dot per run with one standard deviation over seeds; runs that are not there have no row."""
     from recloop.report import drawing
 
+    data = data.drop_nulls("value")
     names = data["label"].unique(maintain_order=True).to_list()
     names = [name for name in names if name != panel.baseline]
     widest = min(WIDEST, max(map(len, names)))
