@@ -32,8 +32,11 @@ def shaped() -> list[str]:
 
 # Every call of recloop is held against its types. To keep shapes apart costs a call some microseconds, and to plan is a
 # million calls: only the modules above pay for it.
-beartype_package("recloop", conf=BeartypeConf(claw_is_pep526=False))
-install_import_hook(shaped(), "beartype.beartype")
+# A whole number is a float, as PEP 484 has it; of a sequence the first item is looked at, not one drawn by chance, so
+# that a commit passes always or never.
+TYPES = {"is_pep484_tower": True, "is_random": False}
+beartype_package("recloop", conf=BeartypeConf(claw_is_pep526=False, **TYPES))
+install_import_hook(shaped(), f"beartype.beartype(conf=beartype.BeartypeConf(**{TYPES}))")
 
 
 def plan_for(**changes):
