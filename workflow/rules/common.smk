@@ -43,7 +43,7 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
-from recloop.plan import Plan, device, exhibits, failures
+from recloop.plan import Plan, device, exhibits, failures, slurm
 from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
@@ -66,6 +66,10 @@ if remark:
 
 if workflow.is_main_process:
     os.environ["RECLOOP_RUN"] = str(os.getpid())  # warm processes stay until it is over
+
+if "SLURM_JOB_ID" in os.environ:
+    slurm.pass_on()
+    shell.prefix(slurm.PREFIX)
 
 GPU = DEVICE == "cuda"
 THREADS = PLAN.tier["threads"]
