@@ -123,14 +123,13 @@ except SettingsError as error:
 
 
 def read_batches():
-    """Put runs into jobs; a job on another machine takes over what the process that started it had planned."""
-    planned = os.environ.get("RECLOOP_BATCHES")
-    if planned and not workflow.is_main_process:
-        return [Batch(**one) for one in json.loads(Path(planned).read_text())]
+    """Put runs into jobs; a job takes over what the process that started it, perhaps elsewhere, had planned."""
+    if not workflow.is_main_process:
+        return [Batch(**one) for one in json.loads(Path(".recloop/jobs/batches.json").read_text())]
     found = list(batches(PLAN))
     for batch in found:
         keep(batch.name, batch.tasks)
-    os.environ["RECLOOP_BATCHES"] = keep("batches", [vars(batch) for batch in found])
+    keep("batches", [vars(batch) for batch in found])
     return found
 
 
