@@ -41,7 +41,7 @@ kills: setup ## kill whole smoke runs at random moments and compare the results,
 kept: setup ## make a study, record, push and pull it with DVC, and see that nothing is made twice: minutes
 	@RECLOOP_DVC=1 $(JOB) kept .venv/bin/pytest tests/workflow/test_dvc_agrees.py $(ARGS)
 
-slurm-check: setup ## two studies through a real Slurm of one node, disturbed, held against a run without; root, Slurm and munge
+slurm-check: setup ## a study through a real Slurm of one node, disturbed, held against a run without; root, Slurm and munge
 	@$(JOB) slurm-check .venv/bin/python benchmarks/slurm_check.py $(ARGS)
 
 audit: setup ## known faults of the pinned packages, and secrets in the files; needs a package index

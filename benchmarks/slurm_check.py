@@ -1,7 +1,7 @@
 """Run the smoke tier of some studies through a real Slurm of one node, disturb it, compare with a run without Slurm.
 
     python benchmarks/slurm_check.py
-    python benchmarks/slurm_check.py --studies gsasrec persoma --tracking cgroup
+    python benchmarks/slurm_check.py --studies gsasrec intent --tracking cgroup
 
 One copy of the project runs through as on any machine. Another one goes through profiles/slurm as docs/cluster.md says
 for a cluster without accounting. In the middle of trainings a job is put back into the queue (as when it is
@@ -31,10 +31,8 @@ KEPT = ROOT / "docs/slurm.json"
 NOT_HERE = 2  # the exit code where nothing was tried
 WITHOUT_ACCOUNTING = "# slurm-status-command: squeue"
 OPTIONS = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
-EPOCHS = {
-    "epochs": 40,
-    "patience": 40,
-}  # so that a training takes long enough to be met in its middle
+# A training has to take long enough to be met in its middle.
+EPOCHS = {"epochs": 40, "patience": 40}
 GPU_JOBS = """
 rule all:
     input: "gpu/0", "gpu/1"
@@ -42,7 +40,7 @@ rule ask:
     output: "gpu/{name}"
     resources: gpu=1
     shell: "echo $CUDA_VISIBLE_DEVICES > {output}.begun; for _ in $(seq 300); do [ $(ls gpu/*.begun | wc -l) = 2 ]"
-           " && break; sleep 0.2; done; mv {output}.begun {output}; sleep 3"
+           " && break; sleep 0.2; done; cp {output}.begun {output}"
 """
 
 
@@ -166,9 +164,9 @@ def timed(work: Callable[[], object]) -> float:
 def main() -> None:
     """Run with and without Slurm, compare, and keep what came out."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    chosen = ["gsasrec", "intent"]
+    chosen, known = ["gsasrec"], ("linuxproc", "cgroup")
     parser.add_argument("--studies", nargs="+", default=chosen, help="what is made (%(default)s)")
-    parser.add_argument("--tracking", choices=("linuxproc", "cgroup"), default="linuxproc")
+    parser.add_argument("--tracking", choices=known, default=known[0], help="see one_node.py")
     given = parser.parse_args()
     if lost := missing():
         print(f"slurm-check: {lost}", file=sys.stderr)

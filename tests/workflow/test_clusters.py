@@ -2,10 +2,15 @@
 
 import importlib.util
 import json
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 PLUGINS = {"slurm": "slurm", "kubernetes": "cluster_generic"}
 KUBECTL = """#!{python}
 # Stands for kubectl before a cluster of one machine: it does a job at once and remembers how that ended.
@@ -57,16 +62,17 @@ def test_every_job_is_planned_and_short_ones_are_one(profile, untouched):
 
 
 @pytest.mark.parametrize("profile", ["kubernetes"], indirect=True)
-def test_a_job_goes_to_kubernetes_and_comes_back(profile, untouched, tmp_path, monkeypatch):
-    kubectl = tmp_path / "kubectl"
+def test_a_job_goes_to_kubernetes_and_comes_back(profile, tmp_path, monkeypatch):
+    kubectl, project = tmp_path / "kubectl", tmp_path / "project ü"
     kubectl.write_text(KUBECTL.format(python=sys.executable))
     kubectl.chmod(0o755)
-    (untouched.root / "small.smk").write_text(WORKFLOW)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", "small.smk", *profile]
-    done = untouched.call(*command)
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert (untouched.root / "made/split").read_text() == "read\n"
+    shutil.copytree(ROOT / "profiles", project / "profiles")
+    (project / "Snakefile").write_text(WORKFLOW)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    command = [sys.executable, "-m", "snakemake", *profile]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (project / "made/split").read_text() == "read\n"
     container = json.loads((tmp_path / "manifest.json").read_text())["spec"]["template"]["spec"]
     limits = container["containers"][0]["resources"]["limits"]
     assert limits == {"cpu": 1, "memory": "8000M", "nvidia.com/gpu": 1}
