@@ -98,13 +98,14 @@ def test_container_has_what_set_up_reads():
     assert PROJECT["readme"] in before
 
 
-def test_slurm_profile_is_as_strict_as_the_default():
-    default, slurm = (
+@pytest.mark.parametrize("cluster", ["slurm", "kubernetes"])
+def test_profiles_of_clusters_are_as_strict_as_the_default(cluster):
+    default, other = (
         yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
-        for name in ("default", "slurm")
+        for name in ("default", cluster)
     )
     local = {"cores", "resources"}  # a cluster counts its own
-    assert {key: slurm.get(key) for key in default.keys() - local} == {
+    assert {key: other.get(key) for key in default.keys() - local} == {
         key: value for key, value in default.items() if key not in local
     }
 
