@@ -22,7 +22,7 @@ from recloop.report.plots import Panel, Plot
 
 WIDTH = 3.33  # inches, one column of acmart
 EMPTY = 0.4  # inches, a panel that was not run
-WIDE = 50  # times; on a straight axis the labels of small places would lie on one another
+WIDE = 25  # times; on a straight axis the labels of small places would lie on one another
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
 PALETTE = sns.color_palette("colorblind")
 INK = "0.15"

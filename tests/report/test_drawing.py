@@ -17,7 +17,9 @@ def test_a_name_breaks_at_commas_and_at_the_width_of_its_room():
     assert folded("MODT4R") == "MODT4R"
 
 
-@pytest.mark.parametrize("places", [[0, 10, 30, 100, 1000], [0.001, 0.01, 0.1, 1], [1, 2, 4, 5]])
+@pytest.mark.parametrize(
+    "places", [[0, 10, 30, 100, 1000], [0, 30, 100, 1000], [0.001, 0.01, 0.1, 1], [1, 2, 4, 5]]
+)
 def test_labels_of_places_lie_side_by_side(places):
     figure = Figure(figsize=(2.2, 1.75))
     ax = figure.subplots()
