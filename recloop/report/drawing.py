@@ -178,6 +178,9 @@ def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 24) -> None:
         ax.set_xscale("symlog", linthresh=first, linscale=0.5)
         ax.set_xticks(places, [f"{place:g}" for place in places])
         ax.set_xticks([], minor=True)
+        ways = ax.xaxis.get_transform()
+        ends = ways.transform(np.array([places[0], places[-1]]))
+        ax.set_xlim(ways.inverted().transform(ends + 0.06 * np.ptp(ends) * np.array([-1, 1])))
     else:
         ax.set_xticks(places)
     ax.set_xlabel(axis, labelpad=1)
