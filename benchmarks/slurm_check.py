@@ -56,6 +56,8 @@ class OnSlurm:
         self.copy, self.node = copy, node
         profile = copy.root / "profiles/slurm/config.yaml"
         before, line, after = profile.read_text().partition(WITHOUT_ACCOUNTING)
+        if not line:
+            raise SystemExit(f"slurm-check: {profile} has no line {WITHOUT_ACCOUNTING!r} any more")
         profile.write_text(before + line.removeprefix("# ") + after)
         self.run = copy.start()
 
@@ -79,21 +81,19 @@ class OnSlurm:
 
     def in_training(self) -> list[tuple[str, str]]:
         """List the jobs that are in the middle of a training, each with the name of its checkpoint."""
-        found = []
+        found, place = [], self.copy.root / ".recloop"
         for job, rule in self.node.jobs("RUNNING").items():
-            tasks = self.copy.root / f".recloop/jobs/{rule.removeprefix('rule_')}.json"
-            for task in json.loads(tasks.read_text()) if tasks.exists() else []:
-                if any(
-                    (self.copy.root / ".recloop/checkpoints" / task["checkpoints"]).glob("*.s*")
-                ):
-                    found.append((job, task["checkpoints"]))
+            tasks = text_of(place / f"jobs/{rule.removeprefix('rule_')}.json") or "[]"
+            names = [task["checkpoints"] for task in json.loads(tasks)]
+            begun = (name for name in names if any((place / "checkpoints" / name).glob("*.s*")))
+            found += [(job, name) for name in begun]
         return found
 
     def resumed(self) -> int:
         """Count the trainings that went on from a checkpoint."""
         places = (self.copy.root / part for part in (".recloop/finished", "results"))
-        logs = (log for place in places for log in place.rglob("train.log"))
-        return len({line for log in logs for line in lines(log) if "goes on after update" in line})
+        logs = (text_of(log) for place in places for log in place.rglob("train.log"))
+        return len({line for log in logs for line in log.splitlines() if "goes on after" in line})
 
     def requeue(self, job: str) -> None:
         """Put a job back into the queue, as when it is pre-empted."""
@@ -139,9 +139,12 @@ class OnSlurm:
         return [(self.copy.root / f"gpu/{name}").read_text().strip() for name in (0, 1)]
 
 
-def lines(log: Path) -> list[str]:
-    """Read the lines of a log, each with the folder that names its training."""
-    return [f"{log.parent.name} {line}" for line in log.read_text().splitlines()]
+def text_of(file: Path) -> str:
+    """Read a file that may be moved at any time."""
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def prepare(copy: Copy, studies: list[str]) -> Copy:
