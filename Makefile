@@ -7,7 +7,7 @@ SNAKEMAKE := .venv/bin/snakemake
 MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test resume kills kept audit lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills kept audit accessible lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -43,6 +43,9 @@ kept: setup ## make a study, record, push and pull it with DVC, and see that not
 audit: setup ## known faults of the pinned packages, and secrets in the files; needs a package index
 	@.venv/bin/python benchmarks/audit.py $(ARGS)
 
+accessible: setup ## look for barriers on the pages made, and on the live page, with axe in Chromium, e.g. ARGS='--live quick'
+	@.venv/bin/python benchmarks/accessible.py $(ARGS)
+
 lint: setup ## check style, format and declared dependencies
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -55,7 +58,7 @@ format: setup ## put Python and Snakemake files into the one format
 	.venv/bin/snakefmt --line-length 100 .
 
 lock: setup ## resolve envs/constraints.txt anew from pyproject.toml
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra lm --extra slurm --no-annotate --no-header --upgrade \
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra lm --extra live --extra slurm --no-annotate --no-header --upgrade \
 	  pyproject.toml --output-file envs/constraints.txt
 
 # Times of pulled files say nothing, hence the touch.
