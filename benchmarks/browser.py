@@ -18,7 +18,8 @@ QUIET = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "
 QUIET += ("disable-background-networking", "disable-extensions", "force-color-profile=srgb")
 DESKTOP, PHONE = (1280, 900), (390, 844)
 PATIENCE = 60  # seconds for anything
-KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowDown": 40, " ": 32}
+KEYS = {"Tab": 9, "Enter": 13, " ": 32, "End": 35, "Home": 36}
+KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 
 def binary() -> str | None:

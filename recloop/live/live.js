@@ -21,13 +21,13 @@ async function ask(path, body) {
   if (!response.ok) throw new Error(said.error);
   return said;
 }
-function picture({ item, title }, alt) {
-  return element("img", { alt: alt || title, src: `/pictures/${dialogue}/${item}` });
+function picture({ item }, alt) {
+  return element("img", { alt, src: `/pictures/${dialogue}/${item}` });
 }
 function choice(one, index) {
   const id = `liked-${index}`;
   const button = element("input", { type: "radio", name: "liked", id, value: String(one.item), required: true });
-  return element("li", {}, button, element("label", { htmlFor: id }, picture(one), element("span", { textContent: one.title })));
+  return element("li", {}, button, element("label", { htmlFor: id }, picture(one, ""), element("span", { textContent: one.title })));
 }
 function listed(one, marks) {
   const said = marks.map(([, text]) => element("b", { textContent: text }));
@@ -41,8 +41,8 @@ function show(said, target) {
   place("critique").value = "";
   const over = said.number >= Number(place("talk").dataset.lists);
   place("answer").querySelector("button").disabled = over;
-  const rank = `It stands at rank ${said.rank.toLocaleString("en")} of ${said.items} items.`;
-  const found = said.found ? "What you were to look for has been shown." : rank;
+  const rank = `What you may look for stood at rank ${said.rank.toLocaleString("en")} of ${said.items} items.`;
+  const found = said.found ? "What you may look for has been shown." : rank;
   place("said").textContent = `List ${said.number} is there. ${found}${over ? " This was the last list: begin another dialogue." : ""}`;
 }
 function keep(liked, critique) {

@@ -184,9 +184,15 @@ def pair(study: Mapping, models: list[str]) -> list[str]:
     """Name the two models shown at first: those of the example, else the first and what others are tested against."""
     entries = [*study["tables"].values(), *study["figures"].values()]
     examples = [entry["models"] for entry in entries if entry["kind"] == "example"]
-    tested = [entry.get("reference") for entry in entries] + models[-1:]
+    tested = [*references(entries), models[-1]]
     found = [*examples, *([models[0], one] for one in tested if one != models[0])]
     return list(next(two for two in found if {*two} <= {*models}))
+
+
+def references(entries: Iterable[Mapping]) -> list[str]:
+    """List the models that others are tested against in some exhibits, the first exhibit's first."""
+    parts = [part for entry in entries for part in (entry, *entry.get("panels", []))]
+    return [part["reference"] for part in parts if "reference" in part]
 
 
 def read_titles(folder: Path) -> dict[int, str]:

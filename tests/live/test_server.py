@@ -161,7 +161,9 @@ def test_a_person_talks_to_a_model_with_the_keyboard(served, browser, phone):
     assert page.run("document.querySelectorAll('#turns .liked').length") == 1
     titles = page.run("[...document.querySelectorAll('#shown span')].map((one) => one.textContent)")
     assert all(title.startswith("<img src=x") for title in titles)
-    page.wait("[...document.images].every((one) => one.alt && one.naturalWidth > 0)")
+    page.wait(
+        "[...document.images].every((one) => one.hasAttribute('alt') && one.naturalWidth > 0)"
+    )
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     assert page.run("window.ran === undefined") and page.faults == []
     assert {one.startswith(served) or one.startswith("data:") for one in page.asked} == {True}
