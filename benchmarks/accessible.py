@@ -89,7 +89,7 @@ def main() -> int:
     with ExitStack() as open_things:
         wanted = addresses(options.pages)
         if options.live:
-            wanted["live page"] = open_things.enter_context(serving(options.live, []))
+            wanted["live page"] = open_things.enter_context(serving(options.live, []))[0]
         browser = Browser(binary())
         open_things.callback(browser.close)
         grave = sum(look(browser, *one) for one in wanted.items())
