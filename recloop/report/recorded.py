@@ -129,6 +129,7 @@ def past(evidence: Evidence, dataset: str, users: Mapping[int, int]) -> dict[int
     if not file or not file.exists():
         return {one: [] for one in users}
     rows = pl.read_parquet(file, columns=["dialogue", "target", "history"])
+    rows = rows.filter(pl.col("dialogue").is_in(list(users)))
     known = {(number, target): bought for number, target, bought in rows.iter_rows()}
     return {one: known.get((one, target), []) for one, target in users.items()}
 

@@ -76,6 +76,16 @@ def test_thumbnails_are_small_shared_and_bounded(made, monkeypatch):
     assert (users, items) == ({7: 3}, [0, 1, 2, 3])
 
 
+def test_it_stands_on_plain_models_and_knows_its_neighbours(plan):
+    found = plan(studies=["pmmir", "gsasrec"])
+    assert found.is_told("pmmir") and not found.is_told("gsasrec")
+    assert found.made("pmmir")[-3:] == ["dialogues", "claims", "page"]
+    assert {(run.seed, "," in run.model) for run in found.told("pmmir")} == {(1, False)}
+    more = plan(studies=["pmmir", "gommir"])
+    assert more.exhibit("pmmir", "dialogues").key != found.exhibit("pmmir", "dialogues").key
+    assert more.exhibit("pmmir", "page").key == found.exhibit("pmmir", "page").key
+
+
 def test_there_may_be_nothing_to_compare(generated, tmp_path):
     found = generated("pmmir")
     given = {"tier": found.saved["tier"], "scores": [], "studies": []}
