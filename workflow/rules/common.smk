@@ -226,7 +226,7 @@ def urgency(find):
 SEALED = [
     f"{study}/{name}"
     for study in PLAN.studies
-    for name in (*PLAN.exhibits(study), "claims", "page")
+    for name in PLAN.made(study)
 ]
 for name in (*SEALED, "front"):
     place = Path(f".recloop/keys/{name}")
@@ -272,6 +272,11 @@ def exhibit_files(study):
     return [f"results/{study}/{name}{end}" for name in paper["tables"] for end in TABLE] + [
         f"results/{study}/{name}{end}" for name in paper["figures"] for end in FIGURE
     ]
+
+
+def dialogue_files(study):
+    """List the page of a study's dialogues, where it has some."""
+    return [f"results/{study}/dialogues.html"] if PLAN.is_told(study) else []
 
 
 def has_page(study):
