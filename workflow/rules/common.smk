@@ -48,6 +48,7 @@ from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
 from recloop.plan.stamp import is_current, seal
+from recloop.storage import slots
 from recloop.storage.files import write_text
 from recloop.storage.settings import SettingsError
 
@@ -68,6 +69,8 @@ if workflow.is_main_process:
     os.environ["RECLOOP_RUN"] = str(os.getpid())  # warm processes stay until it is over
 
 GPU = DEVICE == "cuda"
+if GPU and workflow.resource_settings.nodes is None:  # a cluster lends its GPUs itself
+    os.environ.setdefault(slots.NAMES, ",".join(device.names()))
 THREADS = PLAN.tier["threads"]
 WARM = f"{shlex.quote(sys.executable)} -S workflow/scripts/warm.py"
 JOB = f"{WARM} workflow/scripts"

@@ -30,5 +30,5 @@ for batch in read_batches():
         message:
             batch.title
         shell:
-            "RECLOOP_LOG={log:q} {params.job}/train.py --batch {params.batch} "
+            "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {params.job}/train.py --batch {params.batch} "
             "--device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
