@@ -36,9 +36,9 @@ rule pretrain_language_model:
     log:
         f"{LANGUAGE_MODEL}/pretrain_language_model.log",
     priority: urgency(language_model)
-    threads: THREADS
+    threads: shared_by(language_model, THREADS)
     resources:
-        gpu=int(GPU),
+        gpu=shared_by(language_model, int(GPU)),
     params:
         arguments=lambda wildcards, output: arguments(
             language_model(wildcards), output=folder(output)

@@ -21,9 +21,9 @@ rule train_simulator:
     log:
         f"{USER}/train_simulator.log",
     priority: urgency(simulator)
-    threads: THREADS
+    threads: shared_by(simulator, THREADS)
     resources:
-        gpu=int(GPU),
+        gpu=shared_by(simulator, int(GPU)),
     params:
         job=lambda wildcards: reader(simulator(wildcards)),
         arguments=lambda wildcards, output: arguments(simulator(wildcards), output=folder(output)),
