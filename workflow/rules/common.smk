@@ -246,11 +246,7 @@ def urgency(find):
 
 
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
-SEALED = [
-    f"{study}/{name}"
-    for study in PLAN.studies
-    for name in PLAN.made(study)
-]
+SEALED = [f"{study}/{name}" for study in PLAN.studies for name in PLAN.made(study)]
 for name in (*SEALED, "front"):
     place = Path(f".recloop/keys/{name}")
     place.parent.mkdir(parents=True, exist_ok=True)
