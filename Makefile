@@ -8,7 +8,7 @@ MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 JOB := .venv/bin/python benchmarks/job.py
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test resume kills kept slurm-check audit lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills kept slurm-check audit accessible lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -47,6 +47,9 @@ slurm-check: setup ## a study through a real Slurm of one node, disturbed, held 
 audit: setup ## known faults of the pinned packages, and secrets in the files; needs a package index
 	@$(JOB) audit .venv/bin/python benchmarks/audit.py $(ARGS)
 
+accessible: setup ## look for barriers on the pages made, and on the live page, with axe in Chromium, e.g. ARGS='--live quick'
+	@$(JOB) accessible .venv/bin/python benchmarks/accessible.py $(ARGS)
+
 lint: setup ## check style, format and declared dependencies
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -59,7 +62,7 @@ format: setup ## put Python and Snakemake files into the one format
 	.venv/bin/snakefmt --line-length 100 .
 
 lock: setup ## resolve envs/constraints.txt anew from pyproject.toml
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra lm --extra slurm --extra kubernetes --no-annotate --no-header --upgrade \
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra lm --extra live --extra slurm --extra kubernetes --no-annotate --no-header --upgrade \
 	  pyproject.toml --output-file envs/constraints.txt
 
 # Times of pulled files say nothing, hence the touch.

@@ -38,9 +38,9 @@ rule all:
 
 
 rule shared_data:
+    """All that studies share: raw files, sessions, catalogues, dialogues, encoders, features, simulated users."""
     input:
         [one.record for one in DATA.values()],
-    """All that studies share: raw files, sessions, catalogues, dialogues, encoders, features, simulated users."""
     localrule: True
 
 

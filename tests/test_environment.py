@@ -183,7 +183,7 @@ def test_current_set_up_does_nothing(tmp_path):
     binaries = folder / ".venv/bin"
     binaries.mkdir(parents=True)
     interpreter(binaries / "python", (3, 11))
-    source = f"{folder}/.venv dev,lm,slurm "
+    source = f"{folder}/.venv {','.join(EXTRAS)} "
     sums = subprocess.run(
         f"{{ cat pyproject.toml envs/constraints.txt setup.sh; echo '{source}'; }} | sha256sum | cut -c1-16",
         shell=True, cwd=folder, capture_output=True, text=True,
