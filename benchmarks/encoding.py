@@ -71,8 +71,8 @@ def clock(given: argparse.Namespace) -> Callable[[], float]:
 
 def forward_seconds(encoder: Encoder, pictures: int, batch: int, now: Callable[[], float]) -> float:
     """Time the network alone on as many pictures, with pixels already where it computes."""
-    checkpoint_dir = encoder.prepare.size
-    pixels = torch.randint(0, 255, (batch, 3, checkpoint_dir, checkpoint_dir), dtype=torch.uint8)
+    edge = encoder.prepare.size
+    pixels = torch.randint(0, 255, (batch, 3, edge, edge), dtype=torch.uint8)
     pixels = encoder.prepare.scale(pixels.to(encoder.device))
     with torch.no_grad(), encoder.autocast():
         encoder.look(pixels)  # the first pass warms up
@@ -86,22 +86,22 @@ def forward_seconds(encoder: Encoder, pictures: int, batch: int, now: Callable[[
 
 def operations(encoder: Encoder) -> float:
     """Count the floating-point operations of one picture."""
-    checkpoint_dir = encoder.prepare.size
+    edge = encoder.prepare.size
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        encoder.look(torch.zeros(1, 3, checkpoint_dir, checkpoint_dir, device=encoder.device))
+        encoder.look(torch.zeros(1, 3, edge, edge, device=encoder.device))
     return float(counter.get_total_flops())
 
 
-def matrix_rate(device: torch.device, checkpoint_dir: int = 8192, turns: int = 20) -> float:
+def matrix_rate(device: torch.device, edge: int = 8192, turns: int = 20) -> float:
     """Measure the operations per second of a large product in bfloat16."""
-    left = torch.randn(checkpoint_dir, checkpoint_dir, device=device, dtype=torch.bfloat16)
+    left = torch.randn(edge, edge, device=device, dtype=torch.bfloat16)
     left @ left
     synchronise(device)
     started = time.perf_counter()
     for _ in range(turns):
         left @ left
     synchronise(device)
-    return 2 * checkpoint_dir**3 * turns / (time.perf_counter() - started)
+    return 2 * edge**3 * turns / (time.perf_counter() - started)
 
 
 def catalogue_of(pictures: int, size: tuple[int, int], folder: Path) -> Path:
@@ -110,8 +110,8 @@ def catalogue_of(pictures: int, size: tuple[int, int], folder: Path) -> Path:
     return folder
 
 
-def measure(given: argparse.Namespace, folder: Path) -> None:
-    """Encode once and print the shares."""
+def measure(given: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Encode once; return pictures a second, bare and encoded, and on a GPU the matrix rate and the share of it."""
     saved = given.encoder or folder / "encoder"
     settings = {"class": given.name}
     if not given.encoder:
@@ -129,16 +129,25 @@ def measure(given: argparse.Namespace, folder: Path) -> None:
     open_encoder(settings, saved, given.device)
     whole = (encoded - started) - (now() - encoded)
     bare = min(before, forward_seconds(encoder, given.pictures, given.batch, now))
-    print(f"bare forward pass  {given.pictures / bare:9.1f} pictures/s")
-    print(f"encode             {given.pictures / whole:9.1f} pictures/s   {bare / whole:.0%} of it")
+    found = {"bare": given.pictures / bare, "encoded": given.pictures / whole}
     if encoder.device.type == "cuda":
         rate = matrix_rate(encoder.device)
-        used = operations(encoder) * given.pictures / whole
-        print(f"matrix rate        {rate / 1e12:9.1f} TFLOP/s   {used / rate:.0%} of it used")
+        found |= {"matrix_rate": rate, "used": operations(encoder) * given.pictures / whole / rate}
+    return found
 
 
-def main() -> None:
-    """Read the command line."""
+def show(found: dict[str, float]) -> None:
+    """Print what was measured."""
+    bare, encoded = found["bare"], found["encoded"]
+    print(f"bare forward pass  {bare:9.1f} pictures/s")
+    print(f"encode             {encoded:9.1f} pictures/s   {encoded / bare:.0%} of it")
+    if "used" in found:
+        rate = found["matrix_rate"] / 1e12
+        print(f"matrix rate        {rate:9.1f} TFLOP/s   {found['used']:.0%} of it used")
+
+
+def options() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -150,10 +159,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="decoding threads (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of the network (%(default)s)")
     parser.add_argument("--device", default="cpu", help="(%(default)s)")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Read the command line."""
+    given = options().parse_args()
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
-        measure(given, Path(folder))
+        show(measure(given, Path(folder)))
 
 
 if __name__ == "__main__":

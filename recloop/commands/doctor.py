@@ -150,7 +150,7 @@ def gpu() -> Iterator[Line]:
             NOTE, f"PyTorch cannot use it ({reason}): install a build of torch for its driver"
         )
     else:
-        yield Line(GOOD, "PyTorch can use it")
+        yield Line(GOOD, f"PyTorch can use {len(device.names())}")
 
 
 def tex() -> Iterator[Line]:

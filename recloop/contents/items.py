@@ -20,6 +20,7 @@ from torch import Tensor
 
 from recloop.contents.writing import ABSENT, RECORD, TABLE
 from recloop.data.pictures import Pictures
+from recloop.storage.moving import moved
 
 KEPT_BYTES = (
     1 << 30
@@ -127,7 +128,7 @@ class Texts:
         width = int(sizes.max())
         mask = torch.arange(width) < sizes[:, None]
         ids = self.ids[items, :width].long()
-        return {"input_ids": ids.to(device), "attention_mask": mask.long().to(device)}
+        return {"input_ids": moved(ids, device), "attention_mask": moved(mask.long(), device)}
 
 
 def unknown_of(tokenizer: Tokenizer) -> int | None:
@@ -170,7 +171,7 @@ class Pixels:
         """Return the pixels, 0 to 255, of some items that have pictures."""
         rows = self.rows[items]
         pixels = self.decode(rows) if self.kept is None else self.kept[rows]
-        return {"pixels": pixels.to(device)}
+        return {"pixels": moved(pixels, device)}
 
     def decode(self, rows: Int[Tensor, " batch"]) -> UInt8[Tensor, "batch 3 height width"]:
         """Decode some rows of the shards, several at a time where there are threads."""

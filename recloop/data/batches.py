@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
+from recloop.storage.moving import moved
+
 
 @dataclass(frozen=True)
 class Sessions:
@@ -91,7 +93,21 @@ class Batch:
 
     def take(self, rows: Tensor, device: torch.device | str = "cpu") -> "Batch":
         """Pick some pieces and move them to a device."""
-        return Batch(*(getattr(self, field.name)[rows].to(device) for field in fields(self)))
+        found = {field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        batch = Batch(**{name: moved(values, device) for name, values in found.items()})
+        return batch.knowing(found["following"])
+
+    def knowing(self, following: Int[Tensor, "batch time"] | None) -> "Batch":
+        """Remember the actions where they were before they were moved, so that a device need not be asked for them."""
+        object.__setattr__(self, "known", following)
+        return self
+
+    def actions(self, padding: int) -> tuple[Int[Tensor, " action"], Int[Tensor, " action"]]:
+        """Find the places that have an action, as an index: a mask would be asked how many it marks."""
+        known = vars(self).get("known")
+        places = torch.nonzero((self.following if known is None else known) != padding)
+        row, step = moved(places, self.following.device).unbind(1)
+        return row, step
 
 
 def cut(sessions: Sessions, length: int, padding: int) -> Batch:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recloop.data.batches import Batch
 from recloop.storage import checkpoint
+from recloop.storage.moving import moved
 
 FILE = "feedback.safetensors"
 SCALES = ("sigmoid", "standard", "raw")
@@ -84,10 +85,11 @@ class Feedback:
         places = self.places[rows]
         steps = places[places >= 0]
         more = (
-            getattr(self, one.name)[steps].to(device)
+            moved(getattr(self, one.name)[steps], device)
             for one in fields(Answered)[len(fields(Batch)) :]
         )
-        return Answered(*(getattr(plain, one.name) for one in fields(Batch)), *more)
+        found = Answered(*(getattr(plain, one.name) for one in fields(Batch)), *more)
+        return found.knowing(plain.known)
 
 
 def moments(rewards: Float[Tensor, "step action"]) -> dict[str, float]:

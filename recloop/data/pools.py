@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from recloop.storage.moving import moved
+
 FIRST_LISTS = 42  # seed of the first random lists, for all models alike (GOMMIR S4.2)
 EVERYWHERE = "all"  # items that are in the pool of each part
 
@@ -50,7 +52,7 @@ class Requests:
 
     def take(self, rows: Tensor | slice, device: torch.device | str = "cpu") -> "Requests":
         """Pick some dialogues and move them to a device."""
-        return Requests(*(getattr(self, field.name)[rows].to(device) for field in fields(self)))
+        return Requests(*(moved(getattr(self, field.name)[rows], device) for field in fields(self)))
 
     @classmethod
     def of(cls, rows: pl.DataFrame, pool: Pool) -> "Requests":

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from recloop.data.pictures import decode
+from recloop.storage.moving import moved
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -99,7 +100,7 @@ class Preparation:
     ) -> Float[Tensor, "batch 3 height width"]:
         """Bring pixels to the mean and the spread that the encoder expects."""
         mean, std = (
-            torch.tensor(values, device=pixels.device).view(3, 1, 1)
+            moved(torch.tensor(values), pixels.device).view(3, 1, 1)
             for values in (self.mean, self.std)
         )
         return (pixels / 255 - mean) / std

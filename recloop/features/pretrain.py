@@ -26,6 +26,7 @@ from recloop.fitting.objective import Objective
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.storage.files import write_json
+from recloop.storage.moving import moved
 
 RECORD = "encoder.json"
 SHIFT = 4  # most pixels by which a batch is moved
@@ -186,7 +187,7 @@ class Pretraining(Objective):
 
     def loss(self, batch: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
         """Compute the learner's loss of pictures that are varied."""
-        rows = self.pretraining_data.train[batch].to(self.device)
+        rows = moved(self.pretraining_data.train[batch], self.device)
         return self.model.loss(self.prepare.scale(self.vary(self.pixels[rows])), batch, self.random)
 
     def size(self, batch: Int[Tensor, " batch"]) -> int:
@@ -210,7 +211,7 @@ class Pretraining(Objective):
         self, pixels: UInt8[Tensor, "batch 3 height width"]
     ) -> UInt8[Tensor, "batch 3 height width"]:
         """Mirror half of the pictures and move all a little; colours stay, they are attributes."""
-        mirrored = torch.rand(len(pixels), generator=self.random).to(self.device) < 0.5
+        mirrored = moved(torch.rand(len(pixels), generator=self.random), self.device) < 0.5
         pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
         down, right = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=self.random).tolist()
         return pixels.roll((down, right), (2, 3))

@@ -32,4 +32,8 @@ class TrainingContext:
 
     def generator(self, number: int) -> torch.Generator:
         """Seed a generator with the run's seed and a number, so that a resumed training draws the same."""
-        return torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        return torch.Generator().manual_seed(self.seed_of(number))
+
+    def seed_of(self, number: int) -> int:
+        """Make a seed of the run's seed and a number."""
+        return self.seed * 1_000_003 + number

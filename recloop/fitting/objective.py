@@ -23,6 +23,8 @@ class Objective(Protocol):
         length: batches of an epoch.
         metric: what chooses the best epoch; None where nothing is validated and the last weights are kept.
         head_start: updates before epochs and patience count, in which all that is to be compared is not yet at work.
+        divisible: whether several processes can learn the batches of an update: `loss` is one loss, which depends on
+            the batch, the weights and torch's random state alone and changes nothing else.
     """
 
     model: nn.Module
@@ -30,6 +32,7 @@ class Objective(Protocol):
     length: int
     metric: Metric | None = None
     head_start: int = 0
+    divisible: bool = False
 
     def batches(self, epoch: int, skip: int) -> Iterable[Any]:
         """List the batches of an epoch, counted from 0, without the first `skip`.

@@ -32,6 +32,8 @@ class Schedule:
         average: decay of the moving average of the weights, which then is what is validated and kept; None for none.
         precision: `bfloat16` computes losses and scores under autocast, weights stay in float32.
         keeps: `trained` leaves frozen parameters out of checkpoints and of the best weights.
+        processes: that share the `accumulate` batches of an update; a number lets each batch draw (dropout, noise) from
+            a seed of its own, so that 1, 2 or 4 processes learn the same. None for one that draws on and on.
 
     Raises:
         ValueError: a value out of range.
@@ -54,6 +56,7 @@ class Schedule:
     average: float | None = None
     precision: str = "float32"
     keeps: str = "all"
+    processes: int | None = None
 
     def __post_init__(self) -> None:
         choices = {"draws": DRAWS, "pace": tuple(PACES), "precision": PRECISIONS, "keeps": KEEPS}
@@ -68,6 +71,11 @@ class Schedule:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value!r}: expected more than 0, or null for no limit")
+        if self.accumulate % (self.processes or 1):
+            raise ValueError(
+                f"processes={self.processes}: {self.accumulate} batches make an update (accumulate), "
+                f"expected a multiple of {self.processes}"
+            )
         if not 0 <= self.floor <= 1:
             raise ValueError(f"floor={self.floor!r}: expected a share from 0 to 1")
         if self.average is not None and not 0 <= self.average < 1:
@@ -108,6 +116,7 @@ LEAST = {
     "weight_decay": 0,
     "warm_up": 0,
     "accumulate": 1,
+    "processes": 1,
 }
 
 

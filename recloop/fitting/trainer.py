@@ -18,9 +18,13 @@ from recloop.fitting.finite import REMEDY, Diverged, Losses, check_finite
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Progress, line
 from recloop.fitting.signals import on_signal
+from recloop.fitting.team import Team, agreed, of_the_first
 from recloop.storage import checkpoint
 
 KEEP_SECONDS = 300  # between two checkpoints where validations are further apart
+OWN_DRAWS = (
+    1 << 40
+)  # above the numbers that batches are drawn by: of the seeds of batches that draw for themselves
 
 
 class Trainer:
@@ -40,6 +44,7 @@ class Trainer:
         self.schedule, self.model = objective.schedule, objective.model
         self.progress, self.best, self.stopping = Progress(), {}, False
         self.losses, self.kept_at = Losses(context.device), time.monotonic()
+        self.team = Team(objective)
         self.optimisers = objective.optimisers(0)
         self.average = Average(self.model, self.schedule.average) if self.schedule.average else None
         if context.checkpoint and context.checkpoint.exists():
@@ -92,9 +97,12 @@ class Trainer:
                 self.learn(group)
                 self.progress.seconds = time.monotonic() - started
                 self.follow_up()
-                if self.stopping or time.monotonic() - self.kept_at > KEEP_SECONDS:
+                stopping, due = agreed(
+                    self.stopping, time.monotonic() - self.kept_at > KEEP_SECONDS
+                )
+                if stopping or due:
                     self.keep()
-                if self.stopping:
+                if stopping:
                     raise SystemExit(
                         f"told to stop after update {self.progress.update}; run again to go on"
                     )
@@ -136,7 +144,7 @@ class Trainer:
         for optimiser in self.optimisers.values():
             self.set_pace(optimiser)
             optimiser.zero_grad()
-        losses = [self.backward(batch, share) for batch, share in self.shares(group)]
+        loss = self.gradients(group)
         self.clip()
         for optimiser in self.optimisers.values():
             optimiser.step()
@@ -144,7 +152,23 @@ class Trainer:
         if self.average:
             self.average.update(self.model)
         self.progress.update += 1
-        self.note(losses[0] if len(losses) == 1 else torch.stack(losses).sum())
+        self.note(loss)
+
+    def gradients(self, group: list[Any]) -> Tensor:
+        """Add up the gradients of the batches of an update, those of other processes too; return the loss."""
+        losses, own = [], self.team.own(self.shares(group))
+        for number, batch, factor in own:
+            self.draw_for(number)
+            with self.team.waiting(len(losses) + 1 < len(own)):
+                losses.append(self.backward(batch, factor))
+        self.draw_for(self.schedule.accumulate)  # what comes next is the same in all processes
+        return self.team.mean(losses[0] if len(losses) == 1 else torch.stack(losses).sum())
+
+    def draw_for(self, number: int) -> None:
+        """Let a batch of the update draw from a seed of its own, where processes may share the update."""
+        if self.schedule.processes is not None:
+            place = self.progress.update * (self.schedule.accumulate + 1) + number
+            torch.manual_seed(self.context.seed_of(OWN_DRAWS + place))
 
     def shares(self, group: list[Any]) -> list[tuple[Any, float]]:
         """Weigh the batches of an update by their sizes."""
@@ -179,7 +203,7 @@ class Trainer:
     def backward(self, batch: Any, share: float) -> Tensor:
         """Add the gradient of a batch to those before it; return its share of the loss."""
         with self.autocast():
-            loss = self.objective.loss(batch)
+            loss = self.team.loss(batch)
         if isinstance(loss, Tensor):
             loss = loss if share == 1 else loss * share
             loss.backward()
@@ -242,7 +266,7 @@ class Trainer:
         self.model.eval()
         try:
             with self.autocast():
-                score = self.objective.evaluate()
+                score = of_the_first(self.objective.evaluate())
             return check_finite(score, f"the validation score {self.objective.metric.label}")
         except Diverged as error:
             raise self.named(error) from None
@@ -295,7 +319,7 @@ class Trainer:
     def keep(self) -> None:
         """Write the checkpoint, if there is a place for it."""
         self.kept_at = time.monotonic()
-        if not self.context.checkpoint:
+        if not self.context.checkpoint or not self.team.place.leads:
             return
         try:
             self.progress.loss, self.progress.losses = self.losses.sum(), self.losses.count

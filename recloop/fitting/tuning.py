@@ -14,6 +14,7 @@ from recloop.fitting.finite import Diverged
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Metric, run_facts
 from recloop.fitting.schedule import Schedule
+from recloop.fitting.team import here
 from recloop.fitting.trainer import Trainer
 from recloop.storage.files import write_json
 
@@ -98,7 +99,7 @@ def tune(
         context.log(f"tries {setting} {rate}")
         score = trial(begin(rate, epochs, replace(context, checkpoint_dir=None)))
         tried.append({setting: rate, "epochs": epochs, metric.column: score})
-        if path:
+        if path and here().leads:
             write_json(path, tried)
     return tried
 

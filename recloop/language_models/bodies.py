@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recloop.language_models import adapters
 from recloop.language_models.files import ModelError
+from recloop.storage.moving import moved
 
 if TYPE_CHECKING:
     from recloop.language_models.model import LanguageModel
@@ -105,4 +106,4 @@ def padded(
     for place, row in enumerate(rows):
         part = slice(width - len(row), width) if before else slice(0, len(row))
         table[place, part], mask[place, part] = row, 1
-    return table.to(device), mask.to(device)
+    return moved(table, device), moved(mask, device)

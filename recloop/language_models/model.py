@@ -16,6 +16,7 @@ from torch import Tensor
 from recloop.language_models.batching import alike, by_length
 from recloop.language_models.decoding import Decoding
 from recloop.language_models.files import SAFE, ModelError, first_line
+from recloop.storage.moving import moved
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -149,7 +150,7 @@ class LanguageModel:
         for place, row in enumerate(rows):
             ids[place, width - len(row) :] = torch.tensor(row)
             mask[place, width - len(row) :] = 1
-        return ids.to(self.device), mask.to(self.device)
+        return moved(ids, self.device), moved(mask, self.device)
 
     def forward(self, ids: Tensor, mask: Tensor, **more: Any) -> Any:
         """Run a causal network on a table whose ends are aligned, so that padding changes nothing."""

@@ -21,12 +21,14 @@ from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Metric
 from recloop.fitting.schedule import Schedule
+from recloop.fitting.team import first_alone, here
 from recloop.fitting.trainer import Trainer
 from recloop.language_models import texts, tokenizer
 from recloop.language_models.batching import by_length
 from recloop.language_models.files import RECORD, ModelError, revision_of
 from recloop.language_models.ngrams import Bigram, Unigram, perplexity
 from recloop.storage.files import write_json
+from recloop.storage.moving import moved
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -43,6 +45,8 @@ DEFAULTS = {
     "learning_rate": 0.003,
     "weight_decay": 0.01,
     "warm_up": 100,
+    "accumulate": 1,
+    "processes": None,
 }
 IGNORED = -100  # of cross_entropy
 Rows = dict[str, list[list[int]]]  # token numbers of each text, by part
@@ -58,7 +62,7 @@ def pretrain(
     threads: int = 1,
     log: Callable[[str], None] = print,
 ) -> None:
-    """Train a small model until it is better than counting, and say how much better.
+    """Train a small model until it is better than counting, and say how much better; one process of a team writes.
 
     Args:
         own: texts of the data set it is for.
@@ -77,7 +81,8 @@ def pretrain(
     torch.manual_seed(seed)
     sizes = settings_of(settings.get("pretrain", {}))
     folder = output.with_name(f"{output.name}.part")
-    words, rows = numbered([own, *([other] if other else [])], sizes, folder / "tokens")
+    with first_alone():
+        words, rows = numbered([own, *([other] if other else [])], sizes, folder / "tokens")
     network = build(sizes, words).to(device)
     context = TrainingContext(seed, folder, device, log, f"language model of {own}")
     objective = NextToken(network, rows, schedule_of(sizes), context)
@@ -86,6 +91,8 @@ def pretrain(
     trainer = Trainer(objective, context, origin)
     earlier = trainer.progress.seconds
     network.load_state_dict(trainer.fit())
+    if not here().leads:
+        return
     found = perplexities(objective, rows, len(words))
     log(", ".join(f"{name} {value:.1f}" for name, value in found.items()) + " (perplexity)")
     if not found["model"] < min(found["unigram"], found["bigram"]):
@@ -122,6 +129,7 @@ def settings_of(pretraining: dict) -> dict:
 def schedule_of(sizes: dict) -> Schedule:
     """Read the schedule."""
     names = ("learning_rate", "epochs", "patience", "weight_decay", "warm_up")
+    names += ("accumulate", "processes")
     given = {name: sizes[name] for name in names}
     return Schedule(batch_size=sizes["batch_tokens"], clip_norm=1.0, pace="cosine", **given)
 
@@ -189,6 +197,7 @@ class NextToken(Objective):
     """
 
     metric = Metric("valid_perplexity", "perplexity", higher=False)
+    divisible = True
 
     def __init__(
         self, network: nn.Module, rows: Rows, schedule: Schedule, context: TrainingContext
@@ -213,6 +222,10 @@ class NextToken(Objective):
         learning = [one for one in self.model.parameters() if one.requires_grad]
         return {"all": torch.optim.AdamW(learning, rate, weight_decay=decay)}
 
+    def size(self, batch: list[int]) -> int:
+        """Count the tokens that are predicted."""
+        return sum(len(self.rows["train"][place]) - 1 for place in batch)
+
     def loss(self, batch: list[int]) -> Float[Tensor, ""]:
         """Compute the cross-entropy per token."""
         return self.cross_entropy("train", batch, "mean")
@@ -220,7 +233,7 @@ class NextToken(Objective):
     def cross_entropy(self, part: str, batch: list[int], reduction: str) -> Float[Tensor, ""]:
         """Compute the cross-entropy of some texts of a part."""
         lines = [torch.tensor(self.rows[part][place]) for place in batch]
-        ids = nn.utils.rnn.pad_sequence(lines, True, IGNORED).to(self.context.device)
+        ids = moved(nn.utils.rnn.pad_sequence(lines, True, IGNORED), self.context.device)
         given = {"input_ids": ids[:, :-1].clamp(min=0), "use_cache": False}
         logits: Any = self.model(**given).logits  # padding stands behind, where nobody looks back
         targets: Int[Tensor, "batch time"] = ids[:, 1:]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recloop.fitting.launch import processes_of
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact
 from recloop.plan.studies import Run
@@ -29,6 +30,7 @@ class Task:
         asked: the ways of asking these weights whose lists and scores are to be made.
         level: how many trainings have to be over before this one.
         there: whether all of its files are there already, so that only a changed input makes it again.
+        processes: how many share it.
     """
 
     step: str
@@ -36,6 +38,7 @@ class Task:
     asked: tuple[Run, ...]
     level: int
     there: bool
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Batch:
         inputs, outputs: files.
         language: whether it needs a text encoder.
         tasks: for the process, see recloop/training/batch.py.
+        processes: how many share each of the tasks.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Batch:
     outputs: list[str]
     language: bool
     tasks: list[dict]
+    processes: int = 1
 
 
 def batches(plan: Plan, exists=lambda file: Path(file).exists()) -> Iterator[Batch]:
@@ -78,7 +83,7 @@ def batches(plan: Plan, exists=lambda file: Path(file).exists()) -> Iterator[Bat
 
 def order(task: Task) -> tuple:
     """Return the sort key of a task; tasks that share it may share a batch."""
-    return task.there, task.level, task.step, task.run.dataset
+    return task.there, task.level, task.step, task.run.dataset, task.processes
 
 
 def tasks_of(plan: Plan, study: str, exists) -> Iterator[Task]:
@@ -105,13 +110,14 @@ def level_of(plan: Plan, run: Run, judged: bool, known: dict[Run, int], asked: d
 
 def steps(plan: Plan, run: Run, ways: list[Run], level: int, exists) -> Iterator[Task]:
     """Split a run by the first thing that is to be done: all of it, or new lists or new scores of old weights."""
+    processes = processes_of(plan.weights(run).settings["settings"])
     if not exists(plan.weights(run).record):
-        yield Task("train", run, tuple(ways), level, False)
+        yield Task("train", run, tuple(ways), level, False, processes)
         return
     lists = [one for one in ways if not exists(plan.lists(one).record)]
     scores = [one for one in ways if one not in lists and not exists(plan.scores(one).path)]
     done = [one for one in ways if one not in lists and one not in scores]
-    yield Task("train", run, tuple(done), level, True)
+    yield Task("train", run, tuple(done), level, True, processes)
     if lists:
         yield Task("rank", run, tuple(lists), level, False)
     if scores:
@@ -135,6 +141,7 @@ def batch(plan: Plan, study: str, tasks: list[Task]) -> Batch:
         outputs=outputs,
         language=plan.task(study).LANGUAGE,
         tasks=[described(plan, task) for task in tasks],
+        processes=tasks[0].processes,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from recloop.plan.names import RunName
+from recloop.plan.processes import check_divisible, check_processes
 from recloop.plan.signatures import elsewhere, modules, signature
 from recloop.plan.task import task_of
 from recloop.plan.values import stop_at_mappings
@@ -131,7 +132,9 @@ def check_training_keys(training: Mapping, loops: Iterable[str], where: str) -> 
     """Stop at a setting that none of a study's loops knows; a loop from elsewhere may know any."""
     known, loops = load_schema("training")["$defs"], [*loops]
     if all(loop in known for loop in loops):
-        only_known(where, training, {key for loop in loops for key in known[loop]["properties"]})
+        keys = {key for loop in loops for key in known[loop]["properties"]}
+        check_divisible(training, "processes" in keys, where)
+        only_known(where, training, keys)
 
 
 # -- data --------------------------------------------------------------------------------------------------------------
@@ -200,6 +203,7 @@ def check_training(training: Mapping, loops: Iterable[str], where: str) -> None:
     only_known(f"{where}.stage", [training["stage"]] if stages else [], stages)
     if training.get("stage") == "none":
         return  # nothing is trained
+    check_processes(training, "processes" in schema[loop]["properties"], where)
     own = {key: value for key, value in training.items() if key in schema[loop]["properties"]}
     stop_at_mappings(own, [training.get("stage", ""), loop], where)
     check_shared(own, f"training#{loop}", where)
@@ -284,6 +288,8 @@ def check_component(kind: str, settings: Mapping, where: str) -> None:
         kind
     ]
     if part in settings:
+        divisible = settings.get("learns") == "language_training"
+        check_processes(settings[part], divisible, f"{where}: {part}")
         check(dict(settings[part]), f"training#{schema}", f"{where}: {part}")
     if network := settings.get("network"):
         keywords = {k: v for k, v in settings.items() if k not in NOT_OF_THE_NETWORK}

@@ -2,20 +2,23 @@
 
 import functools
 import glob
+import os
 import shutil
 import subprocess
 import sys
 
 from recloop.storage.settings import SettingsError
+from recloop.storage.slots import VISIBLE
 
 QUESTION = """
 import torch
 try:
     torch.zeros(1, device="cuda")
-    print("usable")
+    print("usable", torch.cuda.device_count())
 except Exception as error:
     print(next(iter(str(error).splitlines()), type(error).__name__))
 """
+USABLE = "usable "
 PATIENCE = 120  # seconds for a first import of PyTorch from a slow disk
 
 
@@ -52,9 +55,22 @@ def looks_present() -> bool:
     return shutil.which("nvidia-smi") is not None or bool(glob.glob("/dev/nvidia[0-9]*"))
 
 
-@functools.cache
 def why_not() -> str | None:
-    """Find why PyTorch cannot use a GPU, in a process of its own; None where it can."""
+    """Find why PyTorch cannot use a GPU; None where it can."""
+    return None if answer().startswith(USABLE) else answer()
+
+
+def names() -> list[str]:
+    """List the GPUs that jobs share, as CUDA_VISIBLE_DEVICES names them."""
+    if visible := os.environ.get(VISIBLE):
+        return visible.split(",")
+    count = answer().removeprefix(USABLE)
+    return [str(number) for number in range(int(count))]
+
+
+@functools.cache
+def answer() -> str:
+    """Ask PyTorch in a process of its own: usable, and how many, or why not."""
     if not looks_present():
         return "there is none"
     asked = [sys.executable, "-c", QUESTION]
@@ -62,5 +78,4 @@ def why_not() -> str | None:
         found = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         return f"no answer in {PATIENCE} seconds"
-    answer = (found.stdout.strip() or found.stderr.strip() or "no answer").splitlines()[-1]
-    return None if answer == "usable" else answer
+    return (found.stdout.strip() or found.stderr.strip() or "no answer").splitlines()[-1]

@@ -5,6 +5,7 @@ A study's `language_models` are named by what they do: a `reader` encodes texts 
 
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact, raw
+from recloop.plan.processes import check_processes
 from recloop.plan.studies import manifest
 
 READER, SPEAKER = "reader", "speaker"
@@ -99,6 +100,7 @@ def ours(plan: Plan, study: str, name: str, titles: Artifact | None = None) -> A
     said = of_study(plan, study, name)
     if "pretrain" not in said:
         return None
+    check_processes(said["pretrain"], True, f"{study}: {KIND}.{name}: pretrain")
     source = said["learnt_from"]
     talk = published_texts(source["source"], manifest(source["source"], source.get("sizes")))
     texts = (titles, talk) if titles else (talk,)

@@ -20,6 +20,7 @@ from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Metric
 from recloop.fitting.schedule import Schedule
+from recloop.fitting.team import here
 from recloop.fitting.trainer import Trainer
 from recloop.simulators.histories import Histories, negatives, share_of
 from recloop.simulators.language import LanguageEnvironment
@@ -41,6 +42,7 @@ class Feedback(Objective):
     """
 
     metric = METRIC
+    divisible = True
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ def train(
     threads: int = 1,
     log: Callable[[str], None] = print,
 ) -> None:
-    """Teach a language model to answer as the users of a log would.
+    """Teach a language model to answer as the users of a log would; the first process of a team writes.
 
     Args:
         sessions: folder of a split; of part train a share is learnt, part valid chooses the epoch.
@@ -134,6 +136,8 @@ def train(
     context = TrainingContext(seed, draft, device, log, f"environment of {sessions.name}")
     objective = objective_of(environment, sessions, settings, context)
     curve, weights = fitted(objective, settings, {"settings": settings, "seed": seed}, context)
+    if not here().leads:
+        return
     record = {"settings": settings, "seed": seed, "histories": len(objective.train)}
     record |= {METRIC.column: max((row[METRIC.column] for row in curve), default=None)}
     record |= {"parameters": sum(one.numel() for one in weights.values())}
@@ -153,6 +157,7 @@ def objective_of(
     own = share_of(parts["train"], settings["share"], context.seed)
     valid = Histories.of(parts["valid"], items).some(VALIDATED, seed=0)
     names = ("learning_rate", "batch_size", "epochs", "patience", "warm_up")
+    names += ("accumulate", "processes")
     given = {name: value for name, value in settings["training"].items() if name in names}
     given |= {"epochs": max(1, given["epochs"])}
     schedule = Schedule(**given, keeps="trained", clip_norm=1.0)

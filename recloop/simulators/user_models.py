@@ -32,6 +32,7 @@ from recloop.models.backbones.sasrec import SASRec
 from recloop.simulators.deepfm import DeepFM
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json
+from recloop.storage.moving import moved
 
 FILE, RECORD = "user_model.safetensors", "user_model.json"
 CHOOSES = 0.1  # share of the ratings that chooses the epoch
@@ -140,12 +141,14 @@ class Ratings(Fitted):
     def predict(self, pairs: Int[Tensor, "pair 2"]) -> Float[Tensor, " pair"]:
         """Let the model rate."""
         fields = torch.cat([self.users[pairs[:, 0]], self.items[pairs[:, 1]]], dim=1)
-        return self.model(fields.to(self.context.device))
+        return self.model(moved(fields, self.context.device))
 
     def loss(self, batch: Int[Tensor, " row"]) -> Float[Tensor, ""]:
         """Average the squared errors of some ratings."""
         pairs = self.train[batch]
-        return mse_loss(self.predict(pairs), self.at(pairs, self.chosen).to(self.context.device))
+        return mse_loss(
+            self.predict(pairs), moved(self.at(pairs, self.chosen), self.context.device)
+        )
 
     def evaluate(self) -> float:
         """Compute the root of the mean squared error of the ratings that choose."""
@@ -224,7 +227,7 @@ class NextItems(Fitted):
         """Compute the cross-entropy of a batch."""
         there = batch.following != self.items
         states, right = self.model(batch.session)[there], batch.following[there]
-        shift = torch.randint(1, self.items, right.shape, generator=generator).to(right.device)
+        shift = moved(torch.randint(1, self.items, right.shape, generator=generator), right.device)
         table = self.model.embedding
         logits = torch.stack(
             [(states * table(one)).sum(1) for one in (right, (right + shift) % self.items)]

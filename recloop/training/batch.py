@@ -8,10 +8,13 @@ import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from recloop.evaluation.run import score
+from recloop.fitting.launch import launched
+from recloop.fitting.team import here
 from recloop.storage.files import replacing
 from recloop.storage.timing import timed
 from recloop.training.run import rank_test, train
@@ -41,24 +44,23 @@ def make(task: dict, device: str, threads: int) -> None:
     """Do one task: make weights, lists and scores, or what of these is missing, in the folder aside."""
     aside = ASIDE / task["key"]
     aside.mkdir(parents=True, exist_ok=True)
-    with (
-        (aside / f"{task['step']}.log").open("a", encoding="utf-8") as log,
-        contextlib.redirect_stdout(Both(sys.stdout, log)),
-    ):
-        if task["step"] == "train":
-            make_weights(task, aside, device, threads)
+    log = aside / f"{task['step']}.log"
+    if task["step"] == "train":
+        make_weights(task, aside, log, device, threads)
+    with logged(log):
         for number, asked in enumerate(task["asked"]):
             ask(task, asked, aside / str(number), device, threads)
     (aside / "whole").touch()
 
 
-def make_weights(task: dict, aside: Path, device: str, threads: int) -> None:
-    """Train, unless a killed job was already past that."""
+def make_weights(task: dict, aside: Path, log: Path, device: str, threads: int) -> None:
+    """Train, unless a killed job was already past that, in as many processes as the settings ask for."""
     if (aside / "run" / "run.json").exists():
         return
     given = task["train"]
     with timed("train"):
-        train(
+        launched(learn)(
+            log=log,
             data=paths(given["data"]),
             settings=given["settings"],
             identity=given["identity"] | {"key": task["checkpoints"]},
@@ -68,6 +70,22 @@ def make_weights(task: dict, aside: Path, device: str, threads: int) -> None:
             device=device,
             threads=threads,
         )
+
+
+def learn(log: Path, **given: Any) -> None:
+    """Train, as `train` does; what the first process says is logged."""
+    with logged(log) if here().leads else contextlib.nullcontext():
+        train(**given)
+
+
+@contextlib.contextmanager
+def logged(file: Path) -> Iterator[None]:
+    """Add what a block prints to a file too."""
+    with (
+        file.open("a", encoding="utf-8") as log,
+        contextlib.redirect_stdout(Both(sys.stdout, log)),
+    ):
+        yield
 
 
 def ask(task: dict, asked: dict, aside: Path, device: str, threads: int) -> None:

@@ -89,6 +89,8 @@ class NextContents(NextItems):
         windows, events, schedule, context: as of `NextItems`.
     """
 
+    divisible = True
+
     def __init__(
         self,
         model: nn.Module,

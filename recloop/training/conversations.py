@@ -16,6 +16,7 @@ from recloop.simulators.critique_encoder import CritiqueEncoder
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
 from recloop.simulators.rollout import Choose, ask, converse
+from recloop.storage.moving import moved
 from recloop.training.improvement import Improvement
 from recloop.training.supervised import SELECTION_CUTOFF
 
@@ -147,7 +148,7 @@ class Conversations(Objective):
         """Draw different items for each dialogue."""
         items = len(self.worlds["train"].pool)
         uniform = torch.rand(2, batch, wanted, generator=generator, dtype=torch.float64)
-        return distinct(uniform, items).to(self.context.device)
+        return moved(distinct(uniform, items), self.context.device)
 
     def evaluate(self) -> float:
         """Hold the validation dialogues."""

@@ -23,9 +23,10 @@ class Costs:
 
     def __init__(self, device: torch.device | str):
         self.device = torch.device(device)
-        self.seconds: list[float] = []
+        self.known: list[float] = []
+        self.marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
         self.peak: float | None = None
-        self.started = 0.0
+        self.started: float | torch.cuda.Event | None = None
         self.before = self.reset()
 
     def reset(self) -> float:
@@ -41,14 +42,39 @@ class Costs:
         return status("RssAnon")
 
     def begin(self) -> None:
-        """Start the clock of an update."""
-        self.started = time.perf_counter()
+        """Start the clock of an update, unless it runs."""
+        if self.started is None:
+            self.started = self.mark_of_time()
 
     def end(self) -> None:
-        """Stop the clock of an update."""
+        """Stop the clock of an update; on a GPU nobody waits for it."""
+        end, started, self.started = self.mark_of_time(), self.started, None
         if self.device.type == "cuda":
-            torch.cuda.synchronize()
-        self.seconds.append(time.perf_counter() - self.started)
+            self.marks.append((started, end))
+        else:
+            self.known.append(end - started)
+
+    def mark_of_time(self) -> float | torch.cuda.Event:
+        """Read the clock, or let the GPU take down when it gets here."""
+        if self.device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    @property
+    def seconds(self) -> list[float]:
+        """The seconds of every update so far; waits for a GPU."""
+        for started, end in self.marks:
+            end.synchronize()
+            self.known.append(started.elapsed_time(end) / 1000)
+        self.marks.clear()
+        return self.known
+
+    @seconds.setter
+    def seconds(self, known: list[float]) -> None:
+        self.known = known
+        self.marks.clear()
 
     def mark(self) -> None:
         """Note the most memory so far, unless it is noted already."""

@@ -17,6 +17,7 @@ from recloop.models.dialogue.objectives import mean_where
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
 from recloop.simulators.rollout import begin
+from recloop.storage.moving import moved
 
 
 class Improvement:
@@ -140,7 +141,7 @@ class Improvement:
     ) -> Float[Tensor, " batch"]:
         """-log softmax of the chosen item among random ones, by minus squared distance, plus that to the target."""
         size = (len(target), self.num_negatives)
-        negatives = torch.randint(len(table), size, generator=generator).to(target.device)
+        negatives = moved(torch.randint(len(table), size, generator=generator), target.device)
         items = table[torch.cat([chosen[:, None], negatives], dim=1)]
         unit = table.square().sum(-1).mean() if self.relative else 1.0
         distance = (state.query[:, None] - items).square().sum(-1) / unit

@@ -17,6 +17,7 @@ from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.models.sessions import last
+from recloop.storage.moving import moved
 from recloop.training.sequences import (
     data_facts,
     excludes_seen,
@@ -124,7 +125,8 @@ class Intents(NextItems):
         device, places = self.context.device, self.places[rows]
         bare = self.windows.take(rows, device)
         plain = (getattr(bare, one.name) for one in fields(Batch))
-        return Observed(*plain, self.about[places].to(device), self.did[places].to(device).float())
+        about, did = (moved(one[places], device) for one in (self.about, self.did))
+        return Observed(*plain, about, did.float())
 
     def ranks(self) -> Ranks:
         """Rank the validation events."""

@@ -19,6 +19,7 @@ from recloop.language_models.latents import CACHE, Coordinates, TextEncoder
 from recloop.language_models.prompts import Prompt
 from recloop.models import build
 from recloop.models.generation.asked import Asked
+from recloop.storage.moving import moved
 from recloop.training.sequences import data_facts, write_lists
 
 LEAST = 1e-6  # deviation of a coordinate in which all prompts are alike
@@ -145,10 +146,10 @@ class Part:
     def asked(self, rows: Int[Tensor, " row"]) -> Asked:
         """Tell a model of some events."""
         device, latents = self.material.device, self.material.latents
-        session, target = self.sessions[rows].to(device), self.targets[rows].to(device)
+        session, target = (moved(one[rows], device) for one in (self.sessions, self.targets))
         real = session != self.events.padding
         known = torch.cat([latents, torch.zeros_like(latents[:1])])
-        profile = self.profiles[rows].to(device)
+        profile = moved(self.profiles[rows], device)
         return Asked(session, known[session], real, profile, target, latents[target])
 
     def chunks(self) -> Iterator[Int[Tensor, " row"]]:

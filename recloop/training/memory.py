@@ -6,6 +6,7 @@ from torch import Tensor
 
 from recloop.models.online.agent import Steps
 from recloop.models.online.state import Seen
+from recloop.storage.moving import moved
 
 FIELDS = ("items", "rewards", "user", "action", "reward", "over")
 
@@ -99,8 +100,8 @@ class Memory:
             lookahead, max(self.kept, lookahead + 1), (number,), generator=generator
         )
         episode = torch.randint(self.episodes, (number,), generator=generator)
-        place = (self.action.device,)
-        return self.steps(age.to(*place), episode.to(*place), lookahead, discount)[0]
+        age, episode = (moved(one, self.action.device) for one in (age, episode))
+        return self.steps(age, episode, lookahead, discount)[0]
 
     def newest(self, rows: int, lookahead: int, discount: float) -> Steps:
         """Take the newest rows that are followed by enough others."""

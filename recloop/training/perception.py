@@ -21,6 +21,7 @@ from recloop.language.wishes import ATTRIBUTES
 from recloop.models import build
 from recloop.models.offline.perception import Perception
 from recloop.storage.files import replacing
+from recloop.storage.moving import moved
 from recloop.training.shop import perception_facts, read_parts
 from recloop.training.tokens import Lessons, lessons
 
@@ -114,8 +115,8 @@ class Perceiving(Objective):
         """Add the losses of both."""
         sentences, items = batch
         place = self.context.device
-        labelled_ = [one[items].to(place) for one in self.parts["train"]]
-        said = [one[sentences].to(place) for one in self.said]
+        labelled_ = [moved(one[items], place) for one in self.parts["train"]]
+        said = [moved(one[sentences], place) for one in self.said]
         return self.model.attributes.loss(*labelled_) + self.model.text.loss(*said)
 
     def evaluate(self) -> float:

@@ -249,6 +249,7 @@ class Preferences(Objective):
     """
 
     metric = ACCURACY
+    divisible = True
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from recloop.language_models.alignment import NO_WORD, summed, tokenised
 from recloop.language_models.bodies import load_learnt, padded
 from recloop.models import build
 from recloop.models.gaze.readers import Reader
+from recloop.storage.moving import moved
 from recloop.training.language import opened
 
 EXPLAINED = Metric("valid_explained", "explained variance")
@@ -132,6 +133,7 @@ class MeasuredWords(Objective):
     """
 
     metric = EXPLAINED
+    divisible = True
 
     def __init__(
         self,
@@ -160,10 +162,14 @@ class MeasuredWords(Objective):
         device, model = self.context.device, self.model
         ids, mask = padded([row["ids"] for row in rows], False, device)
         words, real = padded([row["words"] for row in rows], False, device)
-        measured, counted = padded([row["measures"] for row in rows], False, device)
+        measured, _ = padded([row["measures"] for row in rows], False, device)
         words = torch.where(real > 0, words, NO_WORD)
         found = model.of_words(model(ids, mask), words, measured.shape[1])
-        return found[counted > 0], ((measured - model.mean) / model.deviation)[counted > 0]
+        numbers = torch.tensor([len(row["measures"]) for row in rows])
+        there = torch.arange(measured.shape[1]) < numbers[:, None]
+        sentence, word = moved(there.nonzero(), found.device).unbind(1)
+        wanted = (measured - model.mean) / model.deviation
+        return found[sentence, word], wanted[sentence, word]
 
     def evaluate(self) -> float:
         """Compute the share of the variance that is explained, mean over the measures."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import Diverged, Spoiled
 from recloop.fitting.progress import run_facts
+from recloop.fitting.team import here
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json
 from recloop.training import loop_of
@@ -34,7 +35,7 @@ def train(
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
-    """Train one model with one seed.
+    """Train one model with one seed, in this process or with the others of a team, whose first one writes.
 
     Args:
         data: folders by what they hold: `sessions`, or `dialogues`, `features` and so on.
@@ -57,8 +58,10 @@ def train(
         weights, found = attempt(data, settings, needs or {}, context)
         record = identity | found | {"settings": settings, "parameters": count(weights)}
         record |= costs(clock, device) | {"split": split_hash(data)}
-        write(output, weights, record)
-    shutil.rmtree(checkpoint_dir, ignore_errors=True)
+        if here().leads:
+            write(output, weights, record)
+    if here().leads:
+        shutil.rmtree(checkpoint_dir, ignore_errors=True)
 
 
 def attempt(
@@ -230,7 +233,8 @@ class Clock:
 
     def save(self) -> None:
         """Write the time spent so far."""
-        write_json(self.path, self.read())
+        if here().leads:
+            write_json(self.path, self.read())
 
 
 SPLITS = ("sessions", "dialogues", "pairs", "readings")  # roles of folders with a split.json
@@ -248,7 +252,7 @@ def count(weights: dict[str, Tensor]) -> int:
 
 
 def costs(clock: Clock, device: str) -> dict:
-    """List what the run took: time, processor time, memory, and on what."""
+    """List what the run took: time, processor time, memory, and on what; of several processes, what the first took."""
     gpu = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
     return clock.read() | {
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -256,4 +260,5 @@ def costs(clock: Clock, device: str) -> dict:
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "torch": torch.__version__,
+        "processes": here().size,
     }

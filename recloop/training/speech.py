@@ -21,6 +21,7 @@ from recloop.models.offline.speaker import Speaker
 from recloop.simulators.phrasebook import Book, differences, meant
 from recloop.storage import checkpoint
 from recloop.storage.files import replacing
+from recloop.storage.moving import moved
 from recloop.training.tokens import LENGTH, Lessons, lessons, vocabulary_of, words_and_end
 
 TOKENS, WANTED = "book/tokens", "book/wanted"  # beside the weights
@@ -98,7 +99,7 @@ class Speaking(Objective):
         tokens, lengths, meaning = (one[batch] for one in self.said)
         real = words_and_end(lengths, tokens.shape[1])
         given = (meaning, tokens, real)
-        return self.model.loss(*(one.to(self.context.device) for one in given))
+        return self.model.loss(*(moved(one, self.context.device) for one in given))
 
     def evaluate(self) -> float:
         """Compute the likelihood of a word of held-out sentences: the geometric mean."""

@@ -29,6 +29,7 @@ from recloop.language_models.interactions import Interactions
 from recloop.models import build
 from recloop.models.tastes.query import Query
 from recloop.storage.files import replacing
+from recloop.storage.moving import moved
 
 LIKELIHOOD = Metric("valid_score", "likelihood")
 PLACEBOS = (None, "shuffled", "untrained")
@@ -84,9 +85,9 @@ class Asked:
         ]
         ratings = np.where(known, self.rated.ratings[seen], 0.0).astype(np.float32)
         given = (self.genres[items], self.liked[chosen], self.disliked[chosen])
-        genres, liked, disliked = (torch.from_numpy(one).to(device) for one in given)
-        real, stars = (torch.from_numpy(one).to(device) for one in (known, ratings))
-        return Query(states.to(device), real, told, stars, genres, liked, disliked)
+        genres, liked, disliked = (moved(torch.from_numpy(one), device) for one in given)
+        real, stars = (moved(torch.from_numpy(one), device) for one in (known, ratings))
+        return Query(moved(states, device), real, told, stars, genres, liked, disliked)
 
     def queries(self, size: int, device: torch.device | str) -> Iterator[Query]:
         """List all users, some at once."""
@@ -244,6 +245,7 @@ class Saying(Objective):
     """
 
     metric = LIKELIHOOD
+    divisible = True
 
     def __init__(
         self,

@@ -109,6 +109,8 @@ class Users(NextItems):
         Others: as `NextItems`.
     """
 
+    divisible = True
+
     def __init__(
         self,
         model: nn.Module,

@@ -22,6 +22,7 @@ from recloop.evaluation.ranker import Ranks
 from recloop.evaluation.ranker import rank as rank_events
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
+from recloop.storage.moving import moved
 from recloop.training.sequences import data_facts, judged_on, maker, write_lists
 from recloop.training.supervised import LoggedSessions, fit_sessions
 
@@ -168,7 +169,7 @@ class UserSessions(LoggedSessions):
 
     def loss(self, batch: UserBatch) -> Float[Tensor, ""]:
         """Compute the loss of a turn and keep what its slots remember after it."""
-        slots = batch.slots.to(self.context.device)
+        slots = moved(batch.slots, self.context.device)
         memory = self.recall(slots, batch.fresh)
         loss, after = self.model.loss(self.take(batch.sessions), memory)
         for name, kept in self.memory.items():
@@ -191,7 +192,7 @@ class UserSessions(LoggedSessions):
         memory = {name: kept[slots] for name, kept in self.memory.items()}
         if fresh.any():
             new = self.model.start(len(slots))
-            chosen = fresh.to(self.context.device)
+            chosen = moved(fresh.nonzero().squeeze(1), self.context.device)
             for name, old in memory.items():
                 old[chosen] = new[name][chosen]
         return memory

@@ -20,6 +20,7 @@ from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.language.attributes import ATTRIBUTES, labels
 from recloop.models.generation.said import Said
+from recloop.storage.moving import moved
 from recloop.training.material import Material, Part, made
 from recloop.training.said_items import PLAIN, keep, rank_texts
 from recloop.training.sequences import judged_on
@@ -184,8 +185,8 @@ class Items(LoggedSessions):
         times = len(heads) // len(batch.items)
         items = batch.items.repeat(times)
         tails = [words.tails[item] for item in items.tolist()]
-        latent = self.material.latents[items.to(self.material.device)]
-        said = Said(latent, heads, tails, torch.tensor(weights, device=latent.device))
+        latent = self.material.latents[moved(items, self.material.device)]
+        said = Said(latent, heads, tails, moved(torch.tensor(weights), latent.device))
         return times * self.model.loss(said)
 
     def ranks(self) -> Ranks:

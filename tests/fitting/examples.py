@@ -35,6 +35,8 @@ class Shuffled(Objective):
 class Pairs(Shuffled):
     """A reward model on pairs: the preferred one of two has the higher reward (Bradley and Terry)."""
 
+    divisible = True
+
     def __init__(self, schedule, context):
         super().__init__(schedule, context)
         items, taste = draw(ROWS, 2, DIM), draw(DIM, seed=1)
@@ -67,6 +69,8 @@ class Adapted(nn.Module):
 class LanguageModel(Shuffled):
     """A frozen recurrent model of a text whose output layer, tied to its embedding, has an adapter."""
 
+    divisible = True
+
     def __init__(self, schedule, context):
         super().__init__(schedule, context)
         text = torch.arange(ROWS + 5) * 7 % 11
@@ -90,6 +94,8 @@ class LanguageModel(Shuffled):
 
 class Diffusion(Shuffled):
     """A denoiser of vectors; times and noise come from the generator of the update."""
+
+    divisible = True
 
     def __init__(self, schedule, context):
         super().__init__(schedule, context)
@@ -120,6 +126,8 @@ class Diffusion(Shuffled):
 
 class EndToEnd(Shuffled):
     """Pictures to items: an encoder that learns slowly and a head that learns fast."""
+
+    divisible = True
 
     def __init__(self, schedule, context):
         super().__init__(schedule, context)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from datasets import Dataset
 
+from recloop.fitting.launch import TeamError, launched
 from recloop.language_models import open_language_model, texts
 from recloop.language_models.files import ModelError
 from recloop.language_models.ngrams import Bigram, Unigram, perplexity
@@ -149,6 +150,20 @@ def test_a_killed_one_goes_on_exactly(corpora, tmp_path, monkeypatch, update):
     cut = train(corpora, tmp_path / "cut", **few)
     revisions = [json.loads((one / "model.json").read_text())["revision"] for one in (whole, cut)]
     assert revisions[0] == revisions[1]
+
+
+def test_two_processes_learn_what_one_learns(corpora, tmp_path):
+    """Too little to beat counting, so that the error tells the perplexity; the rule starts them in the same way."""
+    own, other = corpora
+    given = {"own": own, "other": other, "seed": 4, "threads": 2, "device": "cpu"}
+    few, told = {"accumulate": 2, "epochs": 1, "learning_rate": 0.001}, []
+    for number, kind in ((1, ModelError), (2, TeamError)):
+        settings = {"pretrain": SMALL | few | {"processes": number}}
+        with pytest.raises(kind, match="after 1 epochs the perplexity is") as error:
+            launched(pretrain)(**given, settings=settings, output=tmp_path / str(number))
+        told.append(str(error.value).partition("perplexity is ")[2])
+    assert told[0] == told[1]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["1.part", "2.part"]
 
 
 def flattering(objective, rows, size):

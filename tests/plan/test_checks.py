@@ -14,6 +14,7 @@ PAPER, TIERS = "studies/modt4r/paper.yaml", "studies/modt4r/tiers.yaml"
 EXHIBITS, CLAIMS = "studies/modt4r/exhibits.yaml", "studies/modt4r/claims.yaml"
 TALKS, TALK_TIERS = "studies/gommir/paper.yaml", "studies/gommir/tiers.yaml"
 USERS = "studies/hdt/paper.yaml"
+REWARDS = "studies/gaze/paper.yaml"
 LOGS, NONE = "studies/offline_tir/tiers.yaml", "templates: 100, tried: null"
 BEYOND = "tiers/smoke.yaml"
 VIEWS = "retailrocket: {source: shop_views,"  # of the smoke tier
@@ -94,6 +95,10 @@ WRONG = [
     (LOGS, NONE, "templates: 100, tried: alfa", "training.tried: unknown 'alfa'"),
     (LOGS, NONE, "templates: 100, tried: learning_rate",
      "tried='learning_rate' needs tried_values and tuning_epochs"),
+    # -- processes
+    (TIERS, "epochs: 2", "processes: 2\n    epochs: 2", "processes=2: the batches of this training depend"),
+    (TALKS, "clip: 0.1", "processes: 2\n      clip: 0.1", "processes=2: the batches of this training depend"),
+    (REWARDS, "accumulate: 1 ", "processes: 2 ", "processes=2: an update has 1 batches (accumulate)"),
     # -- models
     (PAPER, "sequential.sqn.SQN", "sequential.sqn.SQM", "did you mean 'SQN'?"),
     (PAPER, "sequential.sqn.SQN", "sequential.sqm.SQN", "did you mean 'sequential.sqn'?"),

@@ -8,9 +8,9 @@ from recloop.storage.settings import SettingsError
 
 @pytest.fixture(autouse=True)
 def forget():
-    device.why_not.cache_clear()
+    device.answer.cache_clear()
     yield
-    device.why_not.cache_clear()
+    device.answer.cache_clear()
 
 
 def answers(monkeypatch, present: bool, code: str) -> None:
@@ -24,8 +24,12 @@ def test_nothing_is_asked_where_there_is_no_gpu(monkeypatch):
 
 
 def test_a_gpu_that_pytorch_can_use_is_taken(monkeypatch):
-    answers(monkeypatch, True, "print('a warning'); print('usable')")
+    answers(monkeypatch, True, "print('a warning'); print('usable 2')")
     assert device.choose("auto") == device.choose("cuda") == ("cuda", None)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert device.names() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-9")
+    assert device.names() == ["3", "GPU-9"]
 
 
 def test_a_driver_alone_is_no_gpu_and_a_line_says_so(monkeypatch):

@@ -43,11 +43,14 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
-from recloop.plan import Plan, device, exhibits, failures
+from recloop.fitting.launch import processes_of
+from recloop.plan import Plan, device, exhibits, failures, slurm
 from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
+from recloop.plan.processes import check_gpus
 from recloop.plan.stamp import is_current, seal
+from recloop.storage import slots
 from recloop.storage.files import write_text
 from recloop.storage.settings import SettingsError
 
@@ -67,7 +70,13 @@ if remark:
 if workflow.is_main_process:
     os.environ["RECLOOP_RUN"] = str(os.getpid())  # warm processes stay until it is over
 
+if "SLURM_JOB_ID" in os.environ:
+    slurm.pass_on()
+    shell.prefix(slurm.PREFIX)
+
 GPU = DEVICE == "cuda"
+if GPU and workflow.resource_settings.nodes is None:  # a cluster lends its GPUs itself
+    os.environ.setdefault(slots.NAMES, ",".join(device.names()))
 THREADS = PLAN.tier["threads"]
 WARM = f"{shlex.quote(sys.executable)} -S workflow/scripts/warm.py"
 JOB = f"{WARM} workflow/scripts"
@@ -119,15 +128,27 @@ except SettingsError as error:
 
 
 def read_batches():
-    """Put runs into jobs; a job on another machine takes over what the process that started it had planned."""
-    planned = os.environ.get("RECLOOP_BATCHES")
-    if planned and not workflow.is_main_process:
-        return [Batch(**one) for one in json.loads(Path(planned).read_text())]
+    """Put runs into jobs; a job takes over what the process that started it, perhaps elsewhere, had planned."""
+    if not workflow.is_main_process:
+        return [Batch(**one) for one in json.loads(Path(".recloop/jobs/batches.json").read_text())]
     found = list(batches(PLAN))
+    check_sizes(found)
     for batch in found:
         keep(batch.name, batch.tasks)
-    os.environ["RECLOOP_BATCHES"] = keep("batches", [vars(batch) for batch in found])
+    keep("batches", [vars(batch) for batch in found])
     return found
+
+
+def check_sizes(found):
+    """Stop where a training on this machine would have more processes than GPUs."""
+    shared = (one.settings.get("settings", {}) for one in DATA.values())
+    most = max([one.processes for one in found] + [processes_of(one) for one in shared])
+    given = workflow.global_resources.get("gpu")
+    if GPU and given is not None and workflow.resource_settings.nodes is None:
+        try:
+            check_gpus(most, int(given.value))
+        except SettingsError as error:
+            sys.exit(f"recloop: {error}")
 
 
 def keep(name, content):
@@ -161,6 +182,11 @@ experience = data(EXPERIENCE)
 corpus, language_model, states = data(CORPUS), data(LANGUAGE_MODEL), data(STATES)
 item_tokens, feedback = data(ITEM_TOKENS), data(FEEDBACK)
 contents, network, levels = data(CONTENTS), data(NETWORK), data(LEVELS)
+
+
+def shared_by(find, each):
+    """Make a function from wildcards to what all processes of the training that `find` declares take, so much each."""
+    return lambda wildcards: each * processes_of(find(wildcards).settings["settings"])
 
 
 def judged_user(wildcards):
@@ -220,11 +246,7 @@ def urgency(find):
 
 
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
-SEALED = [
-    f"{study}/{name}"
-    for study in PLAN.studies
-    for name in PLAN.made(study)
-]
+SEALED = [f"{study}/{name}" for study in PLAN.studies for name in PLAN.made(study)]
 for name in (*SEALED, "front"):
     place = Path(f".recloop/keys/{name}")
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ rule learn_network:
     message:
         "learn_network {wildcards.network}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/learn_network.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/learn_network.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule write_levels:
@@ -65,4 +65,4 @@ rule write_levels:
     message:
         "write_levels {wildcards.source} with {wildcards.network}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_levels.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_levels.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

@@ -24,4 +24,4 @@ rule collect:
     message:
         "collect {wildcards.log} on {wildcards.source}"
     shell:
-        "RECLOOP_LOG={log:q} {JOB}/collect.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {JOB}/collect.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

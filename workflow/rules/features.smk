@@ -23,7 +23,7 @@ rule pretrain:
     message:
         "pretrain {wildcards.encoder}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule encode:
@@ -47,4 +47,4 @@ rule encode:
     message:
         "encode {wildcards.source} with {wildcards.encoder}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/encode.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

@@ -36,9 +36,9 @@ rule pretrain_language_model:
     log:
         f"{LANGUAGE_MODEL}/pretrain_language_model.log",
     priority: urgency(language_model)
-    threads: THREADS
+    threads: shared_by(language_model, THREADS)
     resources:
-        gpu=int(GPU),
+        gpu=shared_by(language_model, int(GPU)),
     params:
         arguments=lambda wildcards, output: arguments(
             language_model(wildcards), output=folder(output)
@@ -46,7 +46,7 @@ rule pretrain_language_model:
     message:
         "pretrain_language_model {wildcards.model}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain_language_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/pretrain_language_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule learn_item_tokens:
@@ -66,7 +66,7 @@ rule learn_item_tokens:
     message:
         "learn_item_tokens of {wildcards.source}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/learn_item_tokens.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/learn_item_tokens.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule write_states:
@@ -90,7 +90,7 @@ rule write_states:
     message:
         "write_states {wildcards.source} with {wildcards.model}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_states.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_states.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule write_gaze:
@@ -110,4 +110,4 @@ rule write_gaze:
     message:
         "write_gaze {wildcards.source} by {wildcards.model}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_gaze.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/write_gaze.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

@@ -121,6 +121,7 @@ rule front:
         stamp="results/.made/front.json",
     log:
         "results/.made/front.log",
+    localrule: True  # a second of work over all studies
     params:
         job=lambda wildcards, input, output: front_job(output),
     message:

@@ -21,16 +21,16 @@ rule train_simulator:
     log:
         f"{USER}/train_simulator.log",
     priority: urgency(simulator)
-    threads: THREADS
+    threads: shared_by(simulator, THREADS)
     resources:
-        gpu=int(GPU),
+        gpu=shared_by(simulator, int(GPU)),
     params:
         job=lambda wildcards: reader(simulator(wildcards)),
         arguments=lambda wildcards, output: arguments(simulator(wildcards), output=folder(output)),
     message:
         "train_simulator {wildcards.user} on {wildcards.source}"
     shell:
-        "RECLOOP_LOG={log:q} {params.job}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {params.job}/train_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule write_feedback:
@@ -51,7 +51,7 @@ rule write_feedback:
     message:
         "write_feedback {wildcards.user} on {wildcards.source}"
     shell:
-        "RECLOOP_LOG={log:q} {params.job}/write_feedback.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {params.job}/write_feedback.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule train_user_model:
@@ -71,7 +71,7 @@ rule train_user_model:
     message:
         "train_user_model {wildcards.user} on {wildcards.source}"
     shell:
-        "RECLOOP_LOG={log:q} {JOB}/train_user_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {JOB}/train_user_model.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule tell_preferences:
@@ -91,7 +91,7 @@ rule tell_preferences:
     message:
         "tell_preferences {wildcards.user} of {wildcards.source}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/tell_preferences.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/tell_preferences.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
 
 
 rule evaluate_simulator:
@@ -111,4 +111,4 @@ rule evaluate_simulator:
     message:
         "evaluate_simulator {wildcards.user} on {wildcards.dataset}"
     shell:
-        "RECLOOP_LOG={log:q} {LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"
+        "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {LANGUAGE_JOB}/evaluate_simulator.py {params.arguments} --device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

@@ -20,9 +20,9 @@ for batch in read_batches():
         log:
             f".recloop/logs/{batch.name}.log",
         priority: priority(batch.study)
-        threads: THREADS
+        threads: THREADS * batch.processes
         resources:
-            gpu=int(GPU and batch.step != "evaluate"),
+            gpu=batch.processes * int(GPU and batch.step != "evaluate"),
         params:
             job=LANGUAGE_JOB if batch.language else JOB,
             step=batch.step,
@@ -30,5 +30,5 @@ for batch in read_batches():
         message:
             batch.title
         shell:
-            "RECLOOP_LOG={log:q} {params.job}/train.py --batch {params.batch} "
+            "RECLOOP_GPUS={resources.gpu} RECLOOP_LOG={log:q} {params.job}/train.py --batch {params.batch} "
             "--device {DEVICE} --threads {threads} 2>&1 | tee -a {log:q}"

@@ -2,8 +2,9 @@
 
 from jsonargparse import auto_cli
 
+from recloop.fitting.launch import launched
 from recloop.language_models.pretrain import pretrain
 from recloop.storage.timing import timed
 
 if __name__ == "__main__":
-    auto_cli(timed()(pretrain), as_positional=False)
+    auto_cli(timed()(launched(pretrain)), as_positional=False)

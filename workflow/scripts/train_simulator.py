@@ -5,6 +5,7 @@ from pkgutil import resolve_name
 
 from jsonargparse import auto_cli
 
+from recloop.fitting.launch import launched
 from recloop.storage.timing import timed
 
 
@@ -53,7 +54,7 @@ def simulate(
     }
     given = {role: folder for role, folder in roles.items() if folder}
     train = resolve_name(f"recloop.simulators.{learns}.train")
-    return train(
+    return launched(train)(
         settings=settings, output=output, seed=seed, device=device, threads=threads, **given
     )
 

@@ -24,6 +24,7 @@ from pathlib import Path
 IDLE_SECONDS = 20
 RUN = "RECLOOP_RUN"  # the process of Snakemake whose jobs the server is for
 LOG = "RECLOOP_LOG"  # the job's log, which gets the tracebacks that the screen is spared
+GPUS = "RECLOOP_GPUS"  # how many a job takes, see recloop/storage/slots.py
 EVERY = ("docstring_parser", "jsonargparse", "jsonschema", "polars")
 # The first optimiser of a process loads torch._dynamo, in three seconds.
 HEAVY = ("safetensors.torch", "torch._dynamo")
@@ -121,6 +122,8 @@ def execute(command: list[str]) -> int:
     sys.argv = command
     sys.path[0] = str(Path(command[0]).parent)
     try:
+        if os.environ.get(GPUS, "0") != "0":
+            import_module("recloop.storage.slots").take_wanted()
         runpy.run_path(command[0], run_name="__main__")
     except SystemExit as stop:
         if isinstance(stop.code, str):

@@ -95,6 +95,6 @@ class UserPretraining(TwoTowers):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Cross-entropy of the next item at every position; a state sees no item after its own."""
-        real = batch.following != self.padding
+        real = batch.actions(self.padding)
         (vectors,) = self.embed(batch.session)
         return self.rank.loss(self.user_tower.encode(vectors)[real], batch.following[real])

@@ -29,8 +29,10 @@ class Moments(nn.Module):
             self.register_buffer(part, torch.zeros(len(self.names), dtype=torch.double))
 
     @torch.no_grad()
-    def count(self, returns: Returns, real: Bool[Tensor, "batch time"]) -> None:
-        """Add the returns of the real steps."""
+    def count(
+        self, returns: Returns, real: Bool[Tensor, "batch time"] | tuple[Tensor, Tensor]
+    ) -> None:
+        """Add the returns of the real steps, which a mask or an index tells."""
         for name, values in returns.items():
             place, values = self.names.index(name), values[real].double()
             self.number[place] += len(values)

@@ -125,24 +125,24 @@ class MODT4R(nn.Module):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """L_S + L_a + beta L_R (Eq. 4.17; the printed Eq. 4.16 lacks its minus sign)."""
-        real = batch.following != self.padding
-        targets, logged = batch.following[real], self.control.logged(self.logged(batch), real)
+        acted, real = batch.actions(self.padding), batch.following != self.padding
+        targets, logged = batch.following[acted], self.control.logged(self.logged(batch), real)
         states = self.states(batch.session)
         outputs = self.outputs(states, logged, batch.following)
-        loss = self.act.loss(self.before("action", outputs)[real], targets)
+        loss = self.act.loss(self.before("action", outputs)[acted], targets)
         if self.rank:
-            loss = loss + self.rank.loss(states[real], targets)
-        return loss + self.return_loss * self.return_error(outputs, logged, real)
+            loss = loss + self.rank.loss(states[acted], targets)
+        return loss + self.return_loss * self.return_error(outputs, logged, acted)
 
-    def return_error(self, outputs, logged, real) -> Float[Tensor, ""]:
+    def return_error(self, outputs, logged, acted) -> Float[Tensor, ""]:
         """Squared error of the predicted returns, summed over objectives (Eq. 4.15)."""
         total, targets = outputs.new_zeros(()), logged
         if self.moments:
-            self.moments.count({name: logged[name] for name in self.predict}, real)
+            self.moments.count({name: logged[name] for name in self.predict}, acted)
             targets = {name: logged[name] / self.moments.deviation(name) for name in self.predict}
         for name, head in self.predict.items():
             predicted = head(self.before(name, outputs)).squeeze(-1)
-            total = total + (predicted - targets[name])[real].square().mean()
+            total = total + (predicted - targets[name])[acted].square().mean()
         return total
 
     def logged(self, batch: Batch) -> dict[str, Float[Tensor, "batch time"]]:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from recloop.language_models.model import LanguageModel
 from recloop.models.generation.noise import schedule, time_features
 from recloop.models.generation.said import Said
+from recloop.storage.moving import moved
 
 
 class DiffuSeq(nn.Module):
@@ -92,7 +93,7 @@ class DiffuSeq(nn.Module):
             ids[row, self.source - len(head) : self.source] = torch.tensor(head, dtype=torch.long)
             ids[row, self.source : self.source + len(tail)] = torch.tensor(tail, dtype=torch.long)
             real[row, : self.source - len(head)] = False
-        return ids.to(device), real.to(device)
+        return moved(ids, device), moved(real, device)
 
     def loss(self, said: Said) -> Float[Tensor, ""]:
         """Compute the error of the embeddings, the pull of z_T to the prior, and the rounding, of the item's part."""
@@ -100,7 +101,7 @@ class DiffuSeq(nn.Module):
         words = self.words(ids)
         first = (1 - self.noise.kept[0]).sqrt().to(words.dtype)
         clean = words + first * torch.randn_like(words)  # q(z_0 | w), as in Diffusion-LM
-        step = torch.randint(len(self.noise), (len(ids),)).to(ids.device)
+        step = moved(torch.randint(len(self.noise), (len(ids),)), ids.device)
         noisy = self.partly(self.noise.noisy(clean, step, torch.randn_like(clean)), words)
         predicted = self(noisy, step, real)[:, self.source :]
         # At the first step it is the words themselves that are to be found.

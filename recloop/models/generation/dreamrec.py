@@ -16,6 +16,7 @@ from recloop.models.attention import attention
 from recloop.models.generation.asked import Asked
 from recloop.models.generation.noise import schedule, time_features
 from recloop.models.sessions import last
+from recloop.storage.moving import moved
 
 
 class DreamRec(nn.Module):
@@ -106,9 +107,9 @@ class DreamRec(nn.Module):
     def loss(self, asked: Asked) -> Float[Tensor, ""]:
         """Compute the squared error of the predicted embedding; no item is told from another by it."""
         clean = self.items(asked.target)
-        step = torch.randint(len(self.noise), (len(asked),)).to(clean.device)
+        step = moved(torch.randint(len(self.noise), (len(asked),)), clean.device)
         noisy = self.noise.noisy(clean, step, torch.randn_like(clean))
-        dropped = torch.rand(len(asked), 1).to(clean.device) < self.chance
+        dropped = moved(torch.rand(len(asked), 1), clean.device) < self.chance
         history = torch.where(dropped, self.nobody, self.history(asked.session))
         return (self.clean(noisy, step, history) - clean).square().mean()
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from recloop.models.attention import attention
 from recloop.models.generation.asked import Asked
 from recloop.models.generation.noise import schedule, time_features
+from recloop.storage.moving import moved
 
 BRANCHES = ("both", "general", "temporal")
 WEIGHTINGS = ("printed", "improved")
@@ -194,7 +195,7 @@ class PDiT(nn.Module):
 
     def loss(self, asked: Asked) -> Float[Tensor, ""]:
         """Compute L_simple + L_vlb, means over coordinates; the sum over steps (Eq. 8.6) is T times the one drawn."""
-        step = torch.randint(len(self.noise), (len(asked),)).to(asked.latent.device)
+        step = moved(torch.randint(len(self.noise), (len(asked),)), asked.latent.device)
         noise = torch.randn_like(asked.latent)
         noisy = self.noise.noisy(asked.latent, step, noise)
         predicted, share = self(noisy, step, asked)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recloop.language_models.model import LanguageModel
+from recloop.storage.moving import moved
 
 IGNORED = -100  # of cross_entropy
 
@@ -50,9 +51,10 @@ def likelihood(
         use_cache=False,
         logits_to_keep=width + 1,
     ).logits[:, :-1]
-    targets = torch.full((len(rows), width), IGNORED, device=ids.device)
+    targets = torch.full((len(rows), width), IGNORED)
     for row, tail in enumerate(said.tail):
-        targets[row, width - len(tail) :] = torch.tensor(tail, device=ids.device)
+        targets[row, width - len(tail) :] = torch.tensor(tail)
+    targets = moved(targets, ids.device)
     losses = functional.cross_entropy(
         logits.float().transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"
     )
@@ -65,7 +67,7 @@ def embedded(
 ) -> tuple[Float[Tensor, "batch wide dim"], Int[Tensor, "batch wide"], Int[Tensor, "batch time"]]:
     """Embed token numbers, ends aligned, behind soft prompts that stand right in front of each row's first token."""
     ids, mask = model.padded([row or [model.end] for row in rows])
-    empty = torch.tensor([not row for row in rows], device=mask.device)
+    empty = moved(torch.tensor([not row for row in rows]), mask.device)
     mask = mask.masked_fill(empty[:, None], 0)
     given = model.network.get_input_embeddings()(ids)
     if soft is None:

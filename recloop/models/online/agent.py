@@ -7,8 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from recloop.models.counting import Counting
 from recloop.models.online.encoders import head
 from recloop.models.online.state import Seen
+from recloop.storage.moving import moved
 
 EXPLORATIONS = ("epsilon", "categorical", "greedy", "candidates")
 
@@ -31,7 +33,7 @@ class Steps(NamedTuple):
     discount: Float[Tensor, " step"]
 
 
-class Agent(nn.Module):
+class Agent(Counting):
     """An agent with a state and a score of every item.
 
     A subclass has `loss(steps)`.
@@ -51,6 +53,7 @@ class Agent(nn.Module):
         ValueError: a way to explore that is not known.
     """
 
+    count = "steps"
     learns_from = "memory"  # `memory`: drawn from it; `newest`: the last steps; `finished`: episodes just over
     lookahead: int | None = 1  # steps whose rewards are added up; None for all of the episode
 
@@ -118,8 +121,8 @@ class Agent(nn.Module):
         if explore == "greedy":
             return best
         size = (len(best),)
-        others = torch.randint(self.items, size, generator=generator).to(best.device)
-        tries = torch.rand(size, generator=generator).to(best.device) < self.chance
+        others = moved(torch.randint(self.items, size, generator=generator), best.device)
+        tries = moved(torch.rand(size, generator=generator), best.device) < self.chance
         return torch.where(tries, others, best)
 
 

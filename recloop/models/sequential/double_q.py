@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
 from recloop.data.batches import Batch
+from recloop.models.counting import Counting
 from recloop.models.sequential import placebo as placebos
 from recloop.models.sequential.transitions import Step, ValueNetwork
 from recloop.models.sessions import last
@@ -19,7 +20,7 @@ RANKINGS = ("imitation", "values")
 UPDATED = ("both", "one")
 
 
-class DoubleQ(nn.Module):
+class DoubleQ(Counting):
     """Two full networks, each of which gives the other its target (van Hasselt. Double Q-learning. NeurIPS 2010).
 
     Args:
@@ -72,13 +73,6 @@ class DoubleQ(nn.Module):
         self.register_buffer("weights", torch.ones(objectives))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
-    def _apply(self, *given, **named) -> "DoubleQ":
-        """Move the networks, but keep count on the CPU: to read a number from a GPU is to wait for the GPU."""
-        updates = self.updates
-        super()._apply(*given, **named)
-        self.updates = updates
-        return self
-
     @property
     def scored(self) -> ValueNetwork:
         """The first network ranks, as in the authors' code."""
@@ -100,7 +94,7 @@ class DoubleQ(nn.Module):
     def lesson(self, main: ValueNetwork, target: ValueNetwork, batch: Batch) -> Float[Tensor, ""]:
         """Compute what one network has to learn from a batch."""
         if not self.q_weight:
-            real = batch.following != self.padding
+            real = batch.actions(self.padding)
             return main.rank.loss(main.backbone(batch.session)[real], batch.following[real])
         step = self.step(main, target, batch)
         return self.imitation(step) + self.q_weight * (self.weights @ self.errors(step))
@@ -133,12 +127,12 @@ class DoubleQ(nn.Module):
 
     def step(self, main: ValueNetwork, target: ValueNetwork, batch: Batch) -> Step:
         """Run both networks over the batch and value what was done."""
-        real = batch.following != self.padding
+        acted, real = batch.actions(self.padding), batch.following != self.padding
         with torch.no_grad():
-            target_states = self.see(target, target.backbone(batch.session)[real], batch)
-        hidden = main.backbone(batch.session)[real]
+            target_states = self.see(target, target.backbone(batch.session)[acted], batch)
+        hidden = main.backbone(batch.session)[acted]
         states = self.see(main, hidden, batch)
-        actions = self.valued(batch.following[real], batch)
+        actions = self.valued(batch.following[acted], batch)
         follows = pad(real[:, 1:], (0, 1))
         grid = torch.arange(1, real.shape[1] + 1, device=real.device)
         return Step(
@@ -147,13 +141,13 @@ class DoubleQ(nn.Module):
             hidden=hidden,
             states=states,
             target_states=target_states,
-            item=batch.session[real],
+            item=batch.session[acted],
             actions=actions,
             values=main.value_at(states[:, None].expand(-1, actions.shape[1], -1), actions),
-            purchase=batch.purchase[real],
-            seen=(batch.start[:, None] + grid)[real],
-            follows=follows[real],
-            known=(follows | batch.ended[:, None])[real],
+            purchase=batch.purchase[acted],
+            seen=(batch.start[:, None] + grid)[acted],
+            follows=follows[acted],
+            known=(follows | batch.ended[:, None])[acted],
         )
 
     def see(

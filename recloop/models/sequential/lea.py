@@ -199,7 +199,7 @@ class Augmented(NextItem):
 
     def loss(self, batch: Answered) -> Float[Tensor, ""]:
         """Add the cross-entropy of what was chosen to that of what was taken."""
-        real = batch.following != self.padding
+        real = batch.actions(self.padding)
         hidden = self.backbone(batch.session)[real]
         taken = self.rank.loss(hidden, batch.following[real])
         return taken + self.supervised_weight * self.rank.loss(hidden, batch.chosen)

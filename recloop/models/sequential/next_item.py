@@ -33,5 +33,5 @@ class NextItem(nn.Module):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Cross-entropy of the next item at every position."""
-        real = batch.following != self.padding
+        real = batch.actions(self.padding)
         return self.rank.loss(self.backbone(batch.session)[real], batch.following[real])

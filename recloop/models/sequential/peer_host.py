@@ -60,5 +60,5 @@ class PeerHost(NextItem, Prunable):
             end = lengths(batch.session, self.padding) - 1
             targets = following.gather(1, end[:, None])[:, 0]
             return self.rank.loss(last(states, batch.session, self.padding), targets)
-        real = following != self.padding
+        real = batch.actions(self.padding)
         return self.rank.loss(states[real], following[real])

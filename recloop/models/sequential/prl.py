@@ -91,8 +91,8 @@ class PRL(nn.Module):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Weighted cross-entropy of the logged action under its own return; counts the returns for `asked`."""
-        real = batch.following != self.padding
-        time = torch.arange(batch.session.shape[1], device=real.device)
+        real = batch.actions(self.padding)
+        time = torch.arange(batch.session.shape[1], device=batch.session.device)
         steps = self.step(batch.start[:, None] + time)[real]
         wanted, weights = (values[real] for values in self.logged(batch))
         self.count(steps, wanted)

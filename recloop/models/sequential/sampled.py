@@ -47,7 +47,7 @@ class Sampled(NextItem):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Compare the next item with drawn ones at every position."""
-        real = batch.following != self.padding
+        real = batch.actions(self.padding)
         states, targets = self.backbone(batch.session), batch.following[real]
         right = self.rank.at(states[real], targets)
         if self.drawn_for == "session":

@@ -16,6 +16,7 @@ from torch.nn import functional
 from recloop.language_models.model import LanguageModel
 from recloop.models.tastes.query import Answers, Query, said
 from recloop.models.tastes.speaker import Speaker
+from recloop.storage.moving import moved
 
 Given = tuple[Float[Tensor, "user time dim"], Bool[Tensor, "user time"]]
 
@@ -95,7 +96,7 @@ class PERSOMA(Spoken):
 
     def embedded(self, ids: list[int], users: int) -> Float[Tensor, "user time dim"]:
         """Embed the same tokens for everybody."""
-        table = torch.tensor(ids, dtype=torch.long, device=self.speaker.norm.device)
+        table = moved(torch.tensor(ids, dtype=torch.long), self.speaker.norm.device)
         return self.speaker.embed(table.expand(users, -1))
 
     def soft(self, query: Query) -> Given:

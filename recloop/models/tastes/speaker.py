@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from recloop.language_models import adapters
 from recloop.language_models.model import LanguageModel
+from recloop.storage.moving import moved
 from recloop.storage.settings import only_known
 
 TUNINGS = ("frozen", "lora", "full")
@@ -93,7 +94,7 @@ class Speaker(nn.Module):
             answers: tokens of each.
         """
         rows = [torch.tensor(row) for row in answers]
-        targets = nn.utils.rnn.pad_sequence(rows, True, IGNORED).to(given.device)
+        targets = moved(nn.utils.rnn.pad_sequence(rows, True, IGNORED), given.device)
         logits = self.logits(given, mask, targets)
         losses = functional.cross_entropy(
             logits.float().transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-
 from recloop.language_models.prompts import Prompt
 from recloop.models.tastes.persoma import Given, Spoken
 from recloop.models.tastes.query import Query
+from recloop.storage.moving import moved
 
 
 class TextPrompt(Spoken):
@@ -26,4 +25,4 @@ class TextPrompt(Spoken):
         prompts = [self.prompt.fill(history="\n".join(told)) for told in query.told]
         ids, mask = self.speaker.model.padded(self.speaker.model.tokens(prompts))
         device = self.speaker.norm.device
-        return self.speaker.embed(ids.to(device)), mask.to(device, torch.bool)
+        return self.speaker.embed(moved(ids, device)), moved(mask.bool(), device)

@@ -1,0 +1,84 @@
+"""Trainings of the examples by several processes, as a program of its own.
+
+    python team_runs.py OUTPUT all
+    python team_runs.py OUTPUT stop|kill|whole
+
+`all` trains every example; the others one of them: `stop` tells the launcher to stop after some updates, `kill` kills
+the last process without warning after some more.
+"""
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from recloop.fitting.context import TrainingContext
+from recloop.fitting.launch import together
+from recloop.fitting.schedule import Schedule
+from recloop.fitting.team import here
+from recloop.fitting.trainer import Trainer
+
+CHANGES = {  # five batches an epoch, so that the last update of each has one
+    "Pairs": {},  # with dropout
+    "LanguageModel": {"keeps": "trained", "clip_norm": 0.5},  # most is frozen
+    "Diffusion": {"average": 0.9},  # with noise
+    "EndToEnd": {"pace": "cosine", "warm_up": 3},  # two rates
+}
+GIVEN = {"learning_rate": 0.03, "batch_size": 10, "epochs": 4, "accumulate": 2}
+STOP, KILL = 4, 7
+
+
+def examples():
+    """Load the module of examples."""
+    path = Path(__file__).with_name("examples.py")
+    spec = importlib.util.spec_from_file_location("examples", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def fit(output, names, disturbance, device, threads):
+    """Train examples; write weights, torch's random state and curve of each."""
+    torch.set_num_threads(threads)
+    written, place = [], here()
+    sys.addaudithook(lambda event, said: written.append(said) if event == "open" else None)
+    for name in names:
+        schedule = Schedule(**GIVEN | CHANGES[name], processes=place.size)
+        context = TrainingContext(1, output / name, device, print, name)
+        torch.manual_seed(1)
+        objective = getattr(examples(), name)(schedule, context)
+        trainer = Trainer(objective, context)
+        disturbed(trainer, disturbance)
+        weights = trainer.fit()
+        if place.leads:
+            curve = [{**row, "seconds": 0} for row in trainer.progress.curve]
+            save_file(weights | {"random": torch.get_rng_state()}, output / f"{name}.safetensors")
+            (output / f"{name}.json").write_text(json.dumps(curve))
+    if not place.leads:
+        mine = [str(said[0]) for said in written if {*"wax+"} & {*str(said[1])}]
+        assert not [file for file in mine if str(output) in file]
+
+
+def disturbed(trainer, disturbance):
+    """Stop or kill on the way."""
+    learn, place = trainer.learn, here()
+
+    def learning(group):
+        learn(group)
+        if disturbance == "stop" and place.leads and trainer.progress.update == STOP:
+            os.kill(os.getppid(), signal.SIGTERM)
+        if disturbance == "kill" and not place.leads and trainer.progress.update == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    trainer.learn = learning
+
+
+if __name__ == "__main__":
+    names = list(CHANGES) if sys.argv[2] == "all" else ["Pairs"]
+    given = {"output": Path(sys.argv[1]), "names": names, "disturbance": sys.argv[2]}
+    together(fit, 2, **given, device="cpu", threads=2)
