@@ -25,15 +25,8 @@ AXE = ROOT / ".recloop/axe/node_modules/axe-core/axe.min.js"
 LOOKS = {"wide": (DESKTOP, False), "dark": (DESKTOP, True), "phone": (PHONE, False)}
 GRAVE = ("critical", "serious")
 RUN = "axe.run(document, {resultTypes: ['violations', 'incomplete']}).then((found) => JSON.stringify(found))"
-BEGIN = """
-document.querySelector("#start button").click();
-new Promise((done) => {
-  const wait = setInterval(() => {
-    const shown = [...document.querySelectorAll("#shown img")];
-    if (shown.length && shown.every((one) => one.complete)) { clearInterval(wait); done(); }
-  }, 50);
-})
-"""
+BEGIN = "document.querySelector('#start button').click()"
+SHOWN = "document.querySelector('#shown img') && [...document.images].every((one) => one.complete)"
 
 
 def addresses(pages: list[Path]) -> dict[str, str]:
@@ -65,6 +58,7 @@ def look(browser: Browser, name: str, address: str) -> int:
         if address.startswith("http"):
             page.wait("document.getElementById('model').value !== ''")
             page.run(BEGIN)
+            page.wait(SHOWN)
         found = list(barriers(page)) + [("critical", "fault", one) for one in page.faults]
         grave += sum(impact in GRAVE for impact, *_ in found)
         print(f"{name}, {look}: {len(found)} found" if found else f"{name}, {look}: nothing")

@@ -17,7 +17,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 QUIET = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run")
 QUIET += ("disable-background-networking", "disable-extensions", "force-color-profile=srgb")
 DESKTOP, PHONE = (1280, 900), (390, 844)
-PATIENCE = 60  # seconds for anything
+PATIENCE = 120  # seconds for anything
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "End": 35, "Home": 36}
 KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 

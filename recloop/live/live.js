@@ -1,19 +1,9 @@
-// One person and one trained model. All texts are put in as text, never as markup.
+// One person and one trained model; needs elements.js.
 "use strict";
-const place = (id) => document.getElementById(id);
 let catalogues = [];
 let dialogue = null;
 let list = null;
 
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-function fill(id, entries, value) {
-  place(id).replaceChildren(...entries.map(([name, text]) => element("option", { value: name, textContent: text })));
-  if (value) place(id).value = value;
-}
 async function ask(path, body) {
   const sent = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const response = await fetch(path, sent);
@@ -21,20 +11,15 @@ async function ask(path, body) {
   if (!response.ok) throw new Error(said.error);
   return said;
 }
-function picture({ item }, alt) {
-  return element("img", { alt, src: `/pictures/${dialogue}/${item}` });
-}
+const address = (one) => `/pictures/${dialogue}/${one.item}`;
+const listed = (one, marks) => pictured(address(one), one.title, marks);
+
 function choice(one, index) {
   const id = `liked-${index}`;
   const button = element("input", { type: "radio", name: "liked", id, value: String(one.item), required: true });
-  return element("li", {}, button, element("label", { htmlFor: id }, picture(one, ""), element("span", { textContent: one.title })));
+  return element("li", {}, button, element("label", { htmlFor: id }, element("img", { alt: "", src: address(one) }), element("span", { textContent: one.title })));
 }
-function listed(one, marks) {
-  const said = marks.map(([, text]) => element("b", { textContent: text }));
-  const alt = [one.title, ...marks.map(([, text]) => text)].join(", ");
-  return element("li", { className: marks.map(([kind]) => kind).join(" "), title: one.title }, picture(one, alt), ...said);
-}
-function show(said, target) {
+function show(said) {
   list = said;
   place("now").textContent = `List ${said.number} of ${place("talk").dataset.lists}`;
   place("shown").replaceChildren(...said.shown.map(choice));

@@ -30,6 +30,7 @@ HERE = Path(__file__).parent
 FILES = {
     "/": (HERE / "live.html", "text/html"),
     "/live.js": (HERE / "live.js", "text/javascript"),
+    "/elements.js": (dialogues.ELEMENTS, "text/javascript"),
     "/live.css": (HERE / "live.css", "text/css"),
     "/page.css": (page_html.STYLE, "text/css"),
     "/dialogues.css": (dialogues.STYLE, "text/css"),

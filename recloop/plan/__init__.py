@@ -12,6 +12,7 @@ from recloop.plan.task import task_of
 from recloop.storage.fingerprint import ROOT
 
 DIALOGUES = "dialogues"  # the page that shows them
+SHOWS_DIALOGUES = ("page.css", "dialogues.css", "elements.js", "dialogues.js")
 
 
 class Plan(Studies):
@@ -178,9 +179,12 @@ class Plan(Studies):
         return [run for run in runs if run in drawn or not RunName.parse(run.model).overrides]
 
     def made(self, study: str) -> list[str]:
-        """Name all that is made of a study: tables, figures, dialogues where it has some, claims and the page."""
-        dialogues = [DIALOGUES] if self.is_told(study) else []
-        return [*self.exhibits(study), *dialogues, "claims", "page"]
+        """Name all that is made of a study: tables, figures, and what `pages` names."""
+        return [*self.exhibits(study), *self.pages(study)]
+
+    def pages(self, study: str) -> list[str]:
+        """Name what is made over a study's exhibits: dialogues where it has some, claims and the page."""
+        return [*([DIALOGUES] if self.is_told(study) else []), "claims", "page"]
 
     @functools.cache  # noqa: B019
     def exhibit_sources(self, study: str, name: str) -> tuple[list[Run], list[Artifact]]:
@@ -204,10 +208,7 @@ class Plan(Studies):
         one = name in self.exhibits(study)
         beside = {
             "page": [ROOT / f"recloop/report/page.{end}" for end in ("css", "js")],
-            DIALOGUES: [
-                ROOT / f"recloop/report/{one}"
-                for one in ("page.css", "dialogues.css", "dialogues.js")
-            ],
+            DIALOGUES: [ROOT / f"recloop/report/{one}" for one in SHOWS_DIALOGUES],
             "claims": [self.folders[study] / "paper.yaml"],  # its comments are sources
         }
         settings = self.exhibit_settings(study, name, runs) if one else self.studies[study]
@@ -242,7 +243,7 @@ class Plan(Studies):
         parts = {
             f"{study} {name}": self.exhibit(study, name).key
             for study in self.studies
-            for name in self.made(study)[len(self.exhibits(study)) :]
+            for name in self.pages(study)
         }
         code = ("recloop.report.front",)
         return Artifact("exhibits", "results/front", {"parts": parts}, code=code, keyed=False)

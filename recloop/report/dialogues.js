@@ -1,28 +1,14 @@
-// Two models asked by the same user, turn by turn. Foreign texts are put in as text, never as markup.
+// Two models asked by the same user, turn by turn; needs elements.js.
 "use strict";
 const recorded = JSON.parse(document.getElementById("recorded").textContent);
-const place = (id) => document.getElementById(id);
 const PICKED = ["data", "user", "left", "right"];
 
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-function fill(id, entries, value) {
-  place(id).replaceChildren(...entries.map(([name, text]) => element("option", { value: name, textContent: text })));
-  place(id).value = value;
-}
 const data = () => recorded.datasets.find((one) => one.name === place("data").value);
 const model = (side) => data().models.find((one) => one.name === place(side).value);
 
 function item(number, marks, titled) {
   const { title, picture } = data().items[number];
-  const shown = element("li", { className: marks.map(([kind]) => kind).join(" "), title });
-  const said = marks.map(([, text]) => element("b", { textContent: text }));
-  const alt = [title, ...marks.map(([, text]) => text)].join(", ");
-  shown.append(element("img", { alt, src: picture }), ...said, titled ? title : "");
-  return shown;
+  return pictured(picture, title, marks, titled ? title : "");
 }
 function place_of(turn) {
   const [, , , , rank, off, done] = turn;

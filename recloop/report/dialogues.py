@@ -15,6 +15,7 @@ from recloop.report import page_html, recorded
 from recloop.report.evidence import Evidence
 
 STYLE, SCRIPT = (Path(__file__).with_name(f"dialogues.{end}") for end in ("css", "js"))
+ELEMENTS = SCRIPT.with_name("elements.js")
 NAME = "dialogues.html"
 PICKERS = {  # what can be chosen, and how it is asked for
     "data": "Data",
@@ -44,7 +45,7 @@ def render(found: Mapping) -> str:
         found: see `recloop.report.recorded.gather`.
     """
     style = "\n" + "".join(path.read_text(encoding="utf-8") for path in (page_html.STYLE, STYLE))
-    script = "\n" + SCRIPT.read_text(encoding="utf-8")
+    script = "\n" + "".join(path.read_text(encoding="utf-8") for path in (ELEMENTS, SCRIPT))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy(style, script)}">\n'
