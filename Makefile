@@ -7,11 +7,11 @@ SNAKEMAKE := .venv/bin/snakemake
 MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test resume kills kept audit lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills kept audit gpu-check lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name says; do printf '  %-10s %s\n' "$$name" "$$says"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name says; do printf '  %-10s %s\n' "$$name" "$$says"; done
 
 setup: ## install everything into .venv; instant when current
 	@./setup.sh
@@ -42,6 +42,9 @@ kept: setup ## make a study, record, push and pull it with DVC, and see that not
 
 audit: setup ## known faults of the pinned packages, and secrets in the files; needs a package index
 	@.venv/bin/python benchmarks/audit.py $(ARGS)
+
+gpu-check: setup ## all that a GPU does here, in at most eight minutes: a table to paste; see docs/gpu.md
+	@.venv/bin/python benchmarks/gpu_check.py $(ARGS)
 
 lint: setup ## check style, format and declared dependencies
 	.venv/bin/ruff check .
