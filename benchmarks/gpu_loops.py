@@ -18,6 +18,8 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -84,14 +86,38 @@ def plan_of(names: list[str]) -> Plan:
     return Plan(config | changes)
 
 
-def trainings(plan: Plan, names: list[str]) -> Iterator[tuple[str, Artifact, str | None]]:
-    """List what is trained: its name, its declaration, and the function that makes what is shared."""
+@dataclass(frozen=True)
+class Training:
+    """One training to look at.
+
+    Attributes:
+        name: for the table.
+        made: the declaration of what it makes.
+        lists: that of its ranks, where it is a run.
+        function: that makes it, where it is shared.
+    """
+
+    name: str
+    made: Artifact
+    lists: Artifact | None = None
+    function: str = ""
+
+    @property
+    def needed(self) -> set[str]:
+        """List the files that have to be there before it."""
+        asked = self.lists.records if self.lists else []
+        return {*self.made.records, *asked} - {self.made.record}
+
+
+def trainings(plan: Plan, names: list[str]) -> Iterator[Training]:
+    """List what is trained."""
     for name in names:
         for one in RUNS.get(name, []):
             study, run = one.split()
-            yield f"{name}: {one}", plan.weights(Run(study, *run.split(":"), 1)), None
+            own = Run(study, *run.split(":"), 1)
+            yield Training(f"{name}: {one}", plan.weights(own), plan.lists(own))
         if name in SHARED:
-            yield name, shared(plan, name), SHARED[name][1]
+            yield Training(name, shared(plan, name), function=SHARED[name][1])
 
 
 def shared(plan: Plan, name: str) -> Artifact:
@@ -165,8 +191,9 @@ def place(warning: warnings.WarningMessage) -> str:
     return f"{'/'.join(file.parts[-3:])}:{warning.lineno}"
 
 
-def learn(artifact: Artifact, function: str | None, device: str, threads: int) -> None:
+def learn(training: Training, device: str, threads: int) -> None:
     """Train and, where it is a run, rank the test part too."""
+    artifact, function = training.made, training.function
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         if function:
@@ -178,14 +205,13 @@ def learn(artifact: Artifact, function: str | None, device: str, threads: int) -
             return
         given = arguments(artifact) | artifact.notes
         data, needs = paths(given["data"]), paths(given["needs"])
-        own = {"settings": given["settings"], "needs": needs, "device": device, "threads": threads}
-        identity = given["identity"] | {"key": artifact.key}
-        train(data, identity=identity, output=made / "run", checkpoint_dir=made / "side", **own)
-        weights, asked = (
-            made / "run/weights.safetensors",
-            {"top_k": 20, "output": made / "lists.parquet"},
-        )
-        rank_test(data, weights, **asked, **own)
+        own = {"needs": needs, "device": device, "threads": threads}
+        settings, identity = given["settings"], given["identity"] | {"key": artifact.key}
+        train(data, settings, identity, made / "run", made / "side", **own)
+        asked = arguments(training.lists)
+        own |= {"needs": paths(asked["needs"]), "top_k": asked["top_k"]}
+        lists, weights = made / "lists.parquet", made / "run/weights.safetensors"
+        rank_test(paths(asked["data"]), weights, asked["settings"], lists, **own)
 
 
 def child(link: Connection, work: Callable[[], None], device: str) -> None:
@@ -229,17 +255,14 @@ def main() -> None:
     given = parser.parse_args()
     whole = list(trainings(plan_of(given.names), given.names))
     if given.inputs:
-        print(json.dumps(sorted({file for _, one, _ in whole for file in one.records})))
+        print(json.dumps(sorted({file for one in whole for file in one.needed})))
         return
     for package in ("torch._dynamo", "transformers.models.clip.modeling_clip"):
         import_module(package)  # for all children
 
-    for name, artifact, function in whole:
-
-        def work(artifact: Artifact = artifact, function: str | None = function) -> None:
-            learn(artifact, function, given.device, given.threads)
-
-        row = {"name": name} | timed(work, given.device, LIMIT_SECONDS)
+    for one in whole:
+        work = partial(learn, one, given.device, given.threads)
+        row = {"name": one.name} | timed(work, given.device, LIMIT_SECONDS)
         print(json.dumps(row), flush=True)
 
 
