@@ -34,12 +34,14 @@ rule all:
     input:
         expand("results/{study}/{page}", study=PLAN.studies, page=["README.md", "index.html"]),
         "results/index.html",
+    localrule: True
 
 
 rule shared_data:
     """All that studies share: raw files, sessions, catalogues, dialogues, encoders, features, simulated users."""
     input:
         [one.record for one in DATA.values()],
+    localrule: True
 
 
 onstart:

@@ -81,6 +81,7 @@ def main() -> None:
     results = [check() for name, check in CHECKS.items() if only in (None, name)]
     for sentence, _ in results:
         print(sentence)
+    print("; ".join(sentence.partition("\n")[0] for sentence, _ in results))
     sys.exit(any(bad for _, bad in results))
 
 

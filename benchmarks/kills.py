@@ -47,9 +47,10 @@ class Copy:
     Args:
         root: an empty folder.
         studies: what is made.
+        options: how snakemake is called.
     """
 
-    def __init__(self, root: Path, studies: list[str]):
+    def __init__(self, root: Path, studies: list[str], options: tuple[str, ...] = ("--cores", "1")):
         self.root = root
         for name in PARTS:
             place = ROOT / name
@@ -60,7 +61,7 @@ class Copy:
                 root.mkdir(exist_ok=True)
                 shutil.copyfile(place, root / name)
         settings = ["tier=smoke", "seeds=[1]", "device=cpu", f"studies=[{','.join(studies)}]"]
-        self.command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", *settings]
+        self.command = [sys.executable, "-m", "snakemake", *options, "--config", *settings]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = os.environ | {"PYTHONPATH": str(root), "PATH": path}
 

@@ -1,4 +1,4 @@
-"""The `recloop` command: data of your own, one model alone, what there is, kept results, audits, traces, estimates.
+"""The `recloop` command: data of your own, a model alone or to talk to, lists, kept results, audits, estimates.
 
 recloop add-data clicks.csv
 recloop run sasrec clicks
@@ -9,13 +9,14 @@ recloop trace results/modt4r/table_4_3.md --model sasrec --column HR@10
 recloop plan modt4r --tier laptop
 recloop doctor
 recloop export run.zip
+recloop live pmmir
 """
 
 import argparse
 import os
 import sys
 
-from recloop.commands import add_data, audit, doctor, export, keep, listing, plan, run, trace
+from recloop.commands import add_data, audit, doctor, export, keep, listing, live, plan, run, trace
 from recloop.storage.settings import SettingsError
 
 COMMANDS = {
@@ -28,6 +29,7 @@ COMMANDS = {
     "doctor": doctor,
     "export": export,
     "trace": trace,
+    "live": live,
 }
 
 

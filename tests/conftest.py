@@ -6,6 +6,7 @@ Nothing of recloop is imported at the top: types are checked only in what is imp
 import copy
 import functools
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -212,3 +213,31 @@ def disk(tmp_path):
     yield folder, mount
     while folder.is_mount():
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Give a headless Chromium and its pages, see benchmarks/browser.py; skips where there is none."""
+    pytest.importorskip("aiohttp")
+    tools = runpy.run_path(str(ROOT / "benchmarks/browser.py"))
+    if not tools["binary"]():
+        pytest.skip("no Chromium on this machine")
+    one = tools["Browser"](tools["binary"]())
+    yield one, tools
+    one.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """Give a function that opens an address on a page of its own."""
+    one, tools = chromium
+    pages = []
+
+    def visit(address: str, phone: bool = False):
+        pages.append(tools["Page"](one, tools["PHONE" if phone else "DESKTOP"]))
+        pages[-1].open(address)
+        return pages[-1]
+
+    yield visit
+    for page in pages:
+        page.close()

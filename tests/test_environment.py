@@ -15,16 +15,15 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-BY_HAND = {
+UNLOCKED = {
     "openclip",  # brings torchvision, which has to fit the torch that is there
     "quantised",  # for GPUs
 }
-EXTRAS = {
-    name: lines for name, lines in PROJECT["optional-dependencies"].items() if name not in BY_HAND
-}
-WANTED = [
-    Requirement(line) for part in (PROJECT["dependencies"], *EXTRAS.values()) for line in part
-]
+BY_HAND = UNLOCKED | {"kubernetes"}  # few have kubectl
+OPTIONAL = PROJECT["optional-dependencies"]
+EXTRAS = {name: lines for name, lines in OPTIONAL.items() if name not in BY_HAND}
+LOCKED = [lines for name, lines in OPTIONAL.items() if name not in UNLOCKED]
+WANTED = [Requirement(line) for part in (PROJECT["dependencies"], *LOCKED) for line in part]
 CONDA = yaml.safe_load((ROOT / "envs/conda.yaml").read_text())
 DOCKERFILE = (ROOT / "envs/Dockerfile").read_text()
 SETUP = (ROOT / "setup.sh").read_text()
@@ -71,7 +70,7 @@ def test_bounds_are_wide():
 def test_torchvision_is_never_needed():
     """It has to be built for the very torch that is installed; without it everything but one encoder works."""
     assert "torchvision" not in pins()
-    assert PROJECT["optional-dependencies"].keys() >= BY_HAND
+    assert OPTIONAL.keys() >= BY_HAND
 
 
 def test_same_python_everywhere():
@@ -99,13 +98,14 @@ def test_container_has_what_set_up_reads():
     assert PROJECT["readme"] in before
 
 
-def test_slurm_profile_is_as_strict_as_the_default():
-    default, slurm = (
+@pytest.mark.parametrize("cluster", ["slurm", "kubernetes"])
+def test_profiles_of_clusters_are_as_strict_as_the_default(cluster):
+    default, other = (
         yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
-        for name in ("default", "slurm")
+        for name in ("default", cluster)
     )
     local = {"cores", "resources"}  # a cluster counts its own
-    assert {key: slurm.get(key) for key in default.keys() - local} == {
+    assert {key: other.get(key) for key in default.keys() - local} == {
         key: value for key, value in default.items() if key not in local
     }
 
@@ -117,7 +117,7 @@ def test_default_profile_shares_one_gpu():
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
 def make(*arguments: str) -> str:
@@ -183,7 +183,7 @@ def test_current_set_up_does_nothing(tmp_path):
     binaries = folder / ".venv/bin"
     binaries.mkdir(parents=True)
     interpreter(binaries / "python", (3, 11))
-    source = f"{folder}/.venv dev,lm,slurm "
+    source = f"{folder}/.venv {','.join(EXTRAS)} "
     sums = subprocess.run(
         f"{{ cat pyproject.toml envs/constraints.txt setup.sh; echo '{source}'; }} | sha256sum | cut -c1-16",
         shell=True, cwd=folder, capture_output=True, text=True,

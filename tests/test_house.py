@@ -189,6 +189,7 @@ ROOMS = (  # from low to high: a room knows itself and those before it
         "plan",
         "tasks",
         "report",
+        "live",
         "commands",
         "__main__",
     ),

@@ -80,7 +80,7 @@ def current(plan) -> list[Path]:
 
     found = []
     for study in plan.studies:
-        for name in (*plan.exhibits(study), "claims", "page"):
+        for name in plan.made(study):
             stamp = Path(f"results/{study}/.made/{name}.json")
             if not is_current(stamp, plan.exhibit(study, name).key):
                 raise SettingsError(

@@ -17,6 +17,8 @@ from recloop.storage.settings import SettingsError, only_known
 HELP = "copy a study's page, tables, figures and ledger, with commit, command and cost, to docs/results"
 SHOWN = {".md", ".html", ".csv", ".json", ".tex", ".png", ".svg", ".pdf"}
 RECORD = "kept.json"
+DIALOGUES = "dialogues.html"  # holds pictures: much, and often not to be passed on
+LINK = re.compile(rf"\[{DIALOGUES}\]\({DIALOGUES}\)|<a href=\"{DIALOGUES}\">{DIALOGUES}</a>")
 CHOICES = {"tier": "tier", "dataset": "data", "seed": "seeds"}  # of a run, and by which option
 STAMP = re.compile(
     r"^\*\*tier (?P<tier>[^;\s]+);.*?\bseeds? (?P<seeds>\d+(?:, \d+)*)", re.MULTILINE
@@ -61,17 +63,27 @@ def run(options: argparse.Namespace) -> int:
     if not options.replace:
         check_kept(kept / RECORD, record)
     record |= {"kept_at_commit": commit(options.to)}
-    files = [path for path in sorted(made.iterdir()) if path.suffix in SHOWN]
+    shown = (path for path in sorted(made.iterdir()) if path.suffix in SHOWN)
+    files = [path for path in shown if path.name != DIALOGUES]
     draft = kept.with_name(f".{kept.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for path in files:
         shutil.copy2(path, draft / path.name)
+    for name in ("README.md", "index.html"):
+        unlink(draft / name)
     write_json(draft / RECORD, record)
     shutil.rmtree(kept, ignore_errors=True)
     draft.rename(kept)
     print(f"{kept}: {counted(len(files), 'file')} of {counted(record['runs'], 'run')}")
     return 0
+
+
+def unlink(page: Path) -> None:
+    """Name the dialogues, whose pictures are not kept, without a link to them."""
+    if page.exists():
+        text = page.read_text(encoding="utf-8")
+        page.write_text(LINK.sub(f"{DIALOGUES} (not kept)", text), encoding="utf-8")
 
 
 def check_apart(kept: Path, results: Path) -> None:

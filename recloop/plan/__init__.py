@@ -6,9 +6,12 @@ from pathlib import Path
 from types import ModuleType
 
 from recloop.plan.artifacts import Artifact, with_all_inputs
+from recloop.plan.names import RunName
 from recloop.plan.studies import PARTS, Run, Studies, modules
 from recloop.plan.task import task_of
 from recloop.storage.fingerprint import ROOT
+
+DIALOGUES = "dialogues"  # the page that shows them
 
 
 class Plan(Studies):
@@ -159,6 +162,26 @@ class Plan(Studies):
 
     # -- exhibits -------------------------------------------------------------------------------------------------
 
+    def all_told(self) -> list[str]:
+        """List the studies with a page of dialogues, each of which leads to the others."""
+        return [study for study in self.studies if self.is_told(study)]
+
+    def is_told(self, study: str) -> bool:
+        """Check whether a study's lists are dialogues that a page can show turn by turn."""
+        return getattr(self.task(study), "TOLD", False)
+
+    def told(self, study: str) -> list[Run]:
+        """List the runs whose dialogues are shown: models without overrides, those with a figure of their own too."""
+        examples = [name for name, one in self.exhibits(study).items() if one["kind"] == "example"]
+        drawn = {run for name in examples for run in self.exhibit_runs(study, name)}
+        runs = [run for run in self.study_runs(study) if run.seed == self.seeds[0]]
+        return [run for run in runs if run in drawn or not RunName.parse(run.model).overrides]
+
+    def made(self, study: str) -> list[str]:
+        """Name all that is made of a study: tables, figures, dialogues where it has some, claims and the page."""
+        dialogues = [DIALOGUES] if self.is_told(study) else []
+        return [*self.exhibits(study), *dialogues, "claims", "page"]
+
     @functools.cache  # noqa: B019
     def exhibit_sources(self, study: str, name: str) -> tuple[list[Run], list[Artifact]]:
         """List the runs that a table or figure (or, by another name, the whole study) draws on, and the scores.
@@ -166,6 +189,8 @@ class Plan(Studies):
         Returns:
             the runs, and the metrics of these and of simulated users.
         """
+        if name == DIALOGUES:
+            return (runs := self.told(study)), [*map(self.scores, runs)]
         one = name in self.exhibits(study)
         runs = self.exhibit_runs(study, name) if one else self.study_runs(study)
         users = self.exhibit_users(study, name) if one else self.study_users(study)
@@ -179,15 +204,21 @@ class Plan(Studies):
         one = name in self.exhibits(study)
         beside = {
             "page": [ROOT / f"recloop/report/page.{end}" for end in ("css", "js")],
+            DIALOGUES: [
+                ROOT / f"recloop/report/{one}"
+                for one in ("page.css", "dialogues.css", "dialogues.js")
+            ],
             "claims": [self.folders[study] / "paper.yaml"],  # its comments are sources
         }
         settings = self.exhibit_settings(study, name, runs) if one else self.studies[study]
+        told = {"told": self.all_told()} if name == DIALOGUES else {}
         return Artifact(
             "exhibits",
             f"results/{study}/{name}",
             {
                 "settings": settings,
                 "tier": self.described_tier(study),
+                **told,
                 "files": [
                     file.read_text(encoding="utf-8")
                     for file in (self.reported(study), *beside.get(name, []))
@@ -201,7 +232,7 @@ class Plan(Studies):
     def exhibit_code(self, study: str, name: str) -> str:
         """Return the module that makes an exhibit: that of its kind, of the claims' ledger, or of the page."""
         if name not in self.exhibits(study):
-            return {"claims": "recloop.report.ledger", "page": "recloop.report.page"}[name]
+            return f"recloop.report.{'ledger' if name == 'claims' else name}"
         kind = self.exhibits(study)[name]["kind"]
         return kind if "." in kind else f"recloop.report.exhibits.{kind}"
 
@@ -211,7 +242,7 @@ class Plan(Studies):
         parts = {
             f"{study} {name}": self.exhibit(study, name).key
             for study in self.studies
-            for name in ("claims", "page")
+            for name in self.made(study)[len(self.exhibits(study)) :]
         }
         code = ("recloop.report.front",)
         return Artifact("exhibits", "results/front", {"parts": parts}, code=code, keyed=False)

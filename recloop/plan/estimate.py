@@ -43,7 +43,7 @@ TYPICAL = {  # seconds of the tier quick: benchmarks/README.md, the run at c8260
         "learn_item_tokens": 6.7,
     },
     **{"train_simulator": 2.1, "tell_preferences": 3.9, "write_feedback": 2.9, "write_states": 1.1},
-    **{"table": 0.2, "figure": 0.7, "claims": 0.6, "page": 0.3, "front": 1.8},
+    **{"table": 0.2, "figure": 0.7, "dialogues": 0.6, "claims": 0.6, "page": 0.3, "front": 1.8},
 }
 OTHER = 0.2  # seconds of what is not there: data
 PLACES = {"weights": "results/*/runs/*/*/*", "lists": "results/*/scores/*/*/*"}
@@ -124,8 +124,8 @@ def of_runs(found: Estimate, history: "History", plan: Plan, study: str) -> None
 
 
 def of_exhibits(found: Estimate, history: "History", plan: Plan, study: str, root: Path) -> None:
-    """Count tables, figures, claims and pages that are not current."""
-    for name in (*plan.exhibits(study), "claims", "page"):
+    """Count tables, figures, dialogues, claims and pages that are not current."""
+    for name in plan.made(study):
         stamp = root / f"results/{study}/.made/{name}.json"
         if not is_current(stamp, plan.exhibit(study, name).key):
             add(found, history, name.partition("_")[0], 1)

@@ -1,6 +1,8 @@
 """What the job of an exhibit draws on and what it is told: for the workflow, and for whoever draws it anew."""
 
-from recloop.plan import Plan
+from recloop.plan import DIALOGUES, Plan
+
+PAGES = ("page", DIALOGUES)  # files of other names than theirs
 
 
 def evidence(plan: Plan, study: str, name: str) -> dict[str, list[str]]:
@@ -8,7 +10,7 @@ def evidence(plan: Plan, study: str, name: str) -> dict[str, list[str]]:
 
     Args:
         plan, study: where it belongs.
-        name: a table, a figure, `claims` or `page`.
+        name: a table, a figure, `dialogues`, `claims` or `page`.
     """
     exhibit, runs = plan.exhibit(study, name), plan.exhibit_sources(study, name)[0]
     return {
@@ -19,12 +21,10 @@ def evidence(plan: Plan, study: str, name: str) -> dict[str, list[str]]:
 
 
 def job(plan: Plan, study: str, name: str) -> dict:
-    """Return the keywords of what makes an exhibit: `build_one`, or `build_page` of recloop/report/build.py."""
-    page = name == "page"
-    settings = {
-        "study": plan.studies[study],
-        "tier": plan.described_tier(study),
-        "output": f"results/{study}" if page else f"results/{study}/{name}",
-    }
+    """Return the keywords of what makes an exhibit: those of a function of recloop/report/build.py."""
+    settings = {"study": plan.studies[study], "tier": plan.described_tier(study)}
     settings |= evidence(plan, study, name)
-    return settings if page else settings | {"reported": str(plan.reported(study))}
+    if name in PAGES:
+        told = {"studies": plan.all_told()} if name == DIALOGUES else {}
+        return settings | {"output": f"results/{study}"} | told
+    return settings | {"output": f"results/{study}/{name}", "reported": str(plan.reported(study))}

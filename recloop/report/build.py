@@ -60,6 +60,21 @@ def make(evidence: Evidence, name: str, output: Path) -> None:
     return maker(entry, name)(evidence, entry, name).save(output / name)
 
 
+def build_dialogues(
+    study: Mapping,
+    tier: Mapping,
+    scores: Iterable[Path],
+    output: Path,
+    splits: Iterable[Path] = (),
+    runs: Iterable[Path] = (),
+    studies: Iterable[str] = (),
+) -> None:
+    """Write dialogues.html of a study into the folder `output`; `studies` are all that have such a page."""
+    from recloop.report.dialogues import write
+
+    write(Evidence.gather(study, tier, scores, None, splits, runs), Path(output), studies)
+
+
 def build_page(
     study: Mapping,
     tier: Mapping,

@@ -22,6 +22,7 @@ from recloop.report.plots import Panel, Plot
 
 WIDTH = 3.33  # inches, one column of acmart
 EMPTY = 0.4  # inches, a panel that was not run
+WIDE = 25  # times; on a straight axis the labels of small places would lie on one another
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
 PALETTE = sns.color_palette("colorblind")
 INK = "0.15"
@@ -165,12 +166,23 @@ def draw_line(ax: Axes, data: pl.DataFrame, color: tuple, marker: str, **style: 
 
 
 def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 24) -> None:
-    """Label every place of the data on the horizontal axis where they are few, of `most` letters together."""
+    """Label every place of the data on the horizontal axis where they are few, of `most` letters together.
+
+    Places whose greatest is `WIDE` times the least stand at equal ratios, 0 half a power of ten below the first.
+    """
     places = data["place"].unique().sort().to_list()
-    if sum(len(f"{place:g}") for place in places) <= most:
-        ax.set_xticks(places)
-    else:
+    first = next((place for place in places if place > 0), 1.0)
+    if sum(len(f"{place:g}") for place in places) > most:
         ax.locator_params(axis="x", nbins=4)
+    elif places[0] >= 0 and places[-1] / first >= WIDE:
+        ax.set_xscale("symlog", linthresh=first, linscale=0.5)
+        ax.set_xticks(places, [f"{place:g}" for place in places])
+        ax.set_xticks([], minor=True)
+        ways = ax.xaxis.get_transform()
+        ends = ways.transform(np.array([places[0], places[-1]]))
+        ax.set_xlim(ways.inverted().transform(ends + 0.06 * np.ptp(ends) * np.array([-1, 1])))
+    else:
+        ax.set_xticks(places)
     ax.set_xlabel(axis, labelpad=1)
 
 

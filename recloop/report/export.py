@@ -13,9 +13,10 @@ from recloop.storage.files import replacing
 SHOWN = {".md", ".html", ".csv", ".json", ".tex", ".png", ".svg", ".pdf"}
 OF_RUNS = {".json", ".csv", ".parquet"}  # beside run.json; never weights
 OF_SPLITS = ("split.json", "items.parquet", "dialogues.parquet")
+DIALOGUES = "dialogues.html"  # holds pictures
 PROJECT = ("Snakefile", "config.yaml", "LICENSE", "CITATION.cff", "codemeta.json", "pyproject.toml")
 CODE = ("recloop", "workflow", "studies", "tiers", "sources", "profiles")
-CODE_ENDS = {".py", ".css", ".js", ".smk", ".yaml", ".csv"}
+CODE_ENDS = {".py", ".html", ".css", ".js", ".smk", ".yaml", ".csv"}
 PACKAGES = ("numpy", "polars", "scipy", "matplotlib", "seaborn", "fonttools", "pillow", "pyyaml")
 PACKAGES += ("jsonschema", "safetensors")  # what drawing imports
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
@@ -43,10 +44,21 @@ def files_of(root: Path, jobs: Mapping[str, Mapping]) -> dict[str, Path]:
     """
     studies = dict.fromkeys(name.partition("/")[0] for name in jobs)
     found = [*(root / name for name in PROJECT), *code(root)]
-    found += shown(root / "results", studies)
+    hidden = {root / f"results/{study}/{DIALOGUES}" for study in unpictured(jobs)}
+    found += (path for path in shown(root / "results", studies) if path not in hidden)
     for settings in jobs.values():
         found += evidence(root, settings)
     return {str(path.relative_to(root)): path for path in sorted(set(found)) if path.is_file()}
+
+
+def unpictured(jobs: Mapping[str, Mapping]) -> set[str]:
+    """Find the studies with pictures that were taken out of jobs: a page with all of them is not passed on either."""
+    return {
+        name.partition("/")[0]
+        for name, settings in jobs.items()
+        for data in settings["tier"].get("datasets", {}).values()
+        if "pictures" in data and data["pictures"] is None
+    }
 
 
 def code(root: Path) -> Iterator[Path]:

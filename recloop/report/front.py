@@ -5,7 +5,7 @@ lies claims.json, which has the same for programs.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -80,6 +80,7 @@ def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, tree: Ma
             ),
             Section("Claims", [Grid(CLAIMS, claims(studies, judged)), verdicts.LEGEND]),
             Section("Printed numbers", printed(studies, cells)),
+            *dialogues(studies, output),
         ],
     )
 
@@ -145,6 +146,19 @@ def claims(studies: Mapping[str, Mapping], judged: Mapping[str, pl.DataFrame]) -
         .unique("id", keep="first", maintain_order=True)
         .iter_rows(named=True)
     ]
+
+
+def dialogues(studies: Iterable[str], output: Path) -> list[Section]:
+    """Lead to the dialogues of the studies that have some."""
+    links = [
+        f"[{name}]({name}/dialogues.html)"
+        for name in studies
+        if (output / name / "dialogues.html").exists()
+    ]
+    text = (
+        f"Pictures, critiques and ranks turn by turn, two models side by side: {', '.join(links)}."
+    )
+    return [Section("Dialogues", [text])] if links else []
 
 
 def printed(studies: Mapping[str, Mapping], cells: Mapping[str, pl.DataFrame]) -> list:

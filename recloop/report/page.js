@@ -1,4 +1,4 @@
-// Tables of texts are sorted by their heads; a tap on a cell of results says where its number comes from.
+// Tables of texts are sorted by their heads; a tap on a cell of results, or the focus, says where its number comes from.
 "use strict";
 const UNITS = { s: 1, min: 60, h: 3600 };
 function value(row, column) {
@@ -19,6 +19,28 @@ function sort(table, head, column) {
   rows.sort((one, other) => sign * compare(value(one, column), value(other, column)));
   table.tBodies[0].append(...rows);
 }
+// A table of results is one stop of the Tab key; arrows, Home and End go from cell to cell within it.
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+function beside(cell, [down, right], told) {
+  if (right) return told[told.indexOf(cell) + right];
+  const rows = [...cell.closest("table").rows];
+  for (let row = cell.parentElement.rowIndex + down; rows[row]; row += down) {
+    const other = rows[row].cells[cell.cellIndex];
+    if (told.includes(other)) return other;
+  }
+  return null;
+}
+function move(event, told) {
+  const cell = event.target.closest("td[title]");
+  if (!cell || !(event.key in STEPS || event.key === "Home" || event.key === "End")) return;
+  event.preventDefault();
+  const ends = { Home: told[0], End: told.at(-1) };
+  const next = ends[event.key] || beside(cell, STEPS[event.key], told);
+  if (!next) return;
+  cell.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
 for (const table of document.querySelectorAll("table.grid")) {
   table.querySelectorAll("thead th").forEach((head, column) => {
     const button = document.createElement("button");
@@ -32,8 +54,13 @@ for (const table of document.querySelectorAll("table.cells")) {
   said.className = "said";
   said.setAttribute("role", "status");
   table.parentElement.after(said);
-  table.addEventListener("click", (event) => {
+  const told = [...table.querySelectorAll('td[title]:not([title=""])')];
+  const tell = (event) => {
     const cell = event.target.closest("td[title]");
     if (cell) said.textContent = cell.title;
-  });
+  };
+  table.addEventListener("click", tell);
+  table.addEventListener("focusin", tell);
+  table.addEventListener("keydown", (event) => move(event, told));
+  if (told.length) told[0].tabIndex = 0;
 }

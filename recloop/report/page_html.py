@@ -109,7 +109,7 @@ def exhibit_html(exhibit: Exhibit) -> str:
 def table_html(table: Table) -> str:
     """Write a table of cells, one body per block."""
     columns = table.cells["column"].unique(maintain_order=True).to_list()
-    head = "".join(f"<th>{escape(column)}</th>" for column in ["", *columns])
+    head = "<td></td>" + "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     bodies = "".join(
         f"<tbody>{''.join(block_html(block, cells, len(columns) + 1))}</tbody>"
         for block, cells in printing.blocks(table.cells)

@@ -48,6 +48,7 @@ def gather(
         Section("Score", score(output)),
         Section("Tables", exhibits["tables"]),
         Section("Figures", exhibits["figures"]),
+        Section("Dialogues", dialogues(output)),
         Section("Cost", cost.section(study, runs, finished(evidence))),
         Section("Checklist", checklist.section(evidence, runs)),
         Section("Departures from the paper", [departures(study)]),
@@ -145,6 +146,15 @@ def read_table(evidence: Evidence, output: Path, name: str) -> tables.Table:
     cells = sheet.read(output / f"{name}.csv", tables.CELL)
     cells = cells.with_columns(pl.col("block", "group").fill_null(""))
     return tables.table(evidence, entry, name, cells)
+
+
+def dialogues(output: Path) -> list[Part]:
+    """Lead to the study's dialogues, where it has some."""
+    if not (output / "dialogues.html").exists():
+        return []
+    return [
+        "Pictures, critiques and ranks turn by turn, two models side by side: [dialogues.html](dialogues.html)."
+    ]
 
 
 def departures(study: Mapping) -> list[str]:

@@ -16,6 +16,7 @@ METRICS = "recloop.evaluation.shopping"
 LANGUAGE = False
 FACTS = {"sizes", "inputs", "words", "features", "vocabulary", "labels", "differences"}
 ASKED_WITH_KEYWORDS = False
+TOLD = True  # a list is a dialogue about pictures
 PLANS = ("label", "encoder")  # what of an environment is the plan's, not its own
 
 

@@ -11,6 +11,7 @@ METRICS = "recloop.evaluation.dialogue"
 LANGUAGE = True
 FACTS = {"items", "features", "shown", "turns"}
 ASKED_WITH_KEYWORDS = False
+TOLD = True  # a list is a dialogue about pictures
 check_recipe = check_dialogues
 PLANS = ("label", "learnt_from", "published")  # what of a simulated user is the plan's, not its own
 

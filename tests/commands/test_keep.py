@@ -30,6 +30,17 @@ def made(tmp_path, monkeypatch):
     return folder
 
 
+def test_dialogues_and_their_pictures_are_not_kept(made):
+    (made / "dialogues.html").write_text("pictures")
+    (made / "README.md").write_text("See [dialogues.html](dialogues.html).")
+    (made / "index.html").write_text('See <a href="dialogues.html">dialogues.html</a>.')
+    assert command.main(["keep", "pcrec"]) == 0
+    kept = made.parents[1] / "docs/results/pcrec"
+    assert not (kept / "dialogues.html").exists()
+    assert (kept / "README.md").read_text() == "See dialogues.html (not kept)."
+    assert (kept / "index.html").read_text() == "See dialogues.html (not kept)."
+
+
 def add_run(folder, seed, key="a", **changes):
     """Write the record of a training."""
     record = {

@@ -1,6 +1,8 @@
 """What a run will take, from what earlier work took, and how far off that was."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,8 @@ from recloop.commands import plan as command
 from recloop.plan import Plan, estimate
 from recloop.plan.artifacts import Artifact
 from recloop.plan.estimate import Estimate
+
+WORKFLOW = Path(__file__).parents[2] / "workflow/rules"
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +92,17 @@ def test_downloads_are_parted_from_what_a_mirror_has(tmp_path):
 
 def test_operations_are_measured():
     assert estimate.operations(seconds=0.0, size=64) > 1e6
+
+
+def test_each_folder_of_data_has_the_rule_that_makes_it():
+    """`RULES` repeats names of the workflow: each rule's first output, through its constant, lies in its folder."""
+    texts = "".join(file.read_text() for file in sorted(WORKFLOW.glob("*.smk")))
+    constants = dict(re.findall(r'^([A-Z_]+) = "(data/[^"]+)"', texts, re.MULTILINE))
+    made = {}
+    for rule, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", texts, re.MULTILINE):
+        outputs = body.partition("output:")[2]
+        first = re.search(r'"(?:data/|\{([A-Z_]+)\}/)(\w*)', outputs)
+        if first:
+            folder = constants.get(first[1], "") if first[1] else f"data/{first[2]}"
+            made |= {folder.split("/")[1]: rule} if folder else {}
+    assert made == estimate.RULES

@@ -1,6 +1,12 @@
 """Names beside curves."""
 
-from recloop.report.drawing import folded
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+
+from recloop.report.drawing import folded, ticks
 
 
 def test_a_name_breaks_at_commas_and_at_the_width_of_its_room():
@@ -9,3 +15,18 @@ def test_a_name_breaks_at_commas_and_at_the_width_of_its_room():
     assert lines == ["Likes less dislikes", "+ critique,", "frozen"]
     assert folded("DQN (log of EasyRL4Rec)") == "DQN (log of\nEasyRL4Rec)"
     assert folded("MODT4R") == "MODT4R"
+
+
+@pytest.mark.parametrize(
+    "places", [[0, 10, 30, 100, 1000], [0, 30, 100, 1000], [0.001, 0.01, 0.1, 1], [1, 2, 4, 5]]
+)
+def test_labels_of_places_lie_side_by_side(places):
+    figure = Figure(figsize=(2.2, 1.75))
+    ax = figure.subplots()
+    ax.plot(places, places)
+    ticks(ax, "alpha", pl.DataFrame({"place": places}, strict=False))
+    figure.draw_without_rendering()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert [float(label.get_text()) for label in labels] == places
+    spans = [label.get_window_extent() for label in labels]
+    assert all(one.x1 < other.x0 for one, other in pairwise(spans))

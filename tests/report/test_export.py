@@ -145,4 +145,5 @@ def test_pictures_that_may_not_be_passed_on_are_left_out():
         {"s/t": {"tier": {"datasets": datasets}}}, lambda name: name == "mine"
     )
     assert without == ["theirs"]
+    assert export.unpictured(jobs) == {"s"}  # whose page of dialogues stays here too
     assert [one["pictures"] for one in jobs["s/t"]["tier"]["datasets"].values()] == ["data/x", None]

@@ -84,3 +84,25 @@ def test_html_escapes_and_reads_little_markdown():
 
 def test_durations():
     assert [duration(seconds) for seconds in (3.21, 300, 9000)] == ["3.2 s", "5.0 min", "2.5 h"]
+
+
+@pytest.mark.xdist_group("browser")
+def test_the_keyboard_tells_where_a_number_comes_from(pages, browser):
+    page = browser((pages / "index.html").as_uri())
+    stops = page.run("document.querySelectorAll('table.cells td[tabindex=\"0\"]').length")
+    assert stops == page.run("document.querySelectorAll('table.cells').length") == 1
+    page.run("document.querySelector('td[tabindex=\"0\"]').focus()")
+    said, focus = "document.querySelector('.said').textContent", "document.activeElement"
+    first = page.run(said)
+    assert first.startswith("mean of 2 seeds") and "recloop trace: --model" in first
+    told = [first]
+    for key in ("ArrowDown", "ArrowRight", "End"):
+        page.press(key)
+        assert page.run(f"{focus}.title") == page.run(said)
+        told.append(page.run(said))
+    assert len({*told}) == 4
+    page.press("Home")
+    assert page.run(said) == first and page.run(f"{focus}.tabIndex") == 0
+    page.press("Tab")
+    assert page.run(f"{focus}.closest('table.cells') === null")
+    assert page.faults == []

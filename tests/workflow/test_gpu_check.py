@@ -45,7 +45,7 @@ def loops(monkeypatch):
 @pytest.mark.skipif(device.why_not() is None, reason="there is a GPU")
 def test_without_a_gpu_it_is_one_line(check):
     done, rows = check()
-    assert (done.returncode, rows) == (1, None)
+    assert (done.returncode, rows) == (2, None)
     assert done.stdout.startswith("gpu_check: PyTorch cannot use a GPU here (")
     assert len(done.stdout.splitlines()) == 1
 

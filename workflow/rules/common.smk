@@ -44,7 +44,7 @@ from snakemake.logging import logger
 
 from recloop.data.sources import is_whole
 from recloop.fitting.launch import processes_of
-from recloop.plan import Plan, device, exhibits, failures
+from recloop.plan import Plan, device, exhibits, failures, slurm
 from recloop.plan.batches import Batch, arguments as given, batches
 from recloop.plan.checks import check_plan
 from recloop.plan.config import check_folders, read_config
@@ -69,6 +69,10 @@ if remark:
 
 if workflow.is_main_process:
     os.environ["RECLOOP_RUN"] = str(os.getpid())  # warm processes stay until it is over
+
+if "SLURM_JOB_ID" in os.environ:
+    slurm.pass_on()
+    shell.prefix(slurm.PREFIX)
 
 GPU = DEVICE == "cuda"
 if GPU and workflow.resource_settings.nodes is None:  # a cluster lends its GPUs itself
@@ -124,15 +128,14 @@ except SettingsError as error:
 
 
 def read_batches():
-    """Put runs into jobs; a job on another machine takes over what the process that started it had planned."""
-    planned = os.environ.get("RECLOOP_BATCHES")
-    if planned and not workflow.is_main_process:
-        return [Batch(**one) for one in json.loads(Path(planned).read_text())]
+    """Put runs into jobs; a job takes over what the process that started it, perhaps elsewhere, had planned."""
+    if not workflow.is_main_process:
+        return [Batch(**one) for one in json.loads(Path(".recloop/jobs/batches.json").read_text())]
     found = list(batches(PLAN))
     check_sizes(found)
     for batch in found:
         keep(batch.name, batch.tasks)
-    os.environ["RECLOOP_BATCHES"] = keep("batches", [vars(batch) for batch in found])
+    keep("batches", [vars(batch) for batch in found])
     return found
 
 
@@ -243,11 +246,7 @@ def urgency(find):
 
 
 # Snakemake lists a folder once: a seal that the first look at another one does not find is missing for it.
-SEALED = [
-    f"{study}/{name}"
-    for study in PLAN.studies
-    for name in (*PLAN.exhibits(study), "claims", "page")
-]
+SEALED = [f"{study}/{name}" for study in PLAN.studies for name in PLAN.made(study)]
 for name in (*SEALED, "front"):
     place = Path(f".recloop/keys/{name}")
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -292,6 +291,11 @@ def exhibit_files(study):
     return [f"results/{study}/{name}{end}" for name in paper["tables"] for end in TABLE] + [
         f"results/{study}/{name}{end}" for name in paper["figures"] for end in FIGURE
     ]
+
+
+def dialogue_files(study):
+    """List the page of a study's dialogues, where it has some."""
+    return [f"results/{study}/dialogues.html"] if PLAN.is_told(study) else []
 
 
 def has_page(study):

@@ -20,6 +20,7 @@ rule fetch:
     log:
         "data/raw/{source}.log",
     priority: urgency(raw)
+    localrule: True  # a cluster's nodes may have no network
     params:
         arguments=lambda wildcards, output: arguments(
             raw(wildcards), output=folder(output), mirror=config["mirror"]

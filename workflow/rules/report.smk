@@ -1,7 +1,7 @@
 """Scores to the tables, figures, verdicts and pages of the papers.
 
 IN   results/{study}/scores/…, studies/{study}/reported.csv
-OUT  results/{study}/table_4_3.md, figure_4_5.pdf, claims.md, README.md, …; results/index.html and claims.json over all studies
+OUT  results/{study}/table_4_3.md, figure_4_5.pdf, dialogues.html, claims.md, README.md, …; results/index.html and claims.json over all studies
 
 Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, of the kind that studies/modt4r/exhibits.yaml names: a file
 of recloop/report/exhibits/.
@@ -69,11 +69,30 @@ rule claims:
         "RECLOOP_LOG={log:q} {REPORT_JOB}/claims.py --job {params.job} 2>&1 | tee -a {log:q}"
 
 
+rule dialogues:
+    """Dialogues of one study, turn by turn, two models side by side."""
+    input:
+        unpack(lambda wildcards: exhibit_input(wildcards.study, "dialogues")),
+    output:
+        "results/{study}/dialogues.html",
+        stamp="results/{study}/.made/dialogues.json",
+    log:
+        "results/{study}/.made/dialogues.log",
+    priority: 100  # first what can be shown
+    params:
+        job=lambda wildcards, output: exhibit_job(wildcards.study, "dialogues", output),
+    message:
+        "dialogues of {wildcards.study}"
+    shell:
+        "RECLOOP_LOG={log:q} {REPORT_JOB}/dialogues.py --job {params.job} 2>&1 | tee -a {log:q}"
+
+
 rule page:
     """The page of one study: every table and figure, claims, costs and departures."""
     input:
         unpack(lambda wildcards: exhibit_input(wildcards.study, "page")),
         exhibits=lambda wildcards: exhibit_files(wildcards.study),
+        dialogues=lambda wildcards: dialogue_files(wildcards.study),
         claims=multiext("results/{study}/", "claims.md", "claims.csv", "claims.json", "ledger.csv"),
     output:
         multiext("results/{study}/", "README.md", "index.html"),
@@ -102,6 +121,7 @@ rule front:
         stamp="results/.made/front.json",
     log:
         "results/.made/front.log",
+    localrule: True  # a second of work over all studies
     params:
         job=lambda wildcards, input, output: front_job(output),
     message:

@@ -106,8 +106,10 @@ class Dialogues(Pictured):
         """Write pictures, dialogues and items, and count them."""
         self.write_catalogue(folder, dataset)
         past = [[1, 2, 3] if self.first else []] * self.sessions
-        rows = pl.DataFrame({"dialogue": range(self.sessions), "history": past})
-        rows.cast({"history": pl.List(pl.Int32)}).write_parquet(folder / "dialogues.parquet")
+        targets = [number % self.items for number in range(self.sessions)]
+        columns = {"dialogue": range(self.sessions), "target": targets, "history": past}
+        rows = pl.DataFrame(columns).cast({"target": pl.Int32, "history": pl.List(pl.Int32)})
+        rows.write_parquet(folder / "dialogues.parquet")
         parts = {"train": 30, "valid": 5, "test": self.sessions}
         counts = {part: {"sessions": n, "interactions": 3 * n} for part, n in parts.items()}
         split = dict.fromkeys(("sessions", "pools", "captions"), parts)
