@@ -8,7 +8,7 @@ MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 JOB := .venv/bin/python benchmarks/job.py
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test resume kills kept slurm-check audit accessible lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills kept slurm-check audit accessible gpu-check lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -49,6 +49,9 @@ audit: setup ## known faults of the pinned packages, and secrets in the files; n
 
 accessible: setup ## look for barriers on the pages made, and on the live page, with axe in Chromium, e.g. ARGS='--live quick'
 	@$(JOB) accessible .venv/bin/python benchmarks/accessible.py $(ARGS)
+
+gpu-check: setup ## all that a GPU does here, in at most eight minutes: a table to paste; see docs/gpu.md
+	@$(JOB) gpu-check .venv/bin/python benchmarks/gpu_check.py $(ARGS)
 
 lint: setup ## check style, format and declared dependencies
 	.venv/bin/ruff check .
