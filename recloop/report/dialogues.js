@@ -34,6 +34,7 @@ function cell(one, turns, index, user) {
   made.append(element("ul", { className: "items" }, ...list));
   if (sentence !== null) made.append(element("blockquote", { textContent: data().sentences[sentence] }));
   else if (done) made.append(element("blockquote", { textContent: "This is what I was looking for." }));
+  else made.append(element("p", { className: "none", textContent: "The user said nothing." }));
   return made;
 }
 function sum_up(one, turns) {
