@@ -62,5 +62,11 @@ for (const table of document.querySelectorAll("table.cells")) {
   table.addEventListener("click", tell);
   table.addEventListener("focusin", tell);
   table.addEventListener("keydown", (event) => move(event, told));
-  if (told.length) told[0].tabIndex = 0;
+  if (told.length) {
+    told[0].tabIndex = 0;
+  } else {
+    // Nothing in it can be reached, and on a phone it is wider than the page: it is scrolled as a whole.
+    const whole = { tabIndex: 0, role: "group", ariaLabel: table.closest("article").querySelector("h3").textContent };
+    Object.assign(table.parentElement, whole);
+  }
 }

@@ -106,3 +106,15 @@ def test_the_keyboard_tells_where_a_number_comes_from(pages, browser):
     page.press("Tab")
     assert page.run(f"{focus}.closest('table.cells') === null")
     assert page.faults == []
+
+
+@pytest.mark.xdist_group("browser")
+def test_a_table_that_says_no_origins_is_scrolled_by_keyboard(pages, browser, tmp_path):
+    html = (pages / "index.html").read_text(encoding="utf-8")
+    (tmp_path / "index.html").write_text(re.sub(r' title="[^"]*"', "", html), encoding="utf-8")
+    around = "document.querySelector('#table_4_4 .wide')"
+    page = browser((tmp_path / "index.html").as_uri())
+    assert page.run(f"{around}.tabIndex") == 0 and page.run(f"{around}.role") == "group"
+    assert page.run(f"{around}.ariaLabel").startswith("Table 4.4")
+    page = browser((pages / "index.html").as_uri())
+    assert page.run(f"{around}.tabIndex") == -1  # a cell of it is a stop
