@@ -9,13 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-SIGNALS = (
-    "SIGTERM",
-    "SIGUSR1",
-    "SIGINT",
-    "SIGHUP",
-    "SIGQUIT",
-)  # handed on; the second is Slurm's warning
+# Handed on; the second is Slurm's warning.
+SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT", "SIGHUP", "SIGQUIT")
 TALKATIVE = ("torch.distributed.elastic", "torch.multiprocessing")  # loggers
 PARTS = ("training", "pretrain")  # of settings, where `processes` may stand
 

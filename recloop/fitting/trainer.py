@@ -22,9 +22,8 @@ from recloop.fitting.team import Team, agreed, of_the_first
 from recloop.storage import checkpoint
 
 KEEP_SECONDS = 300  # between two checkpoints where validations are further apart
-OWN_DRAWS = (
-    1 << 40
-)  # above the numbers that batches are drawn by: of the seeds of batches that draw for themselves
+# Of the seeds of batches that draw for themselves, above the numbers that batches are drawn by.
+OWN_DRAWS = 1 << 40
 
 
 class Trainer:

@@ -9,7 +9,7 @@ from recloop.plan import Plan
 from recloop.plan.batches import arguments
 from recloop.plan.names import RunName
 from recloop.plan.studies import Run
-from recloop.report.recorded import references
+from recloop.report.recorded import examples, references
 from recloop.storage import checkpoint
 
 METRICS = "recloop.evaluation.dialogue"  # of the task whose users say what they like in words of their own
@@ -53,8 +53,7 @@ def trained(plan: Plan) -> dict[str, Catalogue]:
 def proposed(plan: Plan, study: str) -> list[str]:
     """List what a study proposes: what the other models of its example and its tables are compared with."""
     entries = plan.exhibits(study).values()
-    examples = [entry["models"][-1] for entry in entries if entry["kind"] == "example"]
-    return [*examples, *references(entries)]
+    return [*(models[-1] for models in examples(entries)), *references(entries)]
 
 
 def is_there(plan: Plan, run: Run) -> bool:

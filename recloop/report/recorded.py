@@ -21,13 +21,7 @@ from recloop.report.exhibits.example import rank, until_success
 USERS = 20  # of a data set, spread evenly over the test part
 ITEMS = 1200  # at most so many thumbnails of a data set, some 3 kB each; else it is fewer users
 SIDE, QUALITY = 112, 70  # of a thumbnail: pixels, and WebP's
-TOLD = {
-    "session",
-    "position",
-    "target",
-    "critique",
-    "solved",
-}  # columns of a list that is a dialogue
+TOLD = {"session", "position", "target", "critique", "solved"}  # columns of a dialogue's lists
 
 
 def gather(evidence: Evidence, name: str, studies: Iterable[str]) -> dict:
@@ -184,10 +178,14 @@ def group_of(lists: pl.DataFrame) -> dict[int, str]:
 def pair(study: Mapping, models: list[str]) -> list[str]:
     """Name the two models shown at first: those of the example, else the first and what others are tested against."""
     entries = [*study["tables"].values(), *study["figures"].values()]
-    examples = [entry["models"] for entry in entries if entry["kind"] == "example"]
     tested = [*references(entries), models[-1]]
-    found = [*examples, *([models[0], one] for one in tested if one != models[0])]
+    found = [*examples(entries), *([models[0], one] for one in tested if one != models[0])]
     return list(next(two for two in found if {*two} <= {*models}))
+
+
+def examples(entries: Iterable[Mapping]) -> list[list[str]]:
+    """List the models of every example, what is compared first and the proposal last."""
+    return [entry["models"] for entry in entries if entry["kind"] == "example"]
 
 
 def references(entries: Iterable[Mapping]) -> list[str]:
@@ -207,10 +205,8 @@ def read_titles(folder: Path) -> dict[int, str]:
 def thumbnails(pictures: Pictures, items: Iterable[int]) -> Iterable[tuple[int, str]]:
     """Make small pictures as addresses that hold them; ascending items read each file once."""
     for item in items:
-        yield (
-            item,
-            f"data:image/webp;base64,{b64encode(thumbnail(pictures.decoded(item))).decode()}",
-        )
+        small = b64encode(thumbnail(pictures.decoded(item))).decode()
+        yield item, f"data:image/webp;base64,{small}"
 
 
 def thumbnail(picture: Image.Image) -> bytes:

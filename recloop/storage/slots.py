@@ -16,6 +16,7 @@ WANTED = "RECLOOP_GPUS"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 GATE = "gate"  # who collects GPUs holds it, so that no two wait for each other's
 PAUSE_SECONDS = 0.2
+SAID: set[str] = set()  # lines that were printed
 
 
 class SlotsError(RuntimeError):
@@ -66,9 +67,6 @@ def take(wanted: int, names: list[str], folder: Path) -> list[str]:
         time.sleep(PAUSE_SECONDS)
     os.close(gate)
     return [name for name in names if name in held]
-
-
-SAID: set[str] = set()
 
 
 def say_once(line: str) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -72,6 +73,8 @@ def disturbed(trainer, disturbance):
         learn(group)
         if disturbance == "stop" and place.leads and trainer.progress.update == STOP:
             os.kill(os.getppid(), signal.SIGTERM)
+            while not trainer.stopping:  # the launcher hands it on when it gets to it
+                time.sleep(0.01)
         if disturbance == "kill" and not place.leads and trainer.progress.update == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
 
