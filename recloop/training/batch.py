@@ -5,12 +5,13 @@ a failed job has made: a killed batch goes on with the run that was not over.
 """
 
 import contextlib
+import io
 import json
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from recloop.evaluation.run import score
 from recloop.fitting.launch import launched
@@ -157,14 +158,14 @@ def paths(folders: dict[str, str]) -> dict[str, Path]:
     return {role: Path(folder) for role, folder in folders.items()}
 
 
-class Both:
-    """A text stream that writes to two, line by line.
+class Both(io.TextIOBase):
+    """A text stream that writes to two, line by line; not a terminal, so that libraries draw no bars for one.
 
     Args:
         first, second: the streams.
     """
 
-    def __init__(self, first: TextIO, second: TextIO):
+    def __init__(self, first: io.TextIOBase, second: io.TextIOBase):
         self.streams = first, second
 
     def write(self, text: str) -> int:

@@ -1,13 +1,15 @@
 """A job of the rule `train`: several processes where a run asks for them, and what they leave."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 from safetensors.torch import load_file
 
-from recloop.training.batch import work
+from recloop.training.batch import logged, work
 
 
 @pytest.fixture
@@ -50,3 +52,15 @@ def test_two_processes_leave_what_one_leaves(made, tmp_path):
         assert tensor.numpy() == pytest.approx(theirs[name].numpy(), abs=1e-3), name
     assert not list((tmp_path / ".recloop/finished").iterdir())
     assert not list((tmp_path / ".recloop/checkpoints").iterdir())
+
+
+def test_libraries_may_ask_a_logged_stream_what_they_ask_any_text_stream(tmp_path, capsys):
+    # transformers asks it for `isatty` where an encoder is opened within a training.
+    with logged(tmp_path / "train.log"):
+        assert isinstance(sys.stdout, io.TextIOBase)
+        assert not sys.stdout.isatty()
+        assert not sys.stdout.closed
+        sys.stdout.writelines(["one line\n"])
+        print("another")
+    said = "one line\nanother\n"
+    assert (tmp_path / "train.log").read_text() == capsys.readouterr().out == said
