@@ -22,7 +22,8 @@ class Objective(Protocol):
         schedule: of the training.
         length: batches of an epoch.
         metric: what chooses the best epoch; None where nothing is validated and the last weights are kept.
-        head_start: updates before epochs and patience count, in which all that is to be compared is not yet at work.
+        head_start: updates in which not all that is to be compared is at work yet: neither epochs nor patience count
+            before their end, and the best weights are chosen after it.
         divisible: whether several processes can learn the batches of an update: `loss` is one loss, which depends on
             the batch, the weights and torch's random state alone and changes nothing else.
     """

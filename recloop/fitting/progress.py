@@ -32,7 +32,8 @@ class Progress:
 
     Attributes:
         update: optimiser steps done.
-        best: best validation score so far, and `best_update`, when it was; None before the first.
+        best: best validation score so far, and `best_update`, when it was; None before the first. Those of a head start
+            are forgotten with the first one after it.
         stale: validations since then.
         curve: one row per validation.
         loss: sum of the losses since the last validation, over `losses` updates.
@@ -64,6 +65,7 @@ def run_facts(
     epochs: int | float = 0,
     best_epoch: int | float | None = None,
     tuning: Sequence[dict] = (),
+    head_start: int = 0,
 ) -> dict:
     """List what the record of every run says of its training; by itself, that of a run without one.
 
@@ -72,9 +74,10 @@ def run_facts(
         epochs: how often it went over the training part.
         best_epoch: after which the weights were kept; None for the last one.
         tuning: what was tried before, one row per learning rate.
+        head_start: updates whose validations chose nothing, see `Objective.head_start`.
     """
     best = epochs if best_epoch is None else best_epoch
-    facts = {"curve": [*curve], "tuning": [*tuning], "not_run": None}
+    facts = {"curve": [*curve], "tuning": [*tuning], "not_run": None, "head_start": head_start}
     return facts | {"epochs_run": epochs, "best_epoch": best}
 
 

@@ -242,6 +242,8 @@ class Trainer:
     def validate(self) -> None:
         """Judge the weights, keep them if they are the best, write a line and the checkpoint."""
         metric, done = self.objective.metric, self.progress
+        if done.best_update <= self.objective.head_start < done.update:
+            done.best = None  # the weights of a head start are not those of what is compared
         with self.average.in_place(self.model) if self.average else nullcontext():
             score = self.score() if metric else None
             if done.enter(score, metric):

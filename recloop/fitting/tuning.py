@@ -49,7 +49,8 @@ def fit_tuned(
     rate = best_rate(tried, rates, metric)
     trainer = begin(rate, training["epochs"], context)
     weights, done = trainer.fit(), trainer.progress
-    facts = run_facts(done.curve, trainer.epoch, trainer.best_epoch, tried)
+    started = trainer.objective.head_start
+    facts = run_facts(done.curve, trainer.epoch, trainer.best_epoch, tried, started)
     return weights, facts | {RATE: rate, metric.column: done.best}, trainer
 
 

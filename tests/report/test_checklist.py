@@ -23,6 +23,8 @@ def test_trainings_are_described_as_they_were():
     assert found["search space"] == "learning rates 0.001, 0.003"
     assert found["trials in tuning"] == "2 of a learning rate for each row, the same for all"
     assert found["selection"] == "the best validation of each of 2 trainings of 4 to 5 epochs"
+    later = answers([run(1), run(2) | {"head_start": 80}])["selection"]
+    assert later == found["selection"] + "; of 1 after their warm-up"
     assert found["negatives in training"] == "all items, or drawn: 10"
     assert found["seeds"] == "1, 2; 2 runs"
     assert "key of each of 2 trainings" in found["code"]

@@ -48,6 +48,15 @@ def test_trainings_are_found_by_what_was_trained(evidence):
     assert sorted(sections.finished(evidence)) == [False, False, True, True]
 
 
+def test_validations_of_a_warm_up_say_nothing_of_what_came_after(evidence):
+    record, curve = evidence.runs[0], evidence.runs[0].with_name("curve.csv")
+    rows = pl.DataFrame({"update": range(1, 9), "valid_ndcg10": [0.9] * 3 + RISING})
+    rows.with_columns(epoch=1.0, loss=1.0).write_csv(curve)
+    assert replace(evidence).unfinished("rc15", "sasrec") == 1  # the second alone
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"head_start": 3}))
+    assert replace(evidence).unfinished("rc15", "sasrec") == 2
+
+
 def test_what_a_model_starts_from_counts_with_it(evidence, study):
     needing = study["models"]["modt4r"] | {"needs": {"start": "sasrec"}}
     other = replace(evidence, study=study | {"models": study["models"] | {"modt4r": needing}})

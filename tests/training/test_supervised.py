@@ -114,14 +114,22 @@ class Warming(Bias):
 def test_epochs_and_patience_count_from_the_end_of_the_warm_up(trainer):
     model = Warming()
     model.warm_up = 7 * trainer().epoch_updates - 1
-    it = trainer(model, epochs=2, patience=2)
+    it = trainer(model, epochs=4, patience=2)
     scores = iter([0.9, *[0.1] * 99])  # nothing after the first validation is better
     it.objective.evaluate = lambda: next(scores)
     it.fit()
-    assert (
-        it.epoch == 7 + 1
-    )  # a validation within the warm-up is never too old; epoch 7 ends after it and is the first
+    assert it.epoch == 7 + 2  # epoch 7 ends after the warm-up and is the first that can be too old
     assert trainer(model, epochs=2).last_update == 9 * it.epoch_updates
+
+
+def test_the_best_weights_are_chosen_after_the_warm_up(trainer):
+    model = Warming()
+    model.warm_up = 2 * trainer().epoch_updates  # the second validation is the last of its own
+    it = trainer(model, epochs=3, patience=9)
+    scores = iter([0.8, 0.9, 0.2, 0.4, 0.3])
+    it.objective.evaluate = lambda: next(scores)
+    it.fit()
+    assert (it.progress.best, it.best_epoch) == (0.4, 4)
 
 
 def test_a_second_optimiser_starts_after_the_warm_up(trainer):
