@@ -44,9 +44,22 @@ def test_defaults_are_flat_and_of_the_data_set():
         "c": "x+y",
         "backbone.dim": 64,
         "dim": 64,
-        "inference.c": "x+y",
     }
     assert defaults(STUDY, "m", "two")["b"] == 0.0
+
+
+HERE = {"training": {"epochs": 2}, "every_model": {"loss": False}, "models": {"m*": {"a": 0.5}}}
+HERE |= {"controls": {"noise": {"like": "two"}}}
+
+
+def test_what_a_tier_changes_is_what_a_model_has_anyway():
+    study = STUDY | {"here": HERE}
+    found = defaults(study, "m", "one")
+    assert (found["epochs"], found["loss"], found["a"]) == (2, False, 0.5)
+    assert points("m,a={0.5,1.0}", found) == [(0.5, "m"), (1.0, "m,a=1.0")]
+    asked = wanted(study, {"models": ["m,epochs={2,5}"], "datasets": ["one"]})
+    assert asked == [("one", "m"), ("one", "m,epochs=5")]
+    assert defaults(study, "m", "noise")["b"] == 0.0  # as the data set that it is like
 
 
 def test_points_carry_the_value_of_the_plain_model():

@@ -7,6 +7,7 @@ from recloop.plan.names import thinned
 
 LIMIT = 18.0  # minutes of the first run without set-up: 15 for thirteen studies, as much for each of sixteen
 STUDY = {
+    "datasets": {},
     "models": {"m": {"a": 0.2, "b": {"x": 1}}},
     "training": {},
 }
@@ -34,6 +35,13 @@ def test_shares_of_the_first_run_fit_into_its_time():
 def test_sweeps_keep_their_ends_and_the_study_s_own_value(sweep, expected):
     assert thinned({"models": [sweep]}, STUDY, 3) == {"models": [expected]}
     assert thinned(sweep, STUDY, None) == sweep
+
+
+def test_values_that_a_tier_leaves_out_everywhere_do_not_count():
+    sweep = "m,a={0.0,0.2,0.4,0.6,1.0}"
+    here = {"left_out": {"one": ["m,a=1.0", "m,a=0.0"], "two": ["m,a=1.0"]}}
+    assert thinned(sweep, STUDY | {"here": here}, 3) == "m,a={0.0,0.2,0.6}"
+    assert thinned(sweep, STUDY | {"here": {"left_out": {"one": []}}}, 3) == "m,a={0.0,0.2,1.0}"
 
 
 @pytest.fixture(scope="module")

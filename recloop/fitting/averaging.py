@@ -10,9 +10,12 @@ from torch import Tensor, nn
 class Average:
     """Exponential moving average of all parameters that learn.
 
+    The first updates keep less, (1 + n) / (10 + n) after n of them, as averages of weights elsewhere do: with 0.9999 a
+    training of a thousand updates would else be judged by nine tenths of the weights that it started from.
+
     Args:
         model: as it starts.
-        decay: share of the old average that each update keeps.
+        decay: most of the old average that an update keeps.
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -20,10 +23,11 @@ class Average:
         self.tensors = {name: value.detach().clone() for name, value in learning(model)}
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move towards the weights of this moment."""
+    def update(self, model: nn.Module, updates: int) -> None:
+        """Move towards the weights of this moment, after some updates."""
+        decay = min(self.decay, (1 + updates) / (10 + updates))
         for name, value in learning(model):
-            self.tensors[name].lerp_(value, 1 - self.decay)
+            self.tensors[name].lerp_(value, 1 - decay)
 
     @contextmanager
     def in_place(self, model: nn.Module) -> Iterator[None]:

@@ -148,9 +148,9 @@ class Trainer:
         for optimiser in self.optimisers.values():
             optimiser.step()
         self.objective.after_update()
-        if self.average:
-            self.average.update(self.model)
         self.progress.update += 1
+        if self.average:
+            self.average.update(self.model, self.progress.update)
         self.note(loss)
 
     def gradients(self, group: list[Any]) -> Tensor:

@@ -146,7 +146,11 @@ def asked(data: dict[str, Path], training: dict, part: str, seed: int) -> Asked:
     rated = Rated.read(data["sessions"], data["tables"], part)
     told, (_, genres) = Interactions(data["interactions"]), data_of.genre_table(data["sessions"])
     past = rated.is_past(training["past"])
-    chosen = past if training["labels"] == "same" else ~past
+    counts = pl.read_parquet(data["sessions"] / "items.parquet").sort("item")["count"].to_numpy()
+    how = (training["history"], training["sampling"], counts, seed)
+    seen, chosen = data_of.histories(rated, past, *how), ~past
+    if training["labels"] == "same":
+        chosen = np.isin(np.arange(len(past)), seen)
     limits = (training["support"], training["most"])
     liked, disliked = data_of.tastes(rated, genres, chosen, *limits)
     users = np.flatnonzero(liked.any(1))
@@ -154,9 +158,7 @@ def asked(data: dict[str, Path], training: dict, part: str, seed: int) -> Asked:
         raise ValueError(
             f"{part}: no user has two genres with {limits[0]} ratings; lower support, or take users with more ratings"
         )
-    counts = pl.read_parquet(data["sessions"] / "items.parquet").sort("item")["count"].to_numpy()
-    how = (training["history"], training["sampling"], counts, seed)
-    seen = data_of.histories(rated, past, *how)[users]
+    seen = seen[users]
     if training["placebo"] == "shuffled":
         seen = seen[data_of.others(len(users), seed)]
     states = Features.open(data["states"], told.key)

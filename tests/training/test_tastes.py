@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from recloop.data.prepare import prepare
 from recloop.data.read import read
 from recloop.data.sources import fetch
+from recloop.data.tastes import NOBODY
 from recloop.evaluation.run import score
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
@@ -191,3 +192,14 @@ def test_a_history_without_genres_does_not_tell_them(it, data, tmp_path):
     told = pl.Series(Interactions(tmp_path / "out").texts)
     assert not told.str.contains(genres).any()
     assert pl.Series(Interactions(data["interactions"]).texts).str.contains(genres).all()
+
+
+def test_same_ratings_are_those_of_the_history_alone(it, data):
+    training = it.job_settings(Run(STUDY, DATASET, "mlp,twin=same_ratings", 1))["training"]
+    training |= {"history": 6, "support": 1}
+    users = asked(data, training, "train", 1)
+    for seen, tastes in zip(users.seen, users.liked | users.disliked, strict=True):
+        known = users.genres[users.rated.items[seen[seen != NOBODY]]].any(0)
+        assert not (tastes & ~known).any()  # no genre of which the history says nothing
+    later = asked(data, training | {"labels": "future"}, "train", 1)
+    assert len(later) != len(users) or (later.liked != users.liked).any()
