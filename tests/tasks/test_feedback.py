@@ -48,6 +48,16 @@ def test_who_uses_neither_states_nor_rewards_reads_choices_alone(it):
     assert it.needs(run("sasrec_sa2c_ler")) == {}
 
 
+def test_the_control_of_a_reward_has_the_negatives_of_the_rewarded_model(it):
+    own, control = (
+        it.task("lea").data(it, run(f"sasrec_sa2c_ler{more}"))["feedback"].key
+        for more in ("", ",reward=constant,refused_of=asked")
+    )
+    assert own == control
+    assert "feedback" in it.data(run("sasrec_sa2c_lea,refused_of=asked"))
+    assert "feedback" not in it.data(run("sasrec_sa2c_ler,reward=constant"))
+
+
 @pytest.mark.parametrize("tier", ["smoke", "quick", "laptop", "real", "full"])
 def test_a_placebo_is_asked_about_as_many_items_as_the_environment(plan, tier):
     it = plan(studies=["lea"], tier=tier)
