@@ -49,6 +49,15 @@ def test_fine_tuning_needs_what_learned_from_the_same_preferences(it):
     assert needed == {"true_ft": "true_ialp", "random_ap": "random_ialp"}
 
 
+def test_the_data_are_those_of_the_chapter_before(plan):
+    """Table 7.2 has the counts of Table 6.1."""
+    it = plan(studies=["ialp", "lea"], tier="full")
+    for dataset in ("lfm", "industry"):
+        own, other = (it.recipe(study, dataset) for study in ("ialp", "lea"))
+        assert own["source"] == other["source"]
+        assert own["prepare"] == other["prepare"]
+
+
 def test_what_a_language_model_told_is_made_before_it_is_learned_from(it, plan):
     found = it.task("ialp").data(it, run("ialp"))["preferences"]
     assert found.path.startswith("data/preferences/racks-")
