@@ -76,6 +76,13 @@ def test_the_users_of_llm_online_are_played_by_the_rules_of_all(plan):
             assert worlds[0] == worlds[1] == worlds[2], (tier, dataset)
 
 
+def test_a_policy_may_be_tested_as_it_explored(it):
+    drawn, greedy = (run(f"a2c,explore=greedy{more}") for more in ("", ",choose=greedy"))
+    assert it.trained(greedy) == drawn
+    assert it.job_settings(greedy)["inference"]["choose"] == "greedy"
+    assert it.lists(greedy).path != it.lists(drawn).path
+
+
 def test_the_data_are_those_of_the_chapter_before(plan):
     """Table 7.2 has the counts of Table 6.1."""
     it = plan(studies=["ialp", "lea"], tier="full")
