@@ -179,8 +179,15 @@ def data(plan: Plan, run: Run) -> dict[str, Artifact]:
             "simulator": simulator(plan, *place, name, training)
         }
     model = plan.settings(*place, run.model)["model"]
-    answered = model.get("reward") == "environment" or model.get("state", "hidden") != "hidden"
-    return found | ({"feedback": feedback(plan, *place, name, training)} if answered else {})
+    return found | ({"feedback": feedback(plan, *place, name, training)} if answered(model) else {})
+
+
+def answered(model: Mapping) -> bool:
+    """Check whether a model reads what an environment said of the log: its rewards, states or negatives."""
+    reads = (("reward", "environment"), ("refused_of", "asked"))
+    return any(model.get(name) == value for name, value in reads) or (
+        model.get("state", "hidden") != "hidden"
+    )
 
 
 def environment(plan: Plan, run: Run) -> dict:

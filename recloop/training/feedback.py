@@ -62,9 +62,10 @@ def check(model: dict, answers: dict[str, Tensor], choices: dict[str, Tensor]) -
             f"{model['class']}: chosen actions are rewarded by the environment, but it did not choose them; say "
             "chosen_by: environment, or reward: constant"
         )
-    if not answers and (model.get("reward"), model.get("state")) not in PLAIN:
+    asks = (model.get("reward"), model.get("state")) not in PLAIN
+    if not answers and (asks or model.get("refused_of") == "asked"):
         raise SettingsError(
-            f"{model['class']}: rewards or states are the environment's, but it was not asked"
+            f"{model['class']}: rewards, states or negatives are the environment's, but it was not asked"
         )
 
 

@@ -49,6 +49,49 @@ def test_fine_tuning_needs_what_learned_from_the_same_preferences(it):
     assert needed == {"true_ft": "true_ialp", "random_ap": "random_ialp"}
 
 
+def test_controls_of_what_was_told_read_the_same_table(it):
+    told = it.data(run("ialp"))["preferences"]
+    shuffled, asked = run("ialp,environment=shuffled_preferences"), run("asked_ft")
+    for one, name in ((shuffled, "ShuffledItems"), (asked, "AskedItems")):
+        assert it.data(one)["preferences"] == told
+        settings = it.job_settings(one)
+        assert settings["environment"]["class"] == f"told_controls.{name}"
+        assert settings["played_in"] == it.job_settings(run("dqn"))["environment"]
+    assert it.needs(asked)["start"] == run("ialp")
+
+
+def test_the_users_of_llm_online_are_played_by_the_rules_of_all(plan):
+    """But for its class an environment of those users is that of LLMOnline, whose rules are those of A-iALP."""
+    for tier in ("smoke", "quick", "laptop", "real", "full"):
+        it = plan(studies=["ialp"], tier=tier)
+        for dataset in ("coat", "lfm"):
+            worlds = [
+                {
+                    key: value
+                    for key, value in it.job_settings(run(model, dataset))["environment"].items()
+                    if key != "class"
+                }
+                for model in ("asked_ft", "llm_online", "ft")
+            ]
+            assert worlds[0] == worlds[1] == worlds[2], (tier, dataset)
+
+
+def test_a_policy_may_be_tested_as_it_explored(it):
+    drawn, greedy = (run(f"a2c,explore=greedy{more}") for more in ("", ",choose=greedy"))
+    assert it.trained(greedy) == drawn
+    assert it.job_settings(greedy)["inference"]["choose"] == "greedy"
+    assert it.lists(greedy).path != it.lists(drawn).path
+
+
+def test_the_data_are_those_of_the_chapter_before(plan):
+    """Table 7.2 has the counts of Table 6.1."""
+    it = plan(studies=["ialp", "lea"], tier="full")
+    for dataset in ("lfm", "industry"):
+        own, other = (it.recipe(study, dataset) for study in ("ialp", "lea"))
+        assert own["source"] == other["source"]
+        assert own["prepare"] == other["prepare"]
+
+
 def test_what_a_language_model_told_is_made_before_it_is_learned_from(it, plan):
     found = it.task("ialp").data(it, run("ialp"))["preferences"]
     assert found.path.startswith("data/preferences/racks-")

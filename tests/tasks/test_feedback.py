@@ -48,6 +48,28 @@ def test_who_uses_neither_states_nor_rewards_reads_choices_alone(it):
     assert it.needs(run("sasrec_sa2c_ler")) == {}
 
 
+def test_the_control_of_a_reward_has_the_negatives_of_the_rewarded_model(it):
+    own, control = (
+        it.task("lea").data(it, run(f"sasrec_sa2c_ler{more}"))["feedback"].key
+        for more in ("", ",reward=constant,refused_of=asked")
+    )
+    assert own == control
+    assert "feedback" in it.data(run("sasrec_sa2c_lea,refused_of=asked"))
+    assert "feedback" not in it.data(run("sasrec_sa2c_ler,reward=constant"))
+
+
+@pytest.mark.parametrize("tier", ["smoke", "quick", "laptop", "real", "full"])
+def test_a_placebo_is_asked_about_as_many_items_as_the_environment(plan, tier):
+    it = plan(studies=["lea"], tier=tier)
+    pools = {
+        name: it.component("lea", "simulators", name)["pool"]
+        for dataset in it.datasets("lea")
+        for name in it.task("lea").components(it, "lea", dataset)["simulators"]
+    }
+    assert {"le", "recommender"} <= pools.keys()
+    assert len(set(pools.values())) == 1, pools
+
+
 def test_an_override_reaches_the_environment_and_not_the_host_that_proposes(it):
     needed = it.needs(run("sasrec_sa2c_leasr,share=0.5"))["choices"]
     assert needed.model == "sasrec_choices,share=0.5"

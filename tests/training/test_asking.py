@@ -132,6 +132,8 @@ def test_a_training_stops_where_nobody_was_asked():
         feedback.check(rewarded, {"states": torch.zeros(1, 1)}, {"chosen": torch.zeros(1)})
     with pytest.raises(SettingsError, match="it was not asked"):
         feedback.check(model | {"state": "both"}, {}, {"chosen": torch.zeros(1)})
+    with pytest.raises(SettingsError, match="negatives are the environment's"):
+        feedback.check(model | {"refused_of": "asked"}, {}, {})
 
 
 def test_the_host_alone_ranks():

@@ -21,6 +21,7 @@ from recloop.models.sequential.transitions import Step, ValueNetwork
 
 STATES = ("hidden", "both", "environment")
 REWARDS = ("constant", "environment")
+POOLS = ("catalogue", "asked")
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,14 @@ class Environment:
         value_weight: of their TD error, w_aq; 0 without.
         augmented_after: updates before chosen actions count.
         advantage_chosen: whether their cross-entropy is weighted by the advantage too, once that counts (SA2C).
+        refused_of: where negatives are drawn from, the `catalogue`, anew for each update, or those items that the
+            environment was `asked` about; None: asked where it rewards, else the catalogue. A constant reward with
+            asked ones is the control of a reward (ours).
         Others: as the model behind it.
 
     Raises:
-        ValueError: no such state or reward, an environment's state without a width, or a weight by an advantage that
-            the model behind it does not have.
+        ValueError: no such state, reward or negatives, an environment's state without a width, its reward for items
+            that it was not asked about, or a weight by an advantage that the model behind it does not have.
     """
 
     def __init__(
@@ -71,17 +75,24 @@ class Environment:
         value_weight: float = 0.01,
         augmented_after: int = 0,
         advantage_chosen: bool = False,
+        refused_of: str | None = None,
         **settings,
     ):
         super().__init__(backbone=backbone, items=items, **settings)
-        for name, value, known in (("state", state, STATES), ("reward", reward, REWARDS)):
+        refused_of = refused_of or ("asked" if reward == "environment" else "catalogue")
+        words = (("state", state, STATES), ("reward", reward, REWARDS))
+        for name, value, known in (*words, ("refused_of", refused_of, POOLS)):
             if value not in known:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
         if state != "hidden" and not state_dim:
             raise ValueError(f"state={state!r}: the environment has no states; name one")
+        if (reward, refused_of) == ("environment", "catalogue"):
+            raise ValueError(
+                "refused_of=catalogue: the environment rewards what it was asked about"
+            )
         if advantage_chosen and not isinstance(self, ActorCritic):
             raise ValueError("advantage_chosen=true: SNQN has no advantage; take SA2C")
-        self.reward, self.state = reward, state
+        self.reward, self.state, self.refused_of = reward, state, refused_of
         self.supervised_weight, self.value_weight = supervised_weight, value_weight
         self.augmented_after, self.advantage_chosen = augmented_after, advantage_chosen
         for network in self.networks:
@@ -110,9 +121,9 @@ class Environment:
     def valued(self, taken: Int[Tensor, " row"], batch: Answered) -> Int[Tensor, "row action"]:
         """Value what was taken, drawn negatives, and what was chosen; where nobody chose, what was taken.
 
-        Negatives are drawn from those that the environment was asked about where it rewards, else as in SNQN.
+        Negatives are drawn from those that the environment was asked about, or as in SNQN.
         """
-        if self.reward == "environment":
+        if self.refused_of == "asked":
             size = (len(taken), self.negatives)
             drawn = torch.randint(batch.negatives.shape[1], size, device=taken.device)
             logged = torch.cat([taken[:, None], batch.negatives.gather(1, drawn)], 1)

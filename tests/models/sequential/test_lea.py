@@ -225,6 +225,28 @@ def test_a_drawn_negative_comes_with_its_own_reward(table, answered, network_0):
         assert set(actions[1:-1].tolist()) == set(known[row])
 
 
+def test_a_constant_reward_may_refuse_what_was_asked_about(table, answered, network_0):
+    """The control of a reward: the negatives of a rewarded model, and SNQN's numbers for them."""
+    model, batch = table(reward="constant", refused_of="asked", **ALONE), answered()
+    (roles,) = model.turns()
+    step = model.step(*roles, batch)
+    assert step.actions[:, 1].tolist() == [3, 3]
+    best = {0: q(0, 3), 1: q(1, 3)}  # of each state
+    targets = [[1 + 0.5 * best[1], 0.5 * best[0]], [1, 0.5 * best[1]]]
+    assert torch.allclose(model.targets(step)[0, :, :2], torch.tensor(targets))
+
+
+def test_negatives_are_asked_about_where_they_are_rewarded(table, answered, network_0):
+    object.__setattr__(batch := answered(), "negatives", torch.tensor([[0], [0]]))
+    drawn = {}
+    for reward in ("constant", "environment"):
+        model = table(reward=reward, negatives=60, **ALONE)
+        (roles,) = model.turns()
+        drawn[reward] = [set(row[1:-1].tolist()) for row in model.step(*roles, batch).actions]
+    assert drawn["environment"] == [{0}, {0}]
+    assert drawn["constant"] == [{0, 2, 3}, {0, 1, 3}]  # any but what was taken
+
+
 def test_the_plain_model_imitates_what_was_chosen(answered):
     torch.manual_seed(4)
     model = Augmented(lambda: Last(ITEMS), ITEMS, supervised_weight=0.25)
@@ -247,6 +269,8 @@ def test_items_are_ranked_by_their_nearness_to_the_state():
     [
         ({"state": "own"}, "state='own': expected one of hidden, both, environment"),
         ({"reward": "own", "state": "hidden"}, "reward='own'"),
+        ({"refused_of": "own", "state": "hidden"}, "refused_of='own'"),
+        ({"refused_of": "catalogue", "state": "hidden"}, "rewards what it was asked about"),
         ({"state": "both"}, "the environment has no states"),
         ({"state": "hidden", "advantage_chosen": True}, "SNQN has no advantage"),
     ],
