@@ -30,3 +30,18 @@ def test_labels_of_places_lie_side_by_side(places):
     assert [float(label.get_text()) for label in labels] == places
     spans = [label.get_window_extent() for label in labels]
     assert all(one.x1 < other.x0 for one, other in pairwise(spans))
+
+
+def test_a_place_without_room_on_narrow_axes_has_no_label():
+    places = [1, 2, 5, 10, 20, 50, 100]
+    figure = Figure(figsize=(1.55, 1.35))
+    ax = figure.subplots()
+    ax.plot(places, places)
+    ax.tick_params(labelsize=7)
+    ticks(ax, "steps", pl.DataFrame({"place": places}), 14)
+    figure.draw_without_rendering()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert [label.get_text() for label in labels] == ["1", "2", "5", "10", "20", "100"]
+    assert len(ax.get_xticks()) == len(places)
+    spans = [label.get_window_extent() for label in labels]
+    assert all(one.x1 < other.x0 for one, other in pairwise(spans))
