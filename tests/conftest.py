@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 import yaml
@@ -38,6 +39,11 @@ def shaped() -> list[str]:
 TYPES = {"is_pep484_tower": True, "is_random": False}
 beartype_package("recloop", conf=BeartypeConf(claw_is_pep526=False, **TYPES))
 install_import_hook(shaped(), f"beartype.beartype(conf=beartype.BeartypeConf(**{TYPES}))")
+
+# Small frames gain nothing from more threads either, see `one_thread`; what tests start has as many as it would have.
+with pytest.MonkeyPatch.context() as patched:
+    patched.setenv("POLARS_MAX_THREADS", "1")
+    pl.thread_pool_size()  # it looks once
 
 
 def plan_for(**changes):

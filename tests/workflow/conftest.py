@@ -1,12 +1,15 @@
 """Copies of the project in which a test may run, change and break the workflow."""
 
+import atexit
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 import yaml
@@ -89,10 +92,17 @@ class Project:
         return subprocess.run(command, cwd=self.root, env=self.environment, **pipes)
 
     def snakemake(self, *targets: str) -> str:
-        """Run the workflow; give what it printed."""
-        done = self.call(sys.executable, "-m", "snakemake", *targets, *self.settings)
-        assert done.returncode == 0, done.stdout[-5000:]
-        return done.stdout
+        """Run the workflow; give what it printed.
+
+        Tests that `call` have a process of their own, as a user has; here its packages are loaded already.
+        """
+        call = {"words": [*targets, *self.settings], "folder": str(self.root)}
+        with NamedTemporaryFile("r") as output:
+            call |= {"environment": self.environment, "output": output.name}
+            print(json.dumps(call), file=planner().stdin, flush=True)
+            code, printed = planner().stdout.readline(), output.read()
+        assert code == "0\n", printed[-5000:]
+        return printed
 
     def plan(self, *targets: str) -> set[str]:
         """Say which jobs a run would do, as their messages: `train sasrec on …, seed 1`."""
@@ -108,6 +118,18 @@ class Project:
     def edit_yaml(self, path: str, change) -> None:
         """Replace a file's settings by what `change` makes of them."""
         self.edit(path, lambda text: yaml.safe_dump(change(yaml.safe_load(text)), sort_keys=False))
+
+
+@cache
+def planner() -> subprocess.Popen:
+    """Start what runs Snakemake without loading its packages each time, see planner.py."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    own = os.environ | {"PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": ""}
+    started = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("planner.py")], env=own, **pipes
+    )
+    atexit.register(started.communicate)
+    return started
 
 
 @pytest.fixture(scope="session")

@@ -59,9 +59,9 @@ LONG = {  # one run for each of the loops above
 }
 
 
-def trees() -> dict[str, ast.Module]:
-    """Parse the modules of recloop, by name without `recloop.`."""
-    files = sorted((ROOT / "recloop").rglob("*.py"))
+def trees(folder: str = "") -> dict[str, ast.Module]:
+    """Parse the modules of recloop, or of a folder of it, by name without `recloop.`."""
+    files = sorted((ROOT / "recloop" / folder).rglob("*.py"))
     names = [".".join(file.relative_to(ROOT / "recloop").with_suffix("").parts) for file in files]
     return {name: ast.parse(file.read_text()) for name, file in zip(names, files, strict=True)}
 
@@ -75,11 +75,11 @@ def trains(tree: ast.Module) -> bool:
 def loops() -> list[str]:
     """List the ways of training of recloop/training."""
     found = []
-    for name, tree in trees().items():
+    for name, tree in trees("training").items():
         given = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
         given |= {one.asname or one.name for node in imports for one in node.names}
-        if name.startswith("training.") and given >= {*PARTS}:
+        if given >= {*PARTS}:
             found.append(name.removeprefix("training."))
     return found
 
