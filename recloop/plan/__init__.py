@@ -7,7 +7,8 @@ from types import ModuleType
 
 from recloop.plan.artifacts import Artifact, with_all_inputs
 from recloop.plan.names import RunName
-from recloop.plan.studies import PARTS, Run, Studies, modules
+from recloop.plan.resolved import PARTS
+from recloop.plan.studies import Run, Studies, modules
 from recloop.plan.task import task_of
 from recloop.storage.fingerprint import ROOT
 

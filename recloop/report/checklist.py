@@ -86,6 +86,8 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
         epochs = span({round(run["epochs_run"]) for run in learned})
         on_test = [run for run in learned if "test" in named(run["settings"], "chosen_on")]
         said = f"the best validation of each of {len(learned) - len(on_test)} trainings of {epochs} epochs"
+        warming = [run for run in learned if run.get("head_start")]
+        said += f"; of {len(warming)} after their warm-up" if warming else ""
         said += f"; {len(on_test)} of a twin on the test part" if on_test else ""
         yield "selection", said, "run.json, `best_epoch` and `settings`; curve.csv"
     if settled := choices(runs):

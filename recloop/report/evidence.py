@@ -149,17 +149,18 @@ class Evidence:
         if self.whole:
             return self.whole.trainings
         curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
-        scores = {
-            key: part["valid_ndcg10"].to_list()
-            for key, part in curves.group_by("dataset", "model", "seed")
-        }
+        validations = dict(iter(curves.group_by("dataset", "model", "seed")))
         found = defaultdict(lambda: defaultdict(list))
         for run in map(read_run, self.runs):
-            validated = scores.get((run["dataset"], run["model"], run["seed"]))
+            validated = validations.get((run["dataset"], run["model"], run["seed"]))
             patience = run.get("settings", {}).get("training", {}).get("patience")
-            if validated:
-                name = RunName.parse(run["model"])
-                found[run["dataset"], name.key][name].append(trained_out(validated, patience))
+            if validated is not None:
+                name, after = (
+                    RunName.parse(run["model"]),
+                    pl.col("update") > run.get("head_start", 0),
+                )
+                scores = validated.filter(after)["valid_ndcg10"].to_list()
+                found[run["dataset"], name.key][name].append(trained_out(scores, patience))
         return found
 
     @cached_property
