@@ -259,7 +259,7 @@ class Plan(Studies):
         used = {}
         for dataset in self.worlds(study):
             recipe = self.recipe(study, dataset)
-            used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
+            used[dataset] = {"source": recipe["source"], "stand_in": self.stand_in(study, dataset)}
             used[dataset] |= {"title": recipe["manifest"]["title"]}
             used[dataset] |= self.described_data(study, dataset)
             used[dataset] |= {"own": True} if "defaults" in recipe["manifest"] else {}

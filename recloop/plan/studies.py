@@ -182,6 +182,35 @@ class Studies:
             "split": split_of(paper["split"], here.get("split", {})),
         }
 
+    def stand_in(self, study: str, dataset: str) -> str | None:
+        """Say what is not the paper's own: the data, their number, or the networks that read them; None if all is.
+
+        Folders are named for other data alone (`folder`); what a report calls a stand-in is this.
+        """
+        recipe = self.recipe(study, dataset)
+        if recipe["stand_in"]:
+            return recipe["stand_in"]
+        own = self.entry_in(self.studies[study]["datasets"], study, dataset)["prepare"]
+        number, told = recipe["prepare"].get("sample_sessions"), []
+        if number and number != own.get("sample_sessions"):
+            told.append(f"{number:,} of its sequences")
+        if self.exchanged(study):
+            told.append("with other networks than the paper's")
+        return ", ".join(told) or None
+
+    def exchanged(self, study: str) -> bool:
+        """Check whether the tier has other encoders or language models in the place of a study's."""
+        paper, here = self.studies[study], self.here(study)
+        changes = [
+            (entry, here.get(kind, {}).get(name, {}))
+            for kind in ("features", "language_models")
+            for name, entry in paper.get(kind, {}).items()
+        ]
+        words = ("class", "learn", *WHOLE)
+        return any(
+            entry.get(word) != new[word] for entry, new in changes for word in words if word in new
+        )
+
     def folder(self, study: str, dataset: str) -> str:
         """Return a data set's folder: its key, or `shop_clicks-for-rc15` where something stands in for it."""
         recipe = self.recipe(study, dataset)
