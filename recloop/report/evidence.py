@@ -244,6 +244,10 @@ class Evidence:
         result = paired(self.results.per_session_scores(mine, seeds), self.popularity[place])
         return not (result.difference > 0 and result.p < 1 - LEVEL)
 
+    def says_nothing(self, name: str) -> str | None:
+        """Say why an exhibit or a claim has no meaning on this tier; None where it has one."""
+        return self.tier.get("says_nothing", {}).get(name)
+
     def data(self, dataset: str) -> Mapping:
         """Describe what the tier uses for a data set; empty where it uses nothing."""
         return self.tier.get("datasets", {}).get(dataset) or {}
