@@ -148,19 +148,24 @@ class Evidence:
         """Say of each validated training whether it was trained out; by data set, model and name."""
         if self.whole:
             return self.whole.trainings
+        found = defaultdict(lambda: defaultdict(list))
+        for run, scores in self.validated:
+            patience = run.get("settings", {}).get("training", {}).get("patience")
+            name = RunName.parse(run["model"])
+            found[run["dataset"], name.key][name].append(trained_out(scores, patience))
+        return found
+
+    @cached_property
+    def validated(self) -> list[tuple[dict, list[float]]]:
+        """Pair the record of each validated training with the scores of its validations after a warm-up."""
         curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
         validations = dict(iter(curves.group_by("dataset", "model", "seed")))
-        found = defaultdict(lambda: defaultdict(list))
+        found = []
         for run in map(read_run, self.runs):
-            validated = validations.get((run["dataset"], run["model"], run["seed"]))
-            patience = run.get("settings", {}).get("training", {}).get("patience")
-            if validated is not None:
-                name, after = (
-                    RunName.parse(run["model"]),
-                    pl.col("update") > run.get("head_start", 0),
-                )
-                scores = validated.filter(after)["valid_ndcg10"].to_list()
-                found[run["dataset"], name.key][name].append(trained_out(scores, patience))
+            rows = validations.get((run["dataset"], run["model"], run["seed"]))
+            if rows is not None:
+                after = pl.col("update") > run.get("head_start", 0)
+                found.append((run, rows.filter(after)["valid_ndcg10"].to_list()))
         return found
 
     @cached_property
