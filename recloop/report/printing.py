@@ -168,7 +168,7 @@ def explained(table: Table) -> list[str]:
 def compared(cells: pl.DataFrame) -> list[str]:
     """Name the models that TPME is over, by block: it means nothing outside its set."""
     sets = cells.filter(metric="TPME").group_by("block", maintain_order=True).agg("row").iter_rows()
-    return [f"TPME: {block}, over {', '.join(names)}." for block, names in sets]
+    return [f"TPME: {block}, over {'; '.join(names)}." for block, names in sets]
 
 
 def missing(cells: pl.DataFrame) -> list[str]:

@@ -27,4 +27,4 @@ def test_one_model_alone_has_no_tpme_and_the_set_is_named():
     assert efficiency.together(["a", "b", "c"], cells) == {"a": 0.0, "b": 1.0}
     rows = [("X", "A", "TPME"), ("X", "B", "TPME"), ("X", "C", "Memory"), ("Y", "B", "TPME")]
     shown = pl.DataFrame(rows, schema=["block", "row", "metric"], orient="row")
-    assert printing.compared(shown) == ["TPME: X, over A, B.", "TPME: Y, over B."]
+    assert printing.compared(shown) == ["TPME: X, over A; B.", "TPME: Y, over B."]
