@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficiency import ITEMS, batch_of, build, live, read_from
+from efficiency import batch_of, build, items_of, live, read_from
 
+from recloop.data.batches import Batch
 from recloop.features.cache import Features, described, write_record
 from recloop.storage.files import replacing
 
@@ -40,12 +41,18 @@ def seconds(step: Callable[[], object], device: str, times: int) -> float:
     return min(found[1:])
 
 
+def drawn(given: argparse.Namespace) -> Batch:
+    """Draw the batch, some items of which occur several times."""
+    return batch_of(given.batch, items_of(given), 1, again=True)
+
+
 def update(given: argparse.Namespace, deduplicated: bool = True) -> Callable[[], object]:
     """Make an update of full fine-tuning, without its optimiser: forward and backward."""
     with tempfile.TemporaryDirectory() as folder:
-        model = build("fft", read_from("fft", given, Path(folder))).to(given.device).train()
+        sources = read_from("fft", given, Path(folder))
+        model = build("fft", sources, items_of(given)).to(given.device).train()
     model.deduplicated = deduplicated
-    batch = batch_of(given.batch, 1).take(torch.arange(given.batch), given.device)
+    batch = drawn(given).take(torch.arange(given.batch), given.device)
 
     def step() -> None:
         model.zero_grad()
@@ -56,7 +63,7 @@ def update(given: argparse.Namespace, deduplicated: bool = True) -> Callable[[],
 
 def bare(given: argparse.Namespace) -> Callable[[], object]:
     """Make a forward and a backward pass of both networks over the distinct items of the batch."""
-    batch = batch_of(given.batch, 1)
+    batch = drawn(given)
     items = torch.unique(torch.cat([batch.session[:, :1], batch.following], 1))
     passes = []
     for reads in ("words", "pictures"):
@@ -104,13 +111,13 @@ def main() -> None:
     given = parser.parse_args()
     given.checkpointing = False
     torch.set_num_threads(1)
-    distinct = len(torch.unique(batch_of(given.batch, 1).following))
+    distinct = len(torch.unique(drawn(given).following))
     whole, alone = (seconds(one, given.device, given.times) for one in (update(given), bare(given)))
     twice = seconds(update(given, False), given.device, given.times)
     given.checkpointing = True
     again = seconds(update(given), given.device, given.times)
     places = given.batch * 11
-    print(f"{places} places, about {distinct} distinct items of {ITEMS}")
+    print(f"{places} places, about {distinct} distinct items of {items_of(given)}")
     print(f"update {whole:.3f} s, {places / whole:.0f} items/s; bare passes {alone:.3f} s")
     print(f"share of the bare passes {alone / whole:.2f}, expected {TARGETS['share']} or more")
     print(

@@ -8,7 +8,9 @@ Weights are random: what an update takes does not depend on them. Every method h
 items, sessions and batches; an epoch is as many updates as `--users` make batches. Seconds are wall time on a GPU and
 processor time on a processor, where other jobs may run beside it; wall time stands beside them. Memory is what PyTorch
 allocated on a GPU, and resident memory beyond what was there before the model, after its data, on a processor. TPME is
-over the methods of the table. The last columns are shares of FFT's, beside those of the abstract (47 GB and 443 s).
+over the methods of the table. The last columns are shares of FFT's where it is among them, beside those of the abstract
+(47 GB and 443 s). No item is drawn twice for a batch, so that the networks read all of its items, as released code does
+whatever is drawn.
 """
 
 import argparse
@@ -56,9 +58,14 @@ WAYS = {
     "lora": ("lora", 8),
     "bitfit": ("bitfit", 0),
 }
-TOKENS, LENGTH, ITEMS = 30, 10, 400
+TOKENS, LENGTH, FEWEST = 30, 10, 400
 USERS = 12076  # of Amazon Scientific
 STEADY = 2.0  # seconds of updates that are timed at least: those of a side network are too short to time one alone
+
+
+def items_of(given: argparse.Namespace) -> int:
+    """Count the items of the catalogue: enough for a batch without one that occurs twice."""
+    return max(FEWEST, given.batch * (LENGTH + 1))
 
 
 class Drawn:
@@ -93,8 +100,8 @@ def network_of(given: argparse.Namespace, reads: str) -> Network:
 
 def live(given: argparse.Namespace, reads: str) -> Source:
     """Make a source whose network reads in every batch; the network is made with the tower."""
-    random = torch.Generator().manual_seed(2)
-    shape = (ITEMS, TOKENS) if reads == "words" else (ITEMS, 3, given.image, given.image)
+    random, items = torch.Generator().manual_seed(2), items_of(given)
+    shape = (items, TOKENS) if reads == "words" else (items, 3, given.image, given.image)
     most, kind = (30000, torch.int32) if reads == "words" else (255, torch.uint8)
     values = Drawn(torch.randint(1, most, shape, generator=random, dtype=kind), reads == "words")
     config = configured(getattr(given, reads), 30522, given.image, 16)
@@ -103,7 +110,7 @@ def live(given: argparse.Namespace, reads: str) -> Source:
         network = network_of(given, reads)
         if given.checkpointing:
             network.checkpoint_gradients()
-        return LiveTower(network, values, kept, torch.arange(ITEMS))
+        return LiveTower(network, values, kept, torch.arange(items))
 
     levels = config.num_hidden_layers + 1
     return Source(config.hidden_size, levels, values.has, make, None, reads, live=True)
@@ -111,28 +118,31 @@ def live(given: argparse.Namespace, reads: str) -> Source:
 
 def cached(given: argparse.Namespace, reads: str, folder: Path) -> Source:
     """Make a source from a cache of all levels in float16."""
-    config = configured(getattr(given, reads), 30522, given.image, 16)
-    shape = (ITEMS, config.num_hidden_layers + 1, config.hidden_size)
+    config, items = configured(getattr(given, reads), 30522, given.image, 16), items_of(given)
+    shape = (items, config.num_hidden_layers + 1, config.hidden_size)
     folder.mkdir()
     rows = np.random.default_rng(3).standard_normal(shape, np.float32).astype(np.float16)
     with replacing(folder / "00000.npy") as draft:
         table = np.lib.format.open_memmap(draft, mode="w+", dtype=rows.dtype, shape=rows.shape)
         table[:] = rows
         table.flush()
-    about = {"data": "drawn", "rows": ITEMS, "shape": list(shape[1:]), "dtype": "float16"}
-    write_record(folder, about | {"shards": [described(folder / "00000.npy", ITEMS)]})
-    features, has = Features.open(folder), torch.ones(ITEMS, dtype=torch.bool)
+    about = {"data": "drawn", "rows": items, "shape": list(shape[1:]), "dtype": "float16"}
+    write_record(folder, about | {"shards": [described(folder / "00000.npy", items)]})
+    features, has = Features.open(folder), torch.ones(items, dtype=torch.bool)
 
     def make(kept: list[int]) -> CachedTower:
-        return CachedTower(features, kept, has, kept, torch.arange(ITEMS))
+        return CachedTower(features, kept, has, kept, torch.arange(items))
 
     return Source(shape[2], shape[1], has, make, None, reads, live=False)
 
 
-def batch_of(sessions: int, seed: int) -> Batch:
-    """Draw whole sessions."""
-    random = torch.Generator().manual_seed(seed)
-    return Batch.whole(torch.randint(ITEMS, (sessions, LENGTH + 1), generator=random))
+def batch_of(sessions: int, items: int, seed: int, again: bool = False) -> Batch:
+    """Draw whole sessions, no item twice unless they may come `again`."""
+    random, places = torch.Generator().manual_seed(seed), sessions * (LENGTH + 1)
+    found = torch.randperm(items, generator=random)[:places]
+    if again:
+        found = torch.randint(items, (places,), generator=random)
+    return Batch.whole(found.view(sessions, LENGTH + 1))
 
 
 def read_from(method: str, given: argparse.Namespace, folder: Path) -> dict[str, Source]:
@@ -143,7 +153,7 @@ def read_from(method: str, given: argparse.Namespace, folder: Path) -> dict[str,
     }
 
 
-def build(method: str, sources: dict[str, Source]) -> nn.Module:
+def build(method: str, sources: dict[str, Source], items: int) -> nn.Module:
     """Make a model with a method's item encoder."""
     more = {"missing": "zeros"} | sources
     if method.startswith("iisan"):
@@ -153,8 +163,8 @@ def build(method: str, sources: dict[str, Source]) -> nn.Module:
     else:
         way, size = WAYS[method]
         encoder = partial(Tuned, **more, tuning=way, size=size)
-    counts = torch.ones(ITEMS, dtype=torch.long)
-    return ContentRecommender(encoder, ITEMS, counts, LENGTH)
+    counts = torch.ones(items, dtype=torch.long)
+    return ContentRecommender(encoder, items, counts, LENGTH)
 
 
 def measure(method: str, given: argparse.Namespace) -> dict[str, float]:
@@ -166,7 +176,8 @@ def measure(method: str, given: argparse.Namespace) -> dict[str, float]:
         sources = read_from(method, given, Path(folder))
         costs, worked = Costs(given.device), []
         clock = time.process_time
-        model = build(method, sources).to(given.device).train()
+        items = items_of(given)
+        model = build(method, sources, items).to(given.device).train()
         groups = [{"params": part} for part in groups_of(model).values()]
         optimiser = torch.optim.Adam(groups, lr=1e-4, fused=True)
         while len(worked) <= given.updates or sum(worked[1:]) < STEADY:
@@ -174,7 +185,7 @@ def measure(method: str, given: argparse.Namespace) -> dict[str, float]:
             costs.begin()
             optimiser.zero_grad()
             everywhere = torch.arange(given.batch)
-            moved = batch_of(given.batch, len(worked)).take(everywhere, given.device)
+            moved = batch_of(given.batch, items, len(worked)).take(everywhere, given.device)
             with torch.autocast(given.device, torch.bfloat16, enabled=given.bfloat16):
                 loss = model.loss(moved)
             loss.backward()
@@ -230,22 +241,24 @@ def main() -> None:
         given.json.write_text(json.dumps(found, indent=2))
     columns = [[one[name] for one in found.values()] for name in ("seconds", "numbers", "memory")]
     values = tpme(*columns)
-    first = found[given.methods[0]]
+    whole = found.get("fft")
     print(
         f"{given.words}, {given.pictures} at {given.image} pixels, {given.batch} sessions a batch"
     )
     print(
-        "| method | update s | wall s | epoch s | memory MiB | trainable | TPME | memory | time | printed |"
+        "| method | update s | wall s | epoch s | memory MiB | trainable | TPME | memory / FFT | time / FFT | printed |"
     )
     print("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |")
     epoch = -(-given.users // given.batch)
     for (method, one), value in zip(found.items(), values, strict=True):
         printed = PRINTED.get(method)
-        shares = (one["memory"] / first["memory"], one["seconds"] / first["seconds"])
+        shares = [
+            f"{one[name] / whole[name]:.4f}" if whole else "–" for name in ("memory", "seconds")
+        ]
         told = f"{printed[0]:.3f}, {printed[1]:.3f}" if printed else "–"
         print(
             f"| {LABELS[method]} | {one['seconds']:.3f} | {one['wall']:.3f} | {one['seconds'] * epoch:,.0f} | "
-            f"{one['memory']:,.0f} | {one['numbers']:,} | {value:.3f} | {shares[0]:.4f} | {shares[1]:.4f} | {told} |"
+            f"{one['memory']:,.0f} | {one['numbers']:,} | {value:.3f} | {shares[0]} | {shares[1]} | {told} |"
         )
 
 

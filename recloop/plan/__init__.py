@@ -271,6 +271,7 @@ class Plan(Studies):
             "datasets": used,
             "absent": self.here(study).get("absent", {}),
             "left_out": self.here(study).get("left_out", {}),
+            "says_nothing": self.here(study).get("says_nothing", {}),
             "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.task(study).encoders(self, study),
             "language_models": getattr(self.task(study), "spoken", no_models)(self, study),

@@ -78,6 +78,8 @@ def digits(name: str) -> int:
     """Look up with how many decimals a metric is printed."""
     if name.startswith("improvement("):
         return 2
+    if name.startswith("users("):
+        return 0
     found = records.record(name)
     return found.digits if found else 0 if name in WHOLE else 4
 

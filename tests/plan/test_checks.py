@@ -62,6 +62,7 @@ WRONG = [
     (TIERS, "  models:", "  every_model: {dimm: 8}\n  models:", "'dimm'; did you mean 'dim'?"),
     (TIERS, "  models:", "  absent: {lfm2b: x}\n  models:", "'lfm2b'; did you mean 'lfm1b'?"),
     (TIERS, "  models:", "  absent: {lfm1b: x}\n  models:", "absent and yet among the datasets"),
+    (TIERS, "  models:", "  says_nothing: {table_4_33: x}\n  models:", "did you mean 'table_4_3'?"),
     (TIERS, "sessions: 300", "sesions: 300", "'sesions'; did you mean 'sessions'?"),
     (TIERS, "items: 120", "items: -5", "sizes.items: -5 is too small, expected 2 or more"),
     (TIERS, "items: 120", "items: 12.5", "sizes.items: 12.5 is not of type 'integer'"),

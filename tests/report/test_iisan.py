@@ -3,7 +3,9 @@
 import polars as pl
 import pytest
 
-from recloop.evaluation.costs import tpme
+from recloop.evaluation.costs import EPOCH, tpme
+from recloop.report import printing
+from recloop.report.exhibits import efficiency
 
 
 def test_tpme_is_over_the_models_that_were_measured(drawn):
@@ -15,3 +17,14 @@ def test_tpme_is_over_the_models_that_were_measured(drawn):
     assert wide["TPME"].to_list() == pytest.approx(expected.tolist())
     best = ours.filter((pl.col("column") == "TPME") & (pl.col("rank") == 1))
     assert best["ours"].item() == min(expected)
+
+
+def test_one_model_alone_has_no_tpme_and_the_set_is_named():
+    cells = {("a", cost): {"ours": 3.0} for cost in EPOCH}
+    assert efficiency.together(["a"], cells) == {}
+    cells |= {("b", cost): {"ours": 4.0} for cost in EPOCH}
+    cells |= {("c", cost): {"ours": None} for cost in EPOCH}
+    assert efficiency.together(["a", "b", "c"], cells) == {"a": 0.0, "b": 1.0}
+    rows = [("X", "A", "TPME"), ("X", "B", "TPME"), ("X", "C", "Memory"), ("Y", "B", "TPME")]
+    shown = pl.DataFrame(rows, schema=["block", "row", "metric"], orient="row")
+    assert printing.compared(shown) == ["TPME: X, over A; B.", "TPME: Y, over B."]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from recloop.evaluation.results import Quantity
-from recloop.report import ledger, printing, sections, tables, verdicts
+from recloop.report import checklist, ledger, printing, sections, tables, verdicts
 from recloop.report.evidence import CURVE, Evidence
 from recloop.report.latex import latex
 
@@ -90,6 +90,16 @@ def test_a_claim_that_rests_on_one_is_undecided(evidence):
     assert row["claim_verdict"] == "undecided (not trained out)"
     (row,) = verdicts.judged(evidence, "c", claim)
     assert row["claim_verdict"] in ("holds", "fails", "undecided")
+
+
+def test_a_training_that_was_best_at_once_is_named_and_decides_nothing(evidence):
+    assert list(checklist.at_once(evidence)) == []
+    curve = evidence.runs[0].with_name("curve.csv")
+    rows = pl.DataFrame({"update": range(1, 6), "valid_ndcg10": [0.5, 0.4, 0.3, 0.4, 0.3]})
+    rows.with_columns(epoch=1.0, loss=1.0).write_csv(curve)
+    (row,) = checklist.at_once(found := replace(evidence))
+    assert row[1] == "1 of 4 trainings: SASRec on RC15"
+    assert found.unfinished("rc15", "sasrec") == 1  # the second alone
 
 
 def test_a_model_at_popularity_is_marked(evidence):
