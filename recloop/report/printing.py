@@ -13,7 +13,7 @@ FEW = 3  # reasons for doubt that a table spells out
 SPREADS = {
     "seeds": "deviation over seeds",
     "sessions": "error of the mean over sessions",
-    "draws": "deviation over draws of policies and seeds",
+    "draws": "deviation over draws of policies, and of seeds where there are several",
 }
 LEVEL = 1e-9  # deviation up to which values over seeds are one value
 

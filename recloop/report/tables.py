@@ -5,7 +5,7 @@ metric at a cut-off). `recloop.report.printing` writes them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +62,12 @@ class Table:
         sheet.write(self.cells, output.with_name(output.name + ".csv"))
 
 
-def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:
-    """Put the caption above cells and the stamp below."""
-    stamp, label = labels.stamp(evidence, entry["datasets"]), compared_with(evidence.study, entry)
+def table(
+    evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame, told: Iterable[int] = ()
+) -> Table:
+    """Put the caption above cells and the stamp below, see `labels.stamp`."""
+    stamp = labels.stamp(evidence, entry["datasets"], told)
+    label = compared_with(evidence.study, entry)
     return Table(name, entry["caption"], labels.source(entry), stamp, cells, label)
 
 

@@ -57,9 +57,12 @@ def train(
     """Estimate the return of every policy, and measure it.
 
     Returns:
-        No weights but a mark; facts with the `estimates`: policy, estimate, truth and the truth's standard error.
+        No weights but a mark; facts with the `estimates`: policy, estimate, truth and the truth's standard error, all
+        discounted returns of a session; `ratio`, the mean weight of a logged turn, where the estimator has weights;
+        `true_ratio`, what it should be: discounted turns of the policy over the turns of a logged session.
     """
     rows, number = [], training["truth_sessions"]
+    logged = float(log.length.float().mean())
     for place, (name, weights) in enumerate(sorted(policies.items())):
         torch.manual_seed(context.seed)
         judged = opened(weights, shop).to(context.device)
@@ -69,10 +72,11 @@ def train(
         model.eval()
         simulated = users(sessions=number, seed=context.seed)
         sentences = shop.heard_by(judged.policy).to(context.device)
-        true = shopping.mean_return(
+        true = shopping.discounted(
             judged.policy, simulated, sentences, judged.choose, model.discount
         )
-        found = {"policy": name, "estimate": one.estimate(), "truth": true[0], "error": true[1]}
+        found = {"policy": name} | one.estimate()
+        found |= {"truth": true.worth, "error": true.error, "true_ratio": true.turns / logged}
         rows.append(found)
         context.log(f"{place + 1} of {len(policies)}: {found}")
     return {"fixed": torch.zeros(1)}, run_facts(epochs=training["epochs"]) | {"estimates": rows}
@@ -116,11 +120,12 @@ class Estimating(FromLog):
     ):
         self.model, self.judged, self.log, self.context = model, judged, log, context
         self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
-        self.length, self.number = training["epoch_updates"], training["truth_sessions"]
+        self.length = training["epoch_updates"]
         self.vectors = shop.vectors.to(context.device)
         self.sentences = shop.sentences.to(context.device)
-        self.sample = torch.randperm(len(log), generator=context.generator(-2))
-        model.calibrate(returns_of(self.take(self.sample[:SAMPLE]), model.discount))
+        order = torch.randperm(len(log), generator=context.generator(-2))
+        self.asked = order[: training["asked_sessions"]]
+        model.calibrate(returns_of(self.take(order[:SAMPLE]), model.discount))
 
     def loss(self, batch: Sessions) -> Float[Tensor, ""]:
         """Let the estimator compute the loss."""
@@ -130,9 +135,10 @@ class Estimating(FromLog):
         """Let the estimator follow up."""
         self.model.after_update()
 
-    def estimate(self) -> float:
-        """Ask the estimator about as many sessions of the log as the truth is measured in."""
-        return self.model.estimate(self.take(self.sample[: self.number]), self.judged)
+    def estimate(self) -> dict[str, float]:
+        """Ask the estimator about sessions of the log."""
+        pieces = self.log.pieces(self.asked, SAMPLE, self.vectors, self.sentences)
+        return self.model.estimate(pieces, self.judged)
 
 
 def rank(

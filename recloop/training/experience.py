@@ -1,6 +1,7 @@
 """Logged sessions: collected by policies in the simulator, kept as a table of inputs, read without its makers."""
 
 import copy
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -175,24 +176,40 @@ class Log:
         }
         return found
 
-    def dealt(self, generator: torch.Generator) -> "Log":
-        """Copy the log with its rewards dealt to other turns."""
+    def dealt(self, generator: torch.Generator, centred: bool) -> "Log":
+        """Copy the log with its rewards dealt to other turns.
+
+        Args:
+            generator: of the order.
+            centred: whether their mean is taken off. Where every turn costs, and sessions end where they did, rewards
+                that are only dealt still say that short sessions are good.
+        """
         found = copy.copy(self)
         reward = self.parts["reward"]
         order = torch.randperm(len(reward), generator=generator)
-        found.parts = self.parts | {"reward": reward[order]}
+        found.parts = self.parts | {"reward": reward[order] - reward.mean() * centred}
         return found
 
-    def take(self, rows: Tensor, vectors: Tensor, sentences: Tensor) -> Sessions:
+    def pieces(
+        self, rows: Tensor, size: int, vectors: Tensor, sentences: Tensor
+    ) -> Iterator[Sessions]:
+        """Take sessions some at a time, all padded to the longest of them, see `take`."""
+        longest = int(self.length[rows].max())
+        return (self.take(some, vectors, sentences, longest) for some in rows.split(size))
+
+    def take(
+        self, rows: Tensor, vectors: Tensor, sentences: Tensor, turns: int | None = None
+    ) -> Sessions:
         """Put some sessions side by side, with what is seen and heard in them.
 
         Args:
             rows: which sessions.
             vectors: what is seen of every item.
             sentences: every sentence as it is heard.
+            turns: to which sessions are padded; the length of the longest one if None.
         """
         length = self.length[rows]
-        time = torch.arange(int(length.max()))
+        time = torch.arange(turns or int(length.max()))
         real = time < length[:, None]
         place = (self.start[rows][:, None] + time).where(real, 0)
         found = {name: one[place].to(vectors.device) for name, one in self.parts.items()}

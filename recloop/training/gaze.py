@@ -22,6 +22,7 @@ from recloop.training.readings import load
 RECORD, TABLE = "gaze.json", "gaze.safetensors"
 ANSWERS = ("chosen", "rejected")
 PLACEBOS = ("none", "other", "shuffled", "noise", "length_frequency", "zero")
+SCALED = ("noise", "length_frequency")  # by what the training part has
 
 
 def plain(prompt: str, answer: str) -> str:
@@ -111,6 +112,11 @@ class Gaze:
         """Mark the tokens of each text that have a measure."""
         return (words != NO_WORD if self.evenly else firsts(words) for words in self.words)
 
+    def carried(self) -> np.ndarray:
+        """Put what all these tokens have behind one another, shape (token, feature)."""
+        marked = zip(self.values, self.carriers(), strict=True)
+        return np.concatenate([values[mark] for values, mark in marked])
+
 
 def read_gaze(folder: Path, part: str, measures: str) -> Gaze:
     """Read what `write_gaze` wrote.
@@ -142,17 +148,27 @@ def read_gaze(folder: Path, part: str, measures: str) -> Gaze:
 # -- what may stand in the place of gaze -------------------------------------------------------------------------------
 
 
-def replaced(gaze: Gaze, by: str, texts: list[str], counts: dict[str, int], seed: int) -> Gaze:
+def replaced(
+    gaze: Gaze,
+    by: str,
+    texts: list[str],
+    counts: dict[str, int],
+    seed: int,
+    training: tuple[Gaze, list[str]],
+) -> Gaze:
     """Put something else where gaze was; which tokens carry it stays the same.
+
+    What a placebo is scaled by is the training part's in all parts, as the deviations of gaze are.
 
     Args:
         gaze: of a part.
         by: one of `PLACEBOS`: `other` takes the gaze of another text, `shuffled` that of other words of the same text,
-            `noise` draws numbers with the same mean and deviation, `length_frequency` has the length and the log count
-            of the word, `zero` has nothing.
+            `noise` draws numbers with the mean and deviation of training, `length_frequency` has the length and the
+            log count of the word, `zero` has nothing.
         texts: of the part, for `length_frequency`.
         counts: of the words in training.
         seed: of what is drawn.
+        training: gaze and texts of the training part.
 
     Raises:
         ValueError: another placebo.
@@ -162,7 +178,7 @@ def replaced(gaze: Gaze, by: str, texts: list[str], counts: dict[str, int], seed
     if by == "none":
         return gaze
     if by == "length_frequency":
-        return known_of_words(gaze, texts, counts)
+        return known_of_words(gaze, texts, counts, training[1])
     random = np.random.default_rng([seed, len(texts)])
     marks = list(gaze.carriers())
     carried = [values[mark] for values, mark in zip(gaze.values, marks, strict=True)]
@@ -172,17 +188,20 @@ def replaced(gaze: Gaze, by: str, texts: list[str], counts: dict[str, int], seed
     elif by == "shuffled":
         given = [random.permutation(one) for one in carried]
     elif by == "noise":
-        every = np.concatenate(carried)
+        every = training[0].carried()
         given = [random.normal(every.mean(0), every.std(0), one.shape) for one in carried]
     else:
         given = [np.zeros_like(one) for one in carried]
     return replace(gaze, values=[laid(*one) for one in zip(marks, given, strict=True)])
 
 
-def known_of_words(gaze: Gaze, texts: list[str], counts: dict[str, int]) -> Gaze:
-    """Put length and log count of each word where its gaze was, in deviations over all words."""
+def known_of_words(
+    gaze: Gaze, texts: list[str], counts: dict[str, int], training: list[str]
+) -> Gaze:
+    """Put length and log count of each word where its gaze was, in deviations over the words of training texts."""
     known = [described(text, counts) for text in texts]
-    deviation = np.concatenate(known).std(0).clip(min=1e-6)
+    deviation = np.concatenate([described(text, counts) for text in training]).std(0)
+    deviation = deviation.clip(min=1e-6)
     values = [
         spread(one / deviation, words, gaze.evenly)
         for one, words in zip(known, gaze.words, strict=True)

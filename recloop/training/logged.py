@@ -23,6 +23,7 @@ from recloop.training.experience import Log, gathered
 from recloop.training.shop import Shop, open_shop
 
 SAMPLE = 256  # sessions from which the scale of returns is read
+REWARDS = ("logged", "shuffled", "dealt")
 
 
 def prepare(data: dict[str, Path], settings: dict, needs: dict[str, Path], device: str) -> dict:
@@ -61,11 +62,20 @@ def train(
     Where `training.tried` names a setting it first tries each of `tried_values` for `tuning_epochs`, with the log as it
     is, and takes the one with which validation users were spared most turns.
 
+    Two controls have other `training.rewards`: `shuffled` ones are dealt to other turns without their mean and say
+    nothing; `dealt` ones keep it, so that what remains of them is how long a session was.
+
     Returns:
         The last weights, with those after each iteration under `iteration1/` and so on; facts for the record.
+
+    Raises:
+        ValueError: other rewards.
     """
-    if training["rewards"] == "shuffled":
-        log = log.dealt(context.generator(-1))
+    if training["rewards"] not in REWARDS:
+        raise ValueError(f"rewards={training['rewards']!r}: expected one of {', '.join(REWARDS)}")
+    if training["rewards"] != "logged":
+        centred = training["rewards"] == "shuffled"
+        log = log.dealt(context.generator(-1), centred)
 
     def trainer(changed: dict, training: dict, context: TrainingContext) -> Trainer:
         torch.manual_seed(context.seed)
@@ -148,12 +158,11 @@ class Logged(FromLog):
         users: opens sessions to collect in, and those that say whether it is trained out: the last weights are kept.
         choose: how it chooses where it is validated.
         training: `batch_size` sessions of an update, `epoch_updates`, `iterations`, in equal parts of the epochs,
-            `collected` sessions after each but the last, `noise` on the scores when these are collected, and
-            `rewards`: those of the log, or `shuffled`, dealt to other turns, for a control.
+            `collected` sessions after each but the last, and `noise` on the scores when these are collected.
         context: of the training.
 
     Raises:
-        ValueError: other rewards, or epochs that cannot be parted into iterations.
+        ValueError: epochs that cannot be parted into iterations.
     """
 
     metric = shopping.SAVED
@@ -173,8 +182,6 @@ class Logged(FromLog):
         self.training, self.context = training, context
         self.schedule = Schedule.of(training, learning_rate=training["learning_rate"][0])
         self.length, self.iterations = training["epoch_updates"], training["iterations"]
-        if training["rewards"] not in ("logged", "shuffled"):
-            raise ValueError(f"rewards={training['rewards']!r}: expected logged or shuffled")
         if self.schedule.epochs % self.iterations:
             raise ValueError(
                 f"{self.schedule.epochs} epochs cannot be parted into {self.iterations} iterations"

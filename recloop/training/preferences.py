@@ -25,7 +25,7 @@ from recloop.language_models.batching import by_length
 from recloop.language_models.bodies import load_learnt, padded
 from recloop.models import build, locate
 from recloop.models.gaze.reward import Texts, bradley_terry
-from recloop.training.gaze import ANSWERS, Gaze, plain, read_gaze, replaced
+from recloop.training.gaze import ANSWERS, SCALED, Gaze, plain, plain_texts, read_gaze, replaced
 from recloop.training.language import opened, tokenizer_of
 
 if TYPE_CHECKING:
@@ -176,7 +176,11 @@ def gaze_of(
     words = pl.read_parquet(data["pairs"] / "items.parquet", columns=["word", "count"])
     counts = dict(words.iter_rows())
     gaze = read_gaze(data["gaze"], part, told["measures"])
-    gaze = replaced(gaze, told["placebo"], texts, counts, PARTS.index(part))
+    training = gaze, texts
+    if part != "train" and told["placebo"] in SCALED:
+        known = read_gaze(data["gaze"], "train", told["measures"])
+        training = known, plain_texts(data["pairs"], "train")
+    gaze = replaced(gaze, told["placebo"], texts, counts, PARTS.index(part), training)
     if place == "own":
         return gaze.values
     mapped = [

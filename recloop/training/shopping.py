@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import torch
@@ -323,15 +323,30 @@ def write_turns(output: Path, rows: pl.DataFrame) -> None:
         typed.sort("session", "position").write_parquet(draft)
 
 
-def mean_return(
+class Discounted(NamedTuple):
+    """Sums over a session, each turn discounted; means over sessions.
+
+    Attributes:
+        worth: of the rewards.
+        error: its standard error.
+        turns: of the turns.
+    """
+
+    worth: float
+    error: float
+    turns: float
+
+
+def discounted(
     model: Learner,
     users: Shoppers,
     sentences: Float[Tensor, "sentence words"],
     choose: str,
     discount: float,
-) -> tuple[float, float]:
-    """Measure the discounted return of a recommender in the simulator; give it with its standard error."""
-    rows = play(model, users, sentences, choose)
-    worth: Any = pl.col("reward") * discount ** (pl.col("position") - 1)
-    returns = rows.group_by("session").agg(worth.sum())["reward"]
-    return float(returns.mean()), float(returns.std() / len(returns) ** 0.5)
+) -> Discounted:
+    """Measure what a recommender brings in the simulator."""
+    weight: Any = discount ** (pl.col("position") - 1)
+    sums = [(pl.col("reward") * weight).sum(), weight.sum().alias("turns")]
+    rows = play(model, users, sentences, choose).group_by("session").agg(*sums)
+    error = float(rows["reward"].std() / len(rows) ** 0.5)
+    return Discounted(float(rows["reward"].mean()), error, float(rows["turns"].mean()))

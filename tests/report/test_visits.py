@@ -22,20 +22,48 @@ def test_the_session_is_picked_by_its_rule():
     assert visits.choose(lists(1, 9), 6) == 0
 
 
-def frame(pairs):
-    rows = [{"estimate": a, "truth": b} for a, b in pairs]
+RETURN = estimates.PARTS[0]
+
+
+def frame(*seeds):
+    rows = [
+        {"policy": str(place), "seed": seed, "estimate": a, "truth": b}
+        for seed, pairs in enumerate(seeds)
+        for place, (a, b) in enumerate(pairs)
+    ]
     return pl.DataFrame(rows)
 
 
 def test_agreement_is_rank_correlation_and_root_mean_square():
-    found = estimates.agreement(frame([(1.0, 2.0), (2.0, 4.0), (3.0, 3.0)]))
+    found = estimates.agreement(frame([(1.0, 2.0), (2.0, 4.0), (3.0, 3.0)]), RETURN)
     assert found["rank correlation"][0] == pytest.approx(0.5)
     assert found["error"][0] == pytest.approx(np.sqrt((1 + 4 + 0) / 3))
     assert found["error"][1] > 0
 
 
+def test_policies_are_ranked_within_a_seed():
+    """Both seeds are in order; over both together they would not be, as all estimates of the second are lower."""
+    apart = frame([(11.0, 2.0), (12.0, 3.0)], [(1.0, 5.0), (2.0, 6.0)])
+    found = estimates.agreement(apart, RETURN)
+    assert found["rank correlation"] == (pytest.approx(1.0), pytest.approx(0.0))
+    assert found["error"][0] == pytest.approx(np.sqrt((81 + 81 + 16 + 16) / 4))
+
+
 def test_estimates_that_are_all_alike_say_nothing_of_the_order():
-    assert estimates.agreement(frame([(1.0, 2.0), (1.0, 4.0)]))["rank correlation"][0] == 0.0
+    alike = frame([(1.0, 2.0), (1.0, 4.0)])
+    assert estimates.agreement(alike, RETURN)["rank correlation"][0] == 0.0
+
+
+def test_weights_stand_below_returns_and_the_seeds_are_those_of_the_runs(generated, drawn):
+    found, output = generated("offline_tir"), drawn("offline_tir")
+    cells = pl.read_csv(output / "table_ope.csv", infer_schema_length=None)
+    second = cells.filter(group=estimates.PARTS[1].title)
+    assert second["row"].unique(maintain_order=True).to_list()[0] == "in the simulator"
+    weights = second.filter(pl.col("row") != "in the simulator", pl.col("metric") == "imitation")
+    assert weights["ours"].to_list() == pytest.approx([0.9] * len(weights))
+    text = (output / "table_ope.md").read_text()
+    named = ", ".join(map(str, found.seeds))
+    assert f"seed{'s' if len(found.seeds) > 1 else ''} {named}" in text
 
 
 def test_errors_over_sessions_are_standard_errors(generated, drawn):

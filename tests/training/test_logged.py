@@ -17,6 +17,7 @@ from recloop.data.dialogues import make_dialogues
 from recloop.data.sources import fetch, load_source
 from recloop.features.cache import described, write_record
 from recloop.fitting.trainer import Trainer
+from recloop.models.offline.learner import returns_of
 from recloop.training.experience import COLUMNS, Log, collect
 from recloop.training.logged import Logged
 from recloop.training.run import rank_test, train
@@ -83,12 +84,11 @@ MODELS = {
     ),
 }
 MODELS["iterative"] = (MODELS["offline"][0], LEARNS | {"iterations": 2, "collected": 8})
-ESTIMATES = LEARNS | {"loop": "estimates", "truth_sessions": 8, "epochs": 1}
+ESTIMATES = LEARNS | {"loop": "estimates", "truth_sessions": 8, "asked_sessions": None, "epochs": 1}
 ESTIMATORS = {
     "fqe": {"class": "offline.estimators.FQE"} | CRITIC,
     "wis": {"class": "offline.estimators.WIS", "successful": False, "discount": 0.9} | SHAPE,
-    "dice": {"class": "offline.estimators.DualDICE", "correction": "dualdice", "largest": 5.0}
-    | CRITIC,
+    "dice": {"class": "offline.estimators.DualDICE", "ridge": 0.01} | CRITIC,
 }
 
 
@@ -220,6 +220,36 @@ def test_a_log_gives_sessions_as_they_were(place):
     assert len(both) == 40
     again = both.take(torch.tensor([24]), vectors, sentences)
     assert torch.equal(again.seen[0], batch.seen[0, batch.real[0]])
+
+
+def test_dealt_rewards_say_nothing_but_the_length_and_without_their_mean_not_even_that():
+    """Turns cost 5 and a little, sessions end where they did: returns are nearly lengths."""
+    generator = torch.Generator().manual_seed(0)
+    length = torch.randint(1, 20, (400,), generator=generator).tolist()
+    reward = (-5 + torch.randn(sum(length), generator=generator)).tolist()
+    names = {"session": [row for row, one in enumerate(length) for _ in range(one)]}
+    turn = [turn for one in length for turn in range(one)]
+    ends = [turn == one - 1 for one in length for turn in range(one)]
+    table = pl.DataFrame(names | {"turn": turn, "reward": reward, "ends": ends})
+    blank = (pl.lit(0).alias(name) for name in ("item", "sentence"))
+    log = Log(table.with_columns(*blank, action=pl.lit([0])), 1)
+    one, every = torch.zeros(1, 1), torch.arange(400)
+    found = {
+        name: returns_of(each.take(every, one, one), 0.99)
+        for name, each in {
+            "true": log,
+            "dealt": log.dealt(generator, centred=False),
+            "shuffled": log.dealt(generator, centred=True),
+        }.items()
+    }
+    assert torch.corrcoef(torch.stack([found["true"], found["dealt"]]))[0, 1] > 0.95
+    assert torch.corrcoef(torch.stack([found["true"], found["shuffled"]]))[0, 1].abs() < 0.2
+    assert log.dealt(generator, centred=True).parts["reward"].mean().abs() < 1e-4
+
+
+def test_other_rewards_are_refused(place):
+    with pytest.raises(ValueError, match="rewards='mixed': expected one of logged, shuffled, dea"):
+        place.run("imitation", place.needs, "imitation-mixed", rewards="mixed")
 
 
 def test_an_empty_log_is_refused(place, tmp_path):
@@ -379,4 +409,9 @@ def test_estimators_say_what_policies_bring(place, name):
     _, record = place.run(name, needs, settings=settings)
     (row,) = record["estimates"]
     assert row["policy"] == "imitation"
-    assert np.isfinite([row["estimate"], row["truth"], row["error"]]).all()
+    told = {"estimate", "truth", "error", "true_ratio"} | ({"ratio"} if name == "dice" else set())
+    assert set(row) == {"policy"} | told
+    assert np.isfinite([row[one] for one in told]).all()
+    turns = pl.read_parquet(place.root / "experience/experience.parquet").height / 20
+    discounted = row["true_ratio"] * turns
+    assert 1 <= discounted <= (1 - 0.9**8) / (1 - 0.9)  # of a session of 1 to 8 turns

@@ -31,11 +31,14 @@ def gaze(evenly: bool) -> Gaze:
     )
 
 
+TRAINING = gaze(True), TEXTS
+
+
 @pytest.mark.parametrize("evenly", [True, False])
 @pytest.mark.parametrize("by", ["other", "shuffled", "noise", "length_frequency", "zero"])
 def test_a_placebo_changes_what_is_carried_and_not_by_which_token(evenly, by):
     true = gaze(evenly)
-    found = replaced(true, by, TEXTS, COUNTS, seed=1)
+    found = replaced(true, by, TEXTS, COUNTS, 1, TRAINING)
     for mark, mine, old in zip(true.carriers(), found.values, true.values, strict=True):
         assert mine.shape[0] == old.shape[0]
         assert not mine[~mark].any()
@@ -44,12 +47,12 @@ def test_a_placebo_changes_what_is_carried_and_not_by_which_token(evenly, by):
         assert by == "zero" or not np.array_equal(mine, old)
         if by == "shuffled":
             assert sorted(mine[mark].tolist()) == sorted(old[mark].tolist())
-    again = replaced(true, by, TEXTS, COUNTS, seed=1)
+    again = replaced(true, by, TEXTS, COUNTS, 1, TRAINING)
     assert all(map(np.array_equal, found.values, again.values))
 
 
 def test_length_and_frequency_are_those_of_the_word_whatever_its_tokens():
-    found = replaced(gaze(True), "length_frequency", TEXTS, COUNTS, seed=1)
+    found = replaced(gaze(True), "length_frequency", TEXTS, COUNTS, 1, TRAINING)
     ratio = found.values[0][5, 0] / found.values[0][0, 0]
     assert ratio == pytest.approx(len("and") / len("tell"))
     assert 2 * found.values[0][2, 0] == pytest.approx(
@@ -57,9 +60,24 @@ def test_length_and_frequency_are_those_of_the_word_whatever_its_tokens():
     )  # two tokens share "tra"
 
 
+def test_placebos_are_in_deviations_of_the_training_part():
+    """A part of one long word is told the length of training words, whatever the part is like."""
+    part = Gaze([np.ones((1, 2), dtype=np.float32)], [np.array([0])], True)
+    found = replaced(part, "length_frequency", ["unmentioned"], COUNTS, 1, TRAINING)
+    lengths = [len(word) for text in TEXTS for word in text.split()]
+    assert found.values[0][0, 0] == pytest.approx(len("unmentioned") / np.std(lengths))
+    many = Gaze([np.zeros((4000, 2), dtype=np.float32)], [np.arange(4000)], True)
+    noise = replaced(many, "noise", ["word"], COUNTS, 1, TRAINING).values[0]
+    known = np.concatenate(
+        [one[mark] for one, mark in zip(TRAINING[0].values, TRAINING[0].carriers(), strict=True)]
+    )
+    assert noise.mean(0) == pytest.approx(known.mean(0), abs=0.03)
+    assert noise.std(0) == pytest.approx(known.std(0), abs=0.03)
+
+
 def test_an_unknown_placebo_or_measure_is_named(tmp_path):
     with pytest.raises(ValueError, match="placebo='sham': expected one of none, other"):
-        replaced(gaze(True), "sham", TEXTS, COUNTS, seed=1)
+        replaced(gaze(True), "sham", TEXTS, COUNTS, 1, TRAINING)
     record = {"features": ["FFD", "TRT"], "evenly": True, "deviation": [1, 1]}
     (tmp_path / "gaze.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="measures=ffd_gpt: this reader says ffd, trt, no 'gpt'"):

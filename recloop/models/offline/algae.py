@@ -14,8 +14,10 @@ from recloop.models.offline.spaces import entropy, expected, taken
 class Algae(OffPolicy):
     """The critic is nu.
 
-    Max over pi, min over nu of (1 - gamma) E nu(s0, pi) + alpha E f*((r + gamma nu' - nu) / alpha), f*(x) = x^2 / 2.
-    Both players learn from one loss, each while the other is held still.
+    Max over pi, min over nu of m E nu(s0, pi) + alpha E f*((r + gamma nu' - nu) / alpha), f*(x) = x^2 / 2. Both players
+    learn from one loss, each while the other is held still. As sessions end, m is how many begin per logged turn, as in
+    `dice`; with the printed 1 - gamma visits of a session would count 0.07 of those of a logged one where both have 7
+    turns, gamma being 0.99, and alpha would weigh next to nothing.
 
     Args:
         alpha: weight of the divergence.
@@ -44,7 +46,7 @@ class Algae(OffPolicy):
         def dual(policies: tuple[Tensor, Tensor], values: tuple[Tensor, Tensor, Tensor]) -> Tensor:
             later = expected(policies[0], values[0]) * ~turns.ends
             residual = turns.reward + self.discount * later - taken(values[2], turns.action)
-            begun = (1 - self.discount) * expected(policies[1], values[1]).mean()
+            begun = len(first) / len(turns.state) * expected(policies[1], values[1]).mean()
             return begun + residual.square().mean() / (2 * self.alpha)
 
         spread = entropy(self.log_policy(turns.state)).mean()

@@ -42,32 +42,17 @@ class Corrected(OffPolicy):
         self, turns: Turns, sessions: int
     ) -> tuple[Float[Tensor, " turn"], Float[Tensor, ""]]:
         """Estimate the ratio of each turn for the present policy, and what the two players lose."""
-        start = self.tracker.start(sessions, turns.state.device)
-        with torch.no_grad():
-            policies = self.log_policy(turns.after), self.log_policy(start)
-        return self.played(turns, *policies)
-
-    def played(
-        self,
-        turns: Turns,
-        later: Float[Tensor, "turn attribute value"],
-        first: Float[Tensor, "session attribute value"],
-    ) -> tuple[Float[Tensor, " turn"], Float[Tensor, ""]]:
-        """Estimate the ratio of each turn for a policy, and what the two players lose.
-
-        Args:
-            turns: of the log.
-            later, first: log probabilities of the policy after them, and in first states.
-        """
         state, after = turns.state.detach(), turns.after.detach()
-        start, parted = self.tracker.start(len(first), state.device), self.space.parted
+        start, parted = self.tracker.start(sessions, state.device), self.space.parted
+        with torch.no_grad():
+            later, first = self.log_policy(after), self.log_policy(start)
         ratio = dice.ratio_of(taken(parted(self.zeta(state)), turns.action), self.correction)
         anew, begin = self.correction == "gendice", expected(first, parted(self.nu(start)))
         game = dice.Saddle(
             taken(parted(self.nu(state)), turns.action),
             torch.where(turns.ends, begin.mean() * anew, expected(later, parted(self.nu(after)))),
             begin,
-            1 - self.discount if anew else len(first) / len(state),
+            1 - self.discount if anew else sessions / len(state),
             ratio,
             self.norm if anew else torch.zeros_like(self.norm),
         )

@@ -5,14 +5,16 @@ Off-Policy Policy Evaluation. ICML 2000 (per-decision weights); Nachum et al. Du
 of them: there learners are judged in the simulator.
 """
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recloop.models.offline.corrected import Corrected
 from recloop.models.offline.imitation import Imitation
 from recloop.models.offline.learner import Learner, Sessions
 from recloop.models.offline.off_policy import OffPolicy
+from recloop.models.offline.saddle import Moments
 from recloop.models.offline.spaces import expected, taken
 
 
@@ -56,10 +58,21 @@ class FQE(OffPolicy):
         return 0.5 * error.square().mean() / self.scale
 
     @torch.no_grad()
-    def estimate(self, batch: Sessions, judged: Judged) -> float:
-        """Expect Q in the first state."""
-        start = self.tracker.start(len(batch.real), batch.reward.device)
-        return float(expected(judged.at(batch)[:, 0], self.values(start)).mean())
+    def estimate(self, pieces: Iterable[Sessions], judged: Judged) -> dict[str, float]:
+        """Expect Q in first states.
+
+        Args:
+            pieces: sessions of the log, some at a time, all padded to one length.
+            judged: the policy.
+
+        Returns:
+            `estimate`, the discounted return of a session.
+        """
+        found = []
+        for piece in pieces:
+            start = self.tracker.start(len(piece.real), piece.reward.device)
+            found.append(expected(judged.at(piece)[:, 0], self.values(start)))
+        return {"estimate": float(torch.cat(found).mean())}
 
 
 class WIS(Imitation):
@@ -82,12 +95,15 @@ class WIS(Imitation):
         return self.loss(batch)
 
     @torch.no_grad()
-    def estimate(self, batch: Sessions, judged: Judged) -> float:
+    def estimate(self, pieces: Iterable[Sessions], judged: Judged) -> dict[str, float]:
         """Average discounted rewards, each weighed by how much likelier the session was until then."""
-        clone = Judged(self, "drawn")
-        mine, theirs = (taken(one.at(batch)[:, :-1], batch.action) for one in (clone, judged))
-        ratio = ((theirs - mine) * batch.real).cumsum(1)
-        return weighted_return(ratio, batch.reward, batch.real, self.discount)
+        clone, found = Judged(self, "drawn"), []
+        for piece in pieces:
+            mine, theirs = (taken(one.at(piece)[:, :-1], piece.action) for one in (clone, judged))
+            ratio = ((theirs - mine) * piece.real).cumsum(1)
+            found.append((ratio, piece.reward, piece.real))
+        whole = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return {"estimate": weighted_return(*whole, self.discount)}
 
 
 def weighted_return(
@@ -105,32 +121,28 @@ def weighted_return(
     return float((weight * reward * real * factor).sum())
 
 
-class DualDICE(Corrected):
+class DualDICE(FQE):
     """The correction alone: rewards of the log, weighed by how often the judged policy would meet them.
 
-    Args:
-        given: what the correction takes, with `correction: dualdice`: GenDICE's ratios do not count visits.
+    States are those that fitted Q learns to see; on them the game is solved for (`saddle`), not played: networks that
+    play it go around the solution, and are where they happen to be when their updates end.
 
-    Raises:
-        ValueError: another correction.
+    Args:
+        ridge: see `Moments.solved`.
+        given: what fitted Q takes.
     """
 
-    def __init__(self, **given):
+    def __init__(self, ridge: float, **given):
         super().__init__(**given)
-        if self.correction != "dualdice":
-            raise ValueError(f"correction={self.correction!r}: expected dualdice")
-
-    def estimation_loss(self, batch: Sessions, judged: Judged) -> Float[Tensor, ""]:
-        """Let nu and the ratio play; the tracker learns from a critic of the judged policy, as fitted Q does."""
-        turns, _ = self.prepared(batch, None)
-        policies = judged.at(batch)
-        _, game = self.played(turns, policies[:, 1:][batch.real], policies[:, 0])
-        return FQE.estimation_loss(self, batch, judged) + game
+        self.ridge = ridge
 
     @torch.no_grad()
-    def estimate(self, batch: Sessions, judged: Judged) -> float:
-        """Add up the weighed rewards of a session; weights are discounted visits beside those of a logged session."""
-        turns, _ = self.prepared(batch, None)
-        policies = judged.at(batch)
-        ratio, _ = self.played(turns, policies[:, 1:][batch.real], policies[:, 0])
-        return float((ratio * turns.reward).sum() / len(batch.real))
+    def estimate(self, pieces: Iterable[Sessions], judged: Judged) -> dict[str, float]:
+        """Add up the weighed rewards of a session; their mean weight is given beside it, as a check."""
+        moments = Moments(self.space, self.tracker.dim, self.discount, self.centre.device)
+        for piece in pieces:
+            turns, policies = self.prepared(piece, None)[0], judged.at(piece)
+            start = self.tracker.start(len(piece.real), piece.reward.device)
+            moments.add(turns, policies[:, 1:][piece.real], start, policies[:, 0])
+        found = moments.solved(self.ridge)
+        return {"estimate": found.worth, "ratio": found.ratio}

@@ -58,6 +58,7 @@ INTENTS = [{"update": update, "elbo": -1 / update, "kl": 0.1 * update} for updat
 PLAYED = {"steps": [10, 20, 30], "return": [5.0, 6.0, 9.0], "length": [2.0, 2.0, 3.0]}
 ESTIMATES = [
     {"policy": name, "estimate": -20.0 - 3 * n, "truth": -18.0 - 2 * n, "error": 0.5}
+    | {"ratio": 0.8 + 0.1 * n, "true_ratio": 0.7 + 0.2 * n}
     for n, name in enumerate(
         ["off_policy", "imitation", "offline", "bcq", "dualdice", "algae", "mopo"]
     )
