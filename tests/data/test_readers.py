@@ -19,6 +19,7 @@ TIME = 1_396_868_709_277  # 2014-04-07T11:05:09.277Z
 def _read(reader: str, raw: Path, files: dict[str, str], **settings):
     raw.mkdir(exist_ok=True)
     for name, text in files.items():
+        (raw / name).parent.mkdir(exist_ok=True)
         opened = gzip.open if name.endswith(".gz") else open
         with opened(raw / name, "wt", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -299,6 +300,7 @@ def test_customers_of_styles_choose_by_attributes_and_read_some_titles(tmp_path)
         for n in range(40)
     ]
     files = {"styles.csv": STYLES + "".join(rows)}
+    files |= {f"images/{n}.jpg": "any" for n in range(39)}
     given = {"where": {"articleType": ["Shirts"]}, "attributes": {"colour": "baseColour"}}
     given |= {"users": 60, "lengths": [4, 8], "taste": 50.0, "drift": 0.0, "titled": 0.5}
     events, reading = _read("styles_customers", tmp_path / "raw", files, **given)
@@ -309,6 +311,7 @@ def test_customers_of_styles_choose_by_attributes_and_read_some_titles(tmp_path)
     assert alike["item"].mean() > 0.27  # mostly one colour; by chance 0.18
     told = reading.items["title"].is_not_null().mean()
     assert 0.25 < told < 0.75
+    assert "39" not in {*reading.items["item"], *events["item"]}  # it has no picture
     again, _ = _read("styles_customers", tmp_path / "raw", files, **given)
     assert again.equals(events)
     parted, reading = _read("styles_customers", tmp_path / "raw", files, **given, single=1.0)

@@ -39,12 +39,15 @@ def read(
         lengths: shortest and longest sequence.
         taste: how many times likelier a product is chosen for each point that it collects.
         drift: chance that the points for a value are drawn anew before a choice.
-        titled: share of the products whose title is told, by a hash of their names; all have a picture.
+        titled: share of the products whose title is told, by a hash of their names. All have a picture: those without
+            one, which styles.csv lists too, are not for sale.
         single: share of the customers who look at one kind alone, products whose title is told or the others.
         seed: of the customers.
     """
     found = read_catalogue(raw, where, attributes, words, share, max_malformed)
-    names = found.items["name"]
+    pictured = [name for name, _ in found.pictures]
+    items = found.items.filter(pl.col("name").is_in(pictured))
+    names = items["name"]
     numbers = pl.DataFrame({"name": names, "item": np.arange(len(names))})
     known = found.attributes.join(numbers, on="name").select("item", "attribute", "value")
     buying = Buying(users, lengths, lengths[0], drift, taste)
@@ -55,7 +58,7 @@ def read(
     title, rows = pl.when(pl.Series(told)).then(pl.col("title")), events(bought, names)
     return Reading(
         interactions=as_interactions(rows, "purchase", user=pl.col("user"), item=pl.col("item")),
-        items=as_items(found.items.select(title, item="name")),
+        items=as_items(items.select(title, item="name")),
         malformed=found.malformed,
         files=(raw / "styles.csv",),
     )
