@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 # How many points a user gives an attribute value, and what share of the values gets that many.
@@ -49,6 +49,7 @@ def simulate(
     rows: pl.DataFrame,
     buying: Buying,
     random: np.random.Generator,
+    offered: Bool[np.ndarray, "user pool"] | None = None,
 ) -> pl.DataFrame:
     """Simulate one sequence for each user.
 
@@ -57,12 +58,13 @@ def simulate(
         rows: item, attribute and value, several rows for an item.
         buying: how users buy.
         random: source of all draws.
+        offered: which items each user looks at; all, unless given.
 
     Returns:
         user (Int64), history (List(Int32)), target (Int32), group ("cold" or "warm").
 
     Raises:
-        ValueError: fewer items than the longest sequence.
+        ValueError: fewer items than the longest sequence, or a user who looks at fewer.
     """
     shortest, longest = buying.lengths
     if not 2 <= shortest <= longest <= len(items):
@@ -70,13 +72,34 @@ def simulate(
             f"histories.lengths are {list(buying.lengths)} over {len(items)} items; expected shortest and longest "
             "sequence, at least 2, at most as many as there are items. Take other lengths or more items."
         )
+    if offered is None:
+        offered = np.broadcast_to(np.True_, (buying.users, len(items)))
+    if (seen := offered.sum(1).min(initial=len(items))) < longest:
+        raise ValueError(
+            f"histories: a user looks at {seen} items, expected at least the {longest} of the longest sequence. "
+            "Take shorter lengths, more items, or let users look at more of them."
+        )
     length = draw_lengths(buying, random)
     table = value_table(items, rows)
     starts = range(0, buying.users, USERS_AT_ONCE)
-    bought = [
-        _buy(table, length[start : start + USERS_AT_ONCE], buying, random) for start in starts
-    ]
+    parts = [slice(start, start + USERS_AT_ONCE) for start in starts]
+    bought = [_buy(table, length[part], offered[part], buying, random) for part in parts]
     return _as_dialogues(items[np.concatenate(bought)], length, buying.cold)
+
+
+def looked_at(
+    titled: Bool[np.ndarray, " item"], users: int, single: float, random: np.random.Generator
+) -> Bool[np.ndarray, "user item"]:
+    """Say which items each user looks at: those with a title, those without one, or all.
+
+    Args:
+        titled: which items have one.
+        users: how many there are.
+        single: share of the users who look at one of both kinds alone, half of them at each.
+        random: of the kinds of users.
+    """
+    kind = random.random(users)[:, None]
+    return np.where(kind < single / 2, titled, np.where(kind < single, ~titled, True))
 
 
 def draw_lengths(buying: Buying, random: np.random.Generator) -> Int[np.ndarray, " user"]:
@@ -136,7 +159,11 @@ def published(sequences: pl.DataFrame, cold: int | None = None) -> pl.DataFrame:
 
 
 def _buy(
-    table: NDArray[Any], length: NDArray[Any], buying: Buying, random: np.random.Generator
+    table: NDArray[Any],
+    length: NDArray[Any],
+    offered: NDArray[Any],
+    buying: Buying,
+    random: np.random.Generator,
 ) -> NDArray[Any]:
     """Choose the items of some users, one purchase of all of them at a time; places in the pool."""
     users, longest = len(length), buying.lengths[1]
@@ -144,7 +171,7 @@ def _buy(
     points = np.array(POINTS, dtype=np.float32)
     taste = points[np.searchsorted(bounds, random.random((users, table.shape[1])), side="right")]
     chosen = np.zeros((users, longest), dtype=np.int64)
-    free = np.ones((users, len(table)), dtype=bool)
+    free = offered.copy()
     for step in range(longest):
         renewed = random.random(taste.shape) < buying.drift
         fresh = points[np.searchsorted(bounds, random.random(taste.shape), side="right")]

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloop.data.histories import Buying, draw_lengths, published, simulate, value_table
+from recloop.data.histories import (
+    Buying,
+    draw_lengths,
+    looked_at,
+    published,
+    simulate,
+    value_table,
+)
 
 ATTRIBUTES = {
     "colour": ["red", "black", "white"],
@@ -95,6 +102,27 @@ def test_impossible_lengths_stop(lengths):
     items = np.arange(20)
     with pytest.raises(ValueError, match="shortest and longest"):
         simulate(items, catalogue(items), Buying(5, lengths, 3), random())
+
+
+def test_users_buy_what_they_look_at():
+    items, titled = np.arange(20), np.arange(20) < 8
+    offered = looked_at(titled, 300, 0.4, random())
+    kinds = offered.sum(1)
+    assert set(kinds) == {8, 12, 20}
+    assert [(kinds == one).mean() for one in (8, 12)] == pytest.approx([0.2, 0.2], abs=0.06)
+    buying = Buying(300, [4, 6], 4)
+    found = simulate(items, catalogue(items), buying, random(), offered)
+    bought = found.select(pl.concat_list("history", "target").alias("item"))["item"].to_list()
+    assert all(offered[user, sequence].all() for user, sequence in enumerate(bought))
+    everything = simulate(items, catalogue(items), buying, random(), np.ones_like(offered))
+    assert everything.equals(simulate(items, catalogue(items), buying, random()))
+
+
+def test_users_need_as_many_items_as_the_longest_sequence():
+    items = np.arange(20)
+    offered = np.tile(items < 5, (3, 1))
+    with pytest.raises(ValueError, match="looks at 5 items"):
+        simulate(items, catalogue(items), Buying(3, [4, 6], 4), random(), offered)
 
 
 def test_items_without_attributes_can_be_bought():

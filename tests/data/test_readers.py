@@ -311,6 +311,10 @@ def test_customers_of_styles_choose_by_attributes_and_read_some_titles(tmp_path)
     assert 0.25 < told < 0.75
     again, _ = _read("styles_customers", tmp_path / "raw", files, **given)
     assert again.equals(events)
+    parted, reading = _read("styles_customers", tmp_path / "raw", files, **given, single=1.0)
+    titles = reading.items.select("item", told=pl.col("title").is_not_null())
+    kinds = parted.join(titles, on="item").group_by("user").agg(pl.col("told").n_unique())
+    assert kinds["told"].max() == 1
 
 
 def _beauty(counts: dict[str, int]) -> dict[str, str]:

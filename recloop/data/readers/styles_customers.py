@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recloop.data.histories import Buying, simulate
+from recloop.data.histories import Buying, looked_at, simulate
 from recloop.data.readers.styles import Words, place, read_catalogue
 from recloop.data.tables import Reading, as_interactions, as_items
 
@@ -27,6 +27,7 @@ def read(
     taste: float = 3.0,
     drift: float = 0.05,
     titled: float = 1.0,
+    single: float = 0.0,
     seed: int = 1,
     max_malformed: float = 0.01,
 ) -> Reading:
@@ -39,6 +40,7 @@ def read(
         taste: how many times likelier a product is chosen for each point that it collects.
         drift: chance that the points for a value are drawn anew before a choice.
         titled: share of the products whose title is told, by a hash of their names; all have a picture.
+        single: share of the customers who look at one kind alone, products whose title is told or the others.
         seed: of the customers.
     """
     found = read_catalogue(raw, where, attributes, words, share, max_malformed)
@@ -47,9 +49,10 @@ def read(
     known = found.attributes.join(numbers, on="name").select("item", "attribute", "value")
     buying = Buying(users, lengths, lengths[0], drift, taste)
     random = np.random.Generator(np.random.PCG64(seed))
-    bought = simulate(np.arange(len(names)), known, buying, random)
-    told = pl.Series([place(f"title of {name}") < titled for name in names], dtype=pl.Boolean)
-    title, rows = pl.when(told).then(pl.col("title")), events(bought, names)
+    told = np.array([place(f"title of {name}") < titled for name in names], dtype=bool)
+    offered = looked_at(told, users, single, random) if single else None
+    bought = simulate(np.arange(len(names)), known, buying, random, offered)
+    title, rows = pl.when(pl.Series(told)).then(pl.col("title")), events(bought, names)
     return Reading(
         interactions=as_interactions(rows, "purchase", user=pl.col("user"), item=pl.col("item")),
         items=as_items(found.items.select(title, item="name")),

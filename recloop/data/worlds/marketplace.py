@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recloop.data.histories import looked_at
 from recloop.data.worlds.boutique import assortment, write_pictures
 from recloop.data.worlds.boutique_words import Product
 
@@ -119,14 +120,6 @@ def codes(products: Sequence[Product], liked: Sequence[str]) -> NDArray[Any]:
 def dealt(products: int, likings: int, random: np.random.Generator) -> NDArray[Any]:
     """Deal products to groups that nobody sees; one that is liked counts like a product that has all that is liked."""
     return np.repeat(random.integers(0, GROUPS, products)[:, None], likings, axis=1)
-
-
-def looked_at(
-    titled: NDArray[Any], users: int, single: float, random: np.random.Generator
-) -> NDArray[Any]:
-    """Say which products each customer looks at: those with a title, those without one, or all; (users, products)."""
-    kind = random.random(users)[:, None]
-    return np.where(kind < single / 2, titled, np.where(kind < single, ~titled, True))
 
 
 def choose(
