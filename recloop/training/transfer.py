@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -156,7 +156,10 @@ def latest(sessions: Sessions, length: int, padding: int, ahead: int) -> Batch:
 
 
 def cost(model: nn.Module, windows: Batch, batch_size: int, context: TrainingContext) -> dict:
-    """Measure what learning costs.
+    """Measure what learning costs: of an update, once frozen networks have read its items.
+
+    What they say is kept by the model, see `KeptStates`; the same items are drawn each time, so that the first one
+    reads them and those that are counted and timed do not. Where too much would be kept, all of them read.
 
     Args:
         model: whose weights do not matter.
@@ -170,20 +173,29 @@ def cost(model: nn.Module, windows: Batch, batch_size: int, context: TrainingCon
     """
     model.train()
     longest = (windows.following != model.padding).sum(1).argmax()[None]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.loss(windows.take(longest, context.device))
+    one = windows.take(longest, context.device)
+    with torch.no_grad():
+        loss_again(model, one, context.seed)
+        with FlopCounterMode(display=False) as counter:
+            loss_again(model, one, context.seed)
     rows = torch.randperm(len(windows), generator=context.generator(0))[:batch_size]
-    learned = [one for one in model.parameters() if one.requires_grad]
+    learned = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser, batch = torch.optim.Adam(learned, fused=True), windows.take(rows, context.device)
-    seconds = [timed(model, optimiser, batch) for _ in range(TIMED)]
+    seconds = [timed(model, optimiser, batch, context.seed) for _ in range(TIMED)]
     return {"flops": counter.get_total_flops(), "batch_seconds": min(seconds)}
 
 
-def timed(model: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch) -> float:
+def loss_again(model: nn.Module, batch: Batch, seed: int) -> Float[Tensor, ""]:
+    """Compute the loss with what is always drawn alike: items and dropout."""
+    torch.manual_seed(seed)
+    return model.loss(batch)
+
+
+def timed(model: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, seed: int) -> float:
     """Time an update."""
     started = perf_counter()
     optimiser.zero_grad()
-    model.loss(batch).backward()
+    loss_again(model, batch, seed).backward()
     optimiser.step()
     if batch.session.is_cuda:
         torch.cuda.synchronize()

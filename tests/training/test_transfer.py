@@ -13,6 +13,7 @@ from recloop.evaluation.ranking import GAINS, expected_gain
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.trainer import Trainer
 from recloop.models.backbones.transformer import Transformer
+from recloop.models.content.kept import KeptStates
 from recloop.models.content.transrec import TransRec, UserPretraining
 from recloop.training import transfer
 
@@ -71,10 +72,10 @@ def sessions(rows, first=1):
     return Sessions(flat, np.zeros_like(flat), offsets, start, np.arange(len(rows)))
 
 
-def maker(features, start=None, made=TransRec, **settings):
+def maker(features, start=None, made=TransRec, tower=Described, **settings):
     def make():
         model = made(
-            item_tower=partial(Described, features),
+            item_tower=partial(tower, features),
             user_tower=partial(Transformer, length=LENGTH, blocks=1, heads=2, dropout=0.0),
             items=ITEMS,
             dim=DIM,
@@ -232,3 +233,34 @@ def test_costs_are_counted_and_timed():
         one - attention for one in known
     }  # not every attention is counted
     assert found["batch_seconds"] > 0
+
+
+class Keeping(Described):
+    """The same tower behind a frozen network that gives features back as they are, whose states are kept."""
+
+    def __init__(self, features, dim):
+        super().__init__(features, dim)
+        self.asked = []
+        self.kept = KeptStates(len(features), 1, self.read)
+
+    def read(self, items):
+        self.asked.append(items)
+        states = self.features[items] @ torch.eye(self.features.shape[1])
+        return states[:, None], torch.ones(len(items), 1, dtype=torch.bool)
+
+    def forward(self, items):
+        return self.layer(self.kept.take(items)[0][:, 0])
+
+
+def test_what_a_frozen_network_says_is_neither_counted_nor_timed():
+    features, rows = shop(1, 20)
+    plain = maker(features, **TARGETS)()
+    windows = transfer.latest(sessions(rows), LENGTH, ITEMS, plain.ahead)
+    keeping = maker(features, tower=Keeping, **TARGETS)()
+    counted, found = (
+        transfer.cost(model, windows, 8, TrainingContext(1)) for model in (plain, keeping)
+    )
+    assert found["flops"] == counted["flops"]
+    asked = keeping.item_tower.asked
+    assert len(asked) == 2  # for the user that is counted, for the batch that is timed
+    assert torch.cat(asked).unique().numel() == sum(map(len, asked))
