@@ -103,6 +103,13 @@ class Results:
             novel=None if counts is None else novel_items(counts, self.novel_share),
         )
 
+    def sessions(self, quantity: Quantity, seed: int) -> int:
+        """Count the sessions (or dialogues) with an event that a metric is about."""
+        dataset, model, metric, k = quantity
+        lists = metrics.rows(self.lists(self.folders[dataset, model][seed]), metric, k)
+        _, weights = metrics.weighed(lists, metric, k, self.facts(dataset, metric))
+        return lists.filter(pl.Series(weights > 0))["session"].n_unique()
+
     def per_session_scores(self, quantity: Quantity, seeds: Iterable[int]) -> np.ndarray:
         """Score every session (or dialogue) so that the mean is the metric; mean over seeds."""
         dataset, model, metric, k = quantity

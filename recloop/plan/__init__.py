@@ -7,7 +7,8 @@ from types import ModuleType
 
 from recloop.plan.artifacts import Artifact, with_all_inputs
 from recloop.plan.names import RunName
-from recloop.plan.studies import PARTS, Run, Studies, modules
+from recloop.plan.resolved import PARTS
+from recloop.plan.studies import Run, Studies, modules
 from recloop.plan.task import task_of
 from recloop.storage.fingerprint import ROOT
 
@@ -258,7 +259,7 @@ class Plan(Studies):
         used = {}
         for dataset in self.worlds(study):
             recipe = self.recipe(study, dataset)
-            used[dataset] = {key: recipe[key] for key in ("source", "stand_in")}
+            used[dataset] = {"source": recipe["source"], "stand_in": self.stand_in(study, dataset)}
             used[dataset] |= {"title": recipe["manifest"]["title"]}
             used[dataset] |= self.described_data(study, dataset)
             used[dataset] |= {"own": True} if "defaults" in recipe["manifest"] else {}
@@ -270,6 +271,7 @@ class Plan(Studies):
             "datasets": used,
             "absent": self.here(study).get("absent", {}),
             "left_out": self.here(study).get("left_out", {}),
+            "says_nothing": self.here(study).get("says_nothing", {}),
             "sweep_points": self.here(study).get("sweep_points"),
             "encoders": self.task(study).encoders(self, study),
             "language_models": getattr(self.task(study), "spoken", no_models)(self, study),

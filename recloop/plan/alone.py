@@ -13,13 +13,13 @@ import yaml
 
 from recloop.plan import folders, own_data
 from recloop.plan.names import placed
+from recloop.plan.resolved import PARTS
 from recloop.storage.files import write_text
 from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, nearest
 
 NAME = "own"  # of the study, hence of its folder below results/
 OTHERS = ("needs", "item_vectors")  # what an entry says of other models
-PARTS = ("model", "training", "dialogue", "inference")  # of a setting's name: training.epochs
 
 
 def write_study(

@@ -97,6 +97,8 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
     models = paper["models"]
     for kind in ("datasets", "absent"):
         only_known(f"{where}: {kind}", here.get(kind, {}), paper["datasets"])
+    named = {name for kind in ("tables", "claims") for name in paper.get(kind, {})}
+    only_known(f"{where}: says_nothing", here.get("says_nothing", {}), named)
     for name in here.get("absent", {}):
         if name in here.get("datasets", {}):
             raise SettingsError(f"{where}: '{name}' is absent and yet among the datasets")

@@ -1,16 +1,17 @@
 """A model's name with values in braces, as one string in a study, spread into the runs it stands for.
 
-`modt4r,alpha={0.0,0.5,1.0}` is three runs. A value that the study gives the model anyway names no new run: it is the
-plain model, which is trained once.
+`modt4r,alpha={0.0,0.5,1.0}` is three runs. A value that the model has anyway, from the study or from the tier, names no
+new run: it is the plain model, which is trained once.
 """
 
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
-from recloop.plan.values import pick
+from recloop.plan.resolved import resolved
 from recloop.storage.settings import parse
 
 BRACES = re.compile(r"\{(.*?)\}")
@@ -52,7 +53,7 @@ class RunName:
 
 
 def spread(model: str, defaults: Mapping[str, Any]) -> list[str]:
-    """List the runs of a sweep in its own order: `m,a={0,1}` is `m` and `m,a=1` where the study says a: 0."""
+    """List the runs of a sweep in its own order: `m,a={0,1}` is `m` and `m,a=1` where a is 0 anyway."""
     name = RunName.parse(model)
     choices = [choices_of(value) for _, value in name.overrides]
     keys = [key for key, _ in name.overrides]
@@ -83,8 +84,9 @@ def choices_of(value: str) -> list[str]:
 def thinned(content: Any, study: Mapping, number: int | None) -> Any:
     """Keep `number` values of every numeric sweep, however deep in the content: both ends, and evenly between.
 
-    The study's own value of the keyword takes the place of its neighbour between the ends: it is trained anyway.
-    Sweeps over words (`placebo={none,zero_reward}`) stay whole: their values are no steps of one scale.
+    The value that the model has anyway takes the place of its neighbour between the ends: it is trained anyway.
+    Sweeps over words (`placebo={none,zero_reward}`) stay whole: their values are no steps of one scale. Values that the
+    tier leaves out on every data set do not count.
 
     Args:
         content: a study's exhibits or claims.
@@ -106,6 +108,7 @@ def thinned_sweep(model: str, study: Mapping, number: int) -> str:
     if not name.sweep or name.key not in study["models"]:
         return model
     key, values = name.sweep
+    values = [value for value in values if asked_for(study, BRACES.sub(value, model))]
     if len(values) <= number or not all(map(is_number, values)):
         return model
     last = len(values) - 1
@@ -116,8 +119,16 @@ def thinned_sweep(model: str, study: Mapping, number: int) -> str:
     return BRACES.sub("{" + ",".join(values[place] for place in sorted(kept)) + "}", model)
 
 
+def asked_for(study: Mapping, model: str) -> bool:
+    """Check whether a tier does not leave a run out on every data set; all are asked for where there is no tier."""
+    patterns = study.get("here", {}).get("left_out", {}).values()
+    return not patterns or not all(
+        any(fnmatchcase(model, one) for one in some) for some in patterns
+    )
+
+
 def own_place(values: list[str], own: Any) -> int | None:
-    """Find the study's own value among those of a sweep; None where it is none of them."""
+    """Find the value that a model has anyway among those of a sweep; None where it is none of them."""
     return next((at for at, value in enumerate(values) if parse(value, value) == own), None)
 
 
@@ -127,7 +138,7 @@ def is_number(text: str) -> bool:
 
 
 def plain(run: RunName, defaults: Mapping[str, Any]) -> str:
-    """Leave out the overrides that say what the study says anyway."""
+    """Leave out the overrides that say what holds anyway."""
     return str(run.keep(lambda key, value: not says(defaults, key, value)))
 
 
@@ -157,32 +168,37 @@ def points(model: str, defaults: Mapping[str, Any]) -> list[tuple[Any, str]]:
 
 
 def value_of(model: str, key: str, defaults: Mapping[str, Any]) -> Any:
-    """Read the value of a keyword off a run's name, or off the study where the name does not say it."""
+    """Read the value of a keyword off a run's name, or off what holds anyway where the name does not say it."""
     overrides = dict(RunName.parse(model).overrides)
     return parse(overrides[key], model) if key in overrides else defaults[key]
 
 
 def defaults(study: Mapping, model: str, dataset: str) -> dict[str, Any]:
-    """Look up each keyword's value for a model and data set; nested settings (`inference:`) are flattened."""
+    """Look up each keyword's value for a model and data set; settings of components are flattened.
+
+    Args:
+        study: what a tier changes of it may stand in it under `here`.
+        model: its name, whose overrides do not count.
+        dataset: of the study, or a control of the tier.
+    """
+    here = study.get("here", {})
+    entries = study["datasets"] | here.get("controls", {})
+    played = entries.get(dataset, {}).get("like", dataset)
+    parts = resolved(study, here, RunName.parse(model).key, played)
     found = {}
-    parts = [study.get(part, {}) for part in ("training", "dialogue", "inference")]
-    for settings in [*parts, study["models"][RunName.parse(model).key]]:
-        found |= dict(flat(settings, dataset))
+    for part in ("training", "dialogue", "inference", "model"):
+        found |= dict(flat(parts[part]))
     return found
 
 
-def flat(settings: Mapping, dataset: str) -> Iterator[tuple[str, Any]]:
-    """Walk over keywords and values, those of nested settings first (`discount` and `policy.discount`).
-
-    A value per data set (`{rc15: 0.6, default: 0.5}`) becomes this data set's.
-    """
-    picked = {key: pick(value, [dataset]) for key, value in settings.items()}
-    nested = [key for key, value in picked.items() if isinstance(value, Mapping)]
+def flat(settings: Mapping) -> Iterator[tuple[str, Any]]:
+    """Walk over keywords and values, those of nested settings first (`discount` and `policy.discount`)."""
+    nested = [key for key, value in settings.items() if isinstance(value, Mapping)]
     for key in nested:
-        for inner, value in flat(picked[key], dataset) if key != "needs" else ():
+        for inner, value in flat(settings[key]):
             yield inner, value
             yield f"{key}.{inner}", value
-    yield from ((key, value) for key, value in picked.items() if key not in nested)
+    yield from ((key, value) for key, value in settings.items() if key not in nested)
 
 
 def wanted(study: Mapping, entry: Mapping) -> list[tuple[str, str]]:
@@ -201,7 +217,9 @@ def of_part(study: Mapping, entry: Mapping, part: Mapping) -> Iterator[tuple[str
     models = named(part)
     datasets = part.get("datasets", entry.get("datasets", study["datasets"]))
     for dataset, model in itertools.product(datasets, models):
-        yield from ((dataset, run) for run in spread(model, defaults(study, model, dataset)))
+        plain = model == RunName.parse(model).key
+        runs = [model] if plain else spread(model, defaults(study, model, dataset))
+        yield from ((dataset, run) for run in runs)
 
 
 def named(part: Mapping) -> list[str]:

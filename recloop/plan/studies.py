@@ -5,7 +5,6 @@ Nothing here knows a paper. What is made from the settings, and where it lies, i
 
 import functools
 import itertools
-import operator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,14 +14,14 @@ from recloop.plan import components, folders, own_data
 from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.names import RunName
-from recloop.plan.values import for_dataset, for_training, stop_at_missing
+from recloop.plan.resolved import PARTS, changes_of, resolved
+from recloop.plan.values import stop_at_missing
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
 from recloop.training import loop_name
 
-PARTS = ("model", "training", "dialogue", "inference")  # of a run's settings
+CHANGES = ("every_model", "models")  # of models, by a tier, beside the parts
 WHOLE = ("name", "package", "pretrain", "same_as")  # which language model it is
-NOT_KEYWORDS = ("label", "item_vectors", "needs")  # what a model's entry says beside keywords
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,17 @@ class Studies:
             self.check_models(study)
 
     def fit_to_tier(self, study: str) -> None:
-        """Thin the sweeps of a study as the tier says, and leave out known answers that this tier has no data for."""
-        paper, points = self.studies[study], self.here(study).get("sweep_points")
+        """Thin the sweeps of a study as the tier says, and leave out known answers that this tier has no data for.
+
+        What the tier changes of models joins the study as `here`: names of runs depend on it.
+        """
+        here = {key: one for key, one in self.here(study).items() if key in (*PARTS, *CHANGES)}
+        alike = {name: {"like": one["like"]} for name, one in self.controls(study).items()}
+        without = self.here(study).get("left_out", {})
+        left_out = {dataset: without.get(dataset, []) for dataset in self.datasets(study)}
+        here |= {"controls": alike, "left_out": left_out}
+        paper = self.studies[study] | {"here": here}
+        points = self.here(study).get("sweep_points")
         parts = {
             part: sweeps.thinned(paper[part], paper, points)
             for part in ("tables", "figures", "claims")
@@ -174,6 +182,35 @@ class Studies:
             "split": split_of(paper["split"], here.get("split", {})),
         }
 
+    def stand_in(self, study: str, dataset: str) -> str | None:
+        """Say what is not the paper's own: the data, their number, or the networks that read them; None if all is.
+
+        Folders are named for other data alone (`folder`); what a report calls a stand-in is this.
+        """
+        recipe = self.recipe(study, dataset)
+        if recipe["stand_in"]:
+            return recipe["stand_in"]
+        own = self.entry_in(self.studies[study]["datasets"], study, dataset)["prepare"]
+        number, told = recipe["prepare"].get("sample_sessions"), []
+        if number and number != own.get("sample_sessions"):
+            told.append(f"{number:,} of its sequences")
+        if self.exchanged(study):
+            told.append("with other networks than the paper's")
+        return ", ".join(told) or None
+
+    def exchanged(self, study: str) -> bool:
+        """Check whether the tier has other encoders or language models in the place of a study's."""
+        paper, here = self.studies[study], self.here(study)
+        changes = [
+            (entry, here.get(kind, {}).get(name, {}))
+            for kind in ("features", "language_models")
+            for name, entry in paper.get(kind, {}).items()
+        ]
+        words = ("class", "learn", *WHOLE)
+        return any(
+            entry.get(word) != new[word] for entry, new in changes for word in words if word in new
+        )
+
     def folder(self, study: str, dataset: str) -> str:
         """Return a data set's folder: its key, or `shop_clicks-for-rc15` where something stands in for it."""
         recipe = self.recipe(study, dataset)
@@ -197,22 +234,8 @@ class Studies:
             raise SettingsError(
                 f"studies/{study}/paper.yaml: no model '{name}'{nearest(name, paper['models'])}"
             )
-        entry = paper["models"][name]
-        own = changes_of(here, name)
-        parts = {}
-        for part in ("inference", "dialogue", "training"):
-            layers = [source.get(part, {}) for source in (paper, entry, here, own)]
-            picked = for_training if part == "training" else for_dataset
-            parts[part] = picked(functools.reduce(operator.or_, layers), played)
-        model_entry = for_dataset(entry, played)
-        for key, value in for_dataset(here.get("every_model", {}), played).items():
-            if components.holder(model_entry, key) is not None:
-                components.put(model_entry, key, value)
-        for key, value in for_dataset(own, played).items():
-            components.put(model_entry, key, value)
-        parts["model"] = {
-            key: value for key, value in model_entry.items() if key not in (*NOT_KEYWORDS, *PARTS)
-        }
+        parts = resolved(paper, here, name, played)
+        needs = parts.pop("needs")
         for values in parts.values():
             stop_at_missing(values, played, paper["datasets"], f"{study}, {name} on {dataset}")
         asked = {
@@ -221,7 +244,7 @@ class Studies:
             if self.apply(parts, key, text, study, model) == "inference"
         }
         trained_as = str(called.keep(lambda key, _: key not in asked))
-        return parts | {"trained_as": trained_as, "needs": self.needed(study, model_entry)}
+        return parts | {"trained_as": trained_as, "needs": needs}
 
     def twin(self, called: RunName) -> list[tuple[str, str]]:
         """Return the protocol that the config asks for, unless a model's name does."""
@@ -239,11 +262,6 @@ class Studies:
             if components.holder(part, name) is not None:
                 components.put(part, name, value)
         return "twin"
-
-    def needed(self, study: str, entry: dict) -> dict[str, str]:
-        """List the models whose weights a model works with, by role."""
-        needs = dict(entry.get("needs", {}))
-        return needs | ({"item_vectors": entry["item_vectors"]} if "item_vectors" in entry else {})
 
     def trained(self, run: Run) -> Run:
         """Return the run whose weights a run uses."""
@@ -382,6 +400,8 @@ class Studies:
         return {
             "exhibit": self.exhibits(study)[name],
             "models": {model: paper["models"][model] for model in sorted(models)},
+            "here": paper["here"]
+            | {"models": {one: changes_of(paper["here"], one) for one in sorted(models)}},
             **{key: paper[key] for key in ("datasets", "evaluation", "margins")},
         }
 
@@ -406,16 +426,6 @@ class Studies:
         mine = paper[name]
         training = mine.get("training", {}) | changed.get("training", {})
         return mine | changed | ({"training": training} if training else {})
-
-
-def changes_of(here: dict, name: str) -> dict:
-    """Join what a tier's `models` say of a model, by its name or by patterns; what comes later counts."""
-    found: dict = {}
-    for pattern, changes in here.get("models", {}).items():
-        if fnmatchcase(name, pattern):
-            parts = {part: found.get(part, {}) | changes[part] for part in PARTS & changes.keys()}
-            found |= changes | parts
-    return found
 
 
 def split_of(paper: dict, here: dict) -> dict:

@@ -26,7 +26,8 @@ def section(evidence: Evidence, runs: list[dict]) -> list[Part]:
     done = [run for run in runs if not run.get("not_run")]
     if not done:
         return []
-    rows = [*of_data(evidence), *of_training(done), *of_evaluation(evidence), *of_machines(done)]
+    trained = [*of_training(done), *at_once(evidence)]
+    rows = [*of_data(evidence), *trained, *of_evaluation(evidence), *of_machines(done)]
     return [TEXT, Grid(HEAD, [list(row) for row in rows])]
 
 
@@ -101,6 +102,23 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
         )
     seeds = sorted({run["seed"] for run in runs})
     yield "seeds", f"{listed(seeds)}; {len(runs)} runs", "run.json"
+
+
+def at_once(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Name the trainings that were never better than at the first of several validations.
+
+    It decides nothing: so is a control that has nothing to learn but what is popular, and a model that starts from
+    much; and so is one that stopped before it had learned anything.
+    """
+    several = [(run, scores) for run, scores in evidence.validated if len(scores) > 1]
+    first = [run for run, scores in several if scores[0] == max(scores)]
+    names = (
+        f"{labels.model(evidence.study, run['model'])} on {labels.dataset(evidence.study, run['dataset'])}"
+        for run in first
+    )
+    if first:
+        said = f"{len(first)} of {len(several)} trainings: {'; '.join(sorted(set(names)))}"
+        yield "best at the first validation", said, "curve.csv"
 
 
 def choices(runs: list[dict]) -> list[str]:

@@ -176,14 +176,32 @@ def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 24) -> None:
         ax.locator_params(axis="x", nbins=4)
     elif places[0] >= 0 and places[-1] / first >= WIDE:
         ax.set_xscale("symlog", linthresh=first, linscale=0.5)
-        ax.set_xticks(places, [f"{place:g}" for place in places])
-        ax.set_xticks([], minor=True)
         ways = ax.xaxis.get_transform()
-        ends = ways.transform(np.array([places[0], places[-1]]))
-        ax.set_xlim(ways.inverted().transform(ends + 0.06 * np.ptp(ends) * np.array([-1, 1])))
+        at = ways.transform(np.array(places, dtype=float))
+        ends = at[[0, -1]] + 0.06 * np.ptp(at) * np.array([-1, 1])
+        ax.set_xlim(ways.inverted().transform(ends))
+        ax.set_xticks(places, with_room(places, at / np.ptp(at), most))
+        ax.set_xticks([], minor=True)
     else:
         ax.set_xticks(places)
     ax.set_xlabel(axis, labelpad=1)
+
+
+def with_room(places: list[float], at: np.ndarray, most: int) -> list[str]:
+    """Write each place that has room beside those behind it.
+
+    Args:
+        places: in order.
+        at: where they lie, in shares of the axis.
+        most: letters that fill two thirds of it.
+    """
+    texts, right = [], np.inf
+    for place, middle in zip(reversed(places), at[::-1], strict=True):
+        half = (len(f"{place:g}") + 1) / (3 * most)
+        fits = middle + half <= right
+        texts.append(f"{place:g}" if fits else "")
+        right = middle - half if fits else right
+    return texts[::-1]
 
 
 def offsets(count: int, width: float) -> np.ndarray:

@@ -148,19 +148,24 @@ class Evidence:
         """Say of each validated training whether it was trained out; by data set, model and name."""
         if self.whole:
             return self.whole.trainings
+        found = defaultdict(lambda: defaultdict(list))
+        for run, scores in self.validated:
+            patience = run.get("settings", {}).get("training", {}).get("patience")
+            name = RunName.parse(run["model"])
+            found[run["dataset"], name.key][name].append(trained_out(scores, patience))
+        return found
+
+    @cached_property
+    def validated(self) -> list[tuple[dict, list[float]]]:
+        """Pair the record of each validated training with the scores of its validations after a warm-up."""
         curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
         validations = dict(iter(curves.group_by("dataset", "model", "seed")))
-        found = defaultdict(lambda: defaultdict(list))
+        found = []
         for run in map(read_run, self.runs):
-            validated = validations.get((run["dataset"], run["model"], run["seed"]))
-            patience = run.get("settings", {}).get("training", {}).get("patience")
-            if validated is not None:
-                name, after = (
-                    RunName.parse(run["model"]),
-                    pl.col("update") > run.get("head_start", 0),
-                )
-                scores = validated.filter(after)["valid_ndcg10"].to_list()
-                found[run["dataset"], name.key][name].append(trained_out(scores, patience))
+            rows = validations.get((run["dataset"], run["model"], run["seed"]))
+            if rows is not None:
+                after = pl.col("update") > run.get("head_start", 0)
+                found.append((run, rows.filter(after)["valid_ndcg10"].to_list()))
         return found
 
     @cached_property
@@ -243,6 +248,10 @@ class Evidence:
             self.popularity[place] = self.results.per_session_scores(theirs, seeds)
         result = paired(self.results.per_session_scores(mine, seeds), self.popularity[place])
         return not (result.difference > 0 and result.p < 1 - LEVEL)
+
+    def says_nothing(self, name: str) -> str | None:
+        """Say why an exhibit or a claim has no meaning on this tier; None where it has one."""
+        return self.tier.get("says_nothing", {}).get(name)
 
     def data(self, dataset: str) -> Mapping:
         """Describe what the tier uses for a data set; empty where it uses nothing."""

@@ -78,6 +78,8 @@ def digits(name: str) -> int:
     """Look up with how many decimals a metric is printed."""
     if name.startswith("improvement("):
         return 2
+    if name.startswith("users("):
+        return 0
     found = records.record(name)
     return found.digits if found else 0 if name in WHOLE else 4
 
@@ -110,11 +112,18 @@ def panel_title(evidence: Evidence, name: str) -> str:
     return f"{label} (stand-in: {source})" if source and evidence.stand_in(name) else label
 
 
-def stamp(evidence: Evidence, datasets: Iterable[str]) -> str:
-    """One line that says where the numbers come from: tier, data, seeds, splits."""
+def stamp(evidence: Evidence, datasets: Iterable[str], told: Iterable[int] = ()) -> str:
+    """One line that says where the numbers come from: tier, data, seeds, splits.
+
+    Args:
+        evidence: of the study.
+        datasets: that the numbers are of.
+        told: seeds of the runs behind them, where these have no scores.
+    """
     datasets = list(datasets)
     frame = evidence.results.frame.filter(evidence.results.frame["dataset"].is_in(datasets))
-    seeds = frame["seed"].unique().sort().to_list() or evidence.tier.get("seeds", [])
+    known = frame["seed"].unique().sort().to_list()
+    seeds = sorted(told) or known or evidence.tier.get("seeds", [])
     hashes = [f"{name} {split['hash'][:8]}" for name in datasets if (split := evidence.split(name))]
     parts = [f"tier {evidence.tier['tier']}", *(origin(evidence, name) for name in datasets)]
     fewest = frame.group_by("dataset", "model").agg(pl.col("seed").n_unique())["seed"].min()

@@ -61,9 +61,8 @@ def beside(evidence: Evidence, row: Mapping) -> dict:
 def measured(evidence: Evidence, row: Mapping) -> dict:
     """Measure one printed cell: counts come from the split, all else from the scores."""
     if row["k"] is not None:
-        cell = tables.measured(
-            evidence, Quantity(row["dataset"], row["model"], row["metric"], row["k"])
-        )
+        quantity = Quantity(row["dataset"], row["model"], row["metric"], row["k"])
+        cell = tables.measured(evidence, row["exhibit"], quantity)
         return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {
             "why": cell.get("not_run")
         }

@@ -5,7 +5,7 @@ metric at a cut-off). `recloop.report.printing` writes them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +62,12 @@ class Table:
         sheet.write(self.cells, output.with_name(output.name + ".csv"))
 
 
-def table(evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame) -> Table:
-    """Put the caption above cells and the stamp below."""
-    stamp, label = labels.stamp(evidence, entry["datasets"]), compared_with(evidence.study, entry)
+def table(
+    evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame, told: Iterable[int] = ()
+) -> Table:
+    """Put the caption above cells and the stamp below, see `labels.stamp`."""
+    stamp = labels.stamp(evidence, entry["datasets"], told)
+    label = compared_with(evidence.study, entry)
     return Table(name, entry["caption"], labels.source(entry), stamp, cells, label)
 
 
@@ -99,13 +102,16 @@ def cell(evidence: Evidence, exhibit: str, group: str, quantity: Quantity) -> di
         "unfinished": evidence.unfinished(dataset, model),
         "popular": evidence.popular(dataset, model),
     }
-    return found | measured(evidence, quantity) | in_print(evidence, exhibit, quantity)
+    return found | measured(evidence, exhibit, quantity) | in_print(evidence, exhibit, quantity)
 
 
-def measured(evidence: Evidence, quantity: Quantity) -> dict:
-    """Summarise a quantity over seeds, or say why it is missing."""
-    if improved := re.fullmatch(r"improvement\((.+)\)", quantity.metric):
-        return improvement(evidence, quantity._replace(metric=improved[1]))
+def measured(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
+    """Summarise a quantity of an exhibit over seeds, or say why it is missing."""
+    if silent := evidence.says_nothing(exhibit):
+        return {"not_run": silent}
+    if derived := re.fullmatch(r"(improvement|users)\((.+)\)", quantity.metric):
+        of = quantity._replace(metric=derived[2])
+        return users(evidence, of) if derived[1] == "users" else improvement(evidence, exhibit, of)
     values = evidence.results.values(quantity)
     if not len(values):
         return {"not_run": evidence.why(quantity)}
@@ -124,23 +130,30 @@ def over_sessions(evidence: Evidence, quantity: Quantity) -> dict:
     return {"sd": float(scores.std(ddof=1) / len(scores) ** 0.5), "spread": SESSIONS}
 
 
-def improvement(evidence: Evidence, quantity: Quantity) -> dict:
+def users(evidence: Evidence, quantity: Quantity) -> dict:
+    """Count the sessions (or dialogues) that a metric is about: those with an event that its filters let through."""
+    seeds = evidence.results.seeds(quantity.dataset, [quantity.model])
+    if not seeds or not len(evidence.results.values(quantity)):
+        return {"not_run": evidence.why(quantity)}
+    return {"ours": float(evidence.results.sessions(quantity, seeds[0]))}
+
+
+def improvement(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
     """Measure by how many percent a model is better than the best of the models beside it in its table."""
     values = evidence.results.values
-    others = [quantity._replace(model=model) for model in beside(evidence.study, quantity)]
+    others = [quantity._replace(model=model) for model in beside(evidence, exhibit, quantity)]
     best = max((values(other).mean() for other in others if len(values(other))), default=0.0)
     if not len(values(quantity)) or not best:
         return {"not_run": evidence.why(quantity) or "nothing to compare it with"}
     return {"ours": 100 * float(values(quantity).mean() / best - 1), "seeds": len(values(quantity))}
 
 
-def beside(study: Mapping, quantity: Quantity) -> list[str]:
-    """List the models that stand with a reference in the first table that prints its improvement in a metric."""
-    name = f"{quantity.metric}@{quantity.k}"
-    tables = [entry for entry in study["tables"].values() if entry.get("improvement")]
-    panels = [panel for entry in tables if name in entry["metrics"] for panel in entry["panels"]]
-    mine = next((one for one in panels if one.get("reference") == quantity.model), {"models": []})
-    return [model for model in mine["models"] if model != quantity.model]
+def beside(evidence: Evidence, exhibit: str, quantity: Quantity) -> list[str]:
+    """List the models that stand in the panel of a reference in a table."""
+    panels = evidence.exhibits.get(exhibit, {}).get("panels", [])
+    mine = [one["models"] for one in panels if one.get("reference") == quantity.model]
+    found = next((models for models in mine if quantity.model in models), [])
+    return [model for model in found if model != quantity.model]
 
 
 def number_or_none(value: float) -> float | None:
@@ -157,9 +170,9 @@ def ranked(cells: pl.DataFrame) -> pl.DataFrame:
     """Add the place within the column, 1 for the best of the block, and on the paper's data the difference to print."""
     down = [name for name in cells["metric"].unique() if records.direction(name) < 0]
     better = pl.when(pl.col("metric").is_in(down)).then(pl.col("ours")).otherwise(-pl.col("ours"))
-    improved = pl.col("metric").str.starts_with("improvement(")
+    derived = pl.col("metric").str.contains(r"^(improvement|users)\(")
     place = better.rank("min").over("block", "column", "metric").cast(pl.Int64)
-    rank = pl.when(~improved).then(place)
+    rank = pl.when(~derived).then(place)
     own = pl.col("stand_in").is_null()
     difference = pl.when(own).then(pl.col("ours") - pl.col("printed"))
     return cells.with_columns(difference=difference, rank=rank).select(*CELL)
@@ -182,7 +195,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
     """Test one cell against the reference: paired over sessions (dialogues), by bootstrap for metrics of the system."""
     mine = Quantity(row["dataset"], row["model"], row["metric"], row["k"])
     theirs = mine._replace(model=reference)
-    if row["group"] == SIMPLE or mine == theirs or evidence.why(mine) or evidence.why(theirs):
+    if row["group"] == SIMPLE or mine == theirs or row.get("ours") is None or evidence.why(theirs):
         return {}
     seeds = evidence.results.seeds(mine.dataset, [mine.model, theirs.model])
     direction, metric = records.direction(mine.metric), records.record(mine.metric)

@@ -58,7 +58,8 @@ def judged(
     evidence: Evidence, name: str, claim: Mapping, unfinished: Callable = all_count
 ) -> list[dict]:
     """Judge one claim; see `examine` for `unfinished`, without which all trainings count."""
-    where, why = claim.get("printed_in"), evidence.why
+    where, silent = claim.get("printed_in"), evidence.says_nothing(name)
+    why = (lambda quantity: silent) if silent else evidence.why
     printed = evidence.printed_in([where]) if where else evidence.printed
     rows = examine(claim, evidence.points, evidence.sampling, printed, why, unfinished)
     whole = claim_verdict(pl.DataFrame(rows, infer_schema_length=None))

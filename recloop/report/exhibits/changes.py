@@ -41,8 +41,8 @@ def change(evidence: Evidence, row: Mapping, reference: str) -> dict:
     theirs = mine._replace(model=reference)
     about = {name: row[name] for name in ABOUT} | {"column": f"change of {row['column']}"}
     seeds = evidence.results.seeds(mine.dataset, [mine.model, reference])
-    if not seeds:
-        return about | {"not_run": evidence.why(mine) or evidence.why(theirs)}
+    if row["not_run"] or not seeds:
+        return about | {"not_run": row["not_run"] or evidence.why(theirs)}
     values = [evidence.results.values(one, seeds) for one in (mine, theirs)]
     summary = significance.over_seeds(np.subtract(*values))
     spread = {name: tables.number_or_none(getattr(summary, name)) for name in SPREAD}

@@ -1,6 +1,6 @@
 """`efficiency`: what an epoch of each model's training takes, and TPME over the models of each data set.
 
-Keywords: `datasets`, `models`. A model without a measurement is in no TPME.
+Keywords: `datasets`, `models`. A model without a measurement is in no TPME; of one model alone there is none.
 """
 
 from collections.abc import Mapping
@@ -39,13 +39,13 @@ def block(evidence: Evidence, entry: Mapping, name: str, dataset: str) -> list[d
 
 
 def together(models: list[str], cells: Mapping[tuple[str, str], Mapping]) -> dict[str, float]:
-    """Compute TPME over the models that have all three costs."""
+    """Compute TPME over the models that have all three costs, if there are several: one alone would be its best."""
     values = {
         model: [cells[model, cost].get("ours") for cost in ("Seconds", "Learned", "Memory")]
         for model in models
     }
     whole = {model: three for model, three in values.items() if None not in three}
-    if not whole:
+    if len(whole) < 2:
         return {}
     found = tpme(*zip(*whole.values(), strict=True))
     return dict(zip(whole, found.tolist(), strict=True))

@@ -1,12 +1,14 @@
 """`estimates`: what estimators say from the log that policies bring, beside what they bring in the simulator.
 
 Keywords: `datasets`, `models` (the estimators), `judged` (the policies, by the roles that they have for estimators).
-A row is an estimator, the first one the truth; columns are the policies, then the rank correlation with the truth and
-its error, root mean square over policies and seeds, both with deviations over draws of policies and seeds.
+A row is an estimator, the first one the truth; columns are the policies, then the rank correlation with the truth, mean
+over seeds, and its error, root mean square over policies and seeds, both with deviations over draws of policies, and of
+seeds where there are several. Below it the same for the mean weights of a logged turn, of estimators that have some.
 """
 
 import json
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,34 +16,76 @@ from scipy.stats import spearmanr
 
 from recloop.report import labels, tables
 from recloop.report.evidence import Evidence
-from recloop.report.tables import CELL, PAPER, Table
+from recloop.report.tables import CELL, Table
 
 NEEDS = ("datasets", "models", "judged")  # keywords
 DRAWS, SEED = 1000, 0
 RANKS, ERROR, TRUTH = "rank correlation", "error", "in the simulator"
-DIGITS = {RANKS: 2, ERROR: 1}
+COMPARED = (RANKS, ERROR)
+
+
+class Part(NamedTuple):
+    """A quantity of policies.
+
+    Attributes:
+        title: of its rows.
+        told, true: what records call it, estimated and measured.
+        digits: with which it is printed.
+    """
+
+    title: str
+    told: str
+    true: str
+    digits: int
+
+
+PARTS = (
+    Part("Discounted return of a session", "estimate", "truth", 1),
+    Part("Mean weight of a logged turn", "ratio", "true_ratio", 2),
+)
+RECORD = {"policy": pl.String, "seed": pl.Int64} | {
+    name: pl.Float64 for part in PARTS for name in (part.told, part.true)
+}
 
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Table:
     """Set estimators against policies."""
-    rows = [row for dataset in entry["datasets"] for row in block(evidence, entry, dataset)]
-    cells = pl.DataFrame(rows, schema=CELL)
-    return tables.table(evidence, entry, name, cells)
+    read = {
+        (dataset, model): estimates(evidence, dataset, model)
+        for dataset in entry["datasets"]
+        for model in entry["models"]
+    }
+    rows = []
+    for dataset in entry["datasets"]:
+        mine = {model: read[dataset, model] for model in entry["models"]}
+        rows += [row for part in PARTS for row in block(evidence, entry, dataset, part, mine)]
+    seeds = {seed for frame in read.values() for seed in frame["seed"]}
+    return tables.table(evidence, entry, name, pl.DataFrame(rows, schema=CELL), seeds)
 
 
-def block(evidence: Evidence, entry: Mapping, dataset: str) -> list[dict]:
-    """Make the rows of a data set."""
-    columns = [*entry["judged"], RANKS, ERROR]
-    read = {model: estimates(evidence, dataset, model) for model in entry["models"]}
-    known = next((one for one in read.values() if len(one)), None)
-    truth = {} if known is None else means(known, "truth")
-    found = row(evidence, dataset, TRUTH, TRUTH, columns, truth, why(evidence, dataset, entry))
-    for model, frame in read.items():
-        values = means(frame, "estimate") | (agreement(frame) if len(frame) else {})
-        label = labels.model(evidence.study, model)
+def block(
+    evidence: Evidence, entry: Mapping, dataset: str, part: Part, read: Mapping[str, pl.DataFrame]
+) -> list[dict]:
+    """Make the rows of a quantity on a data set; none where it is the second one and nobody tells it."""
+    columns = [*entry["judged"], *COMPARED]
+    told = {model: frame.drop_nulls([part.told, part.true]) for model, frame in read.items()}
+    if part is not PARTS[0]:
+        told = {model: frame for model, frame in told.items() if len(frame)}
+        if not told:
+            return []
+    known = next((one for one in told.values() if len(one)), None)
+    truth = {} if known is None else means(known, part.true)
+    label = labels.dataset(evidence.study, dataset)
+    about = {"block": label, "dataset": dataset, "group": part.title}
+    about |= {"source": evidence.source(dataset), "stand_in": evidence.stand_in(dataset)}
+    here = about | {"row": TRUTH, "model": TRUTH}
+    found = row(evidence, here, part, columns, truth, why(evidence, dataset, entry))
+    for model, frame in told.items():
+        values = means(frame, part.told) | (agreement(frame, part) if len(frame) else {})
         reason = evidence.why_model(dataset, model) if evidence.source(dataset) else None
         reason = reason or evidence.why_dataset(dataset)
-        found += row(evidence, dataset, model, label, columns, values, reason)
+        here = about | {"row": labels.model(evidence.study, model), "model": model}
+        found += row(evidence, here, part, columns, values, reason)
     return found
 
 
@@ -53,15 +97,14 @@ def why(evidence: Evidence, dataset: str, entry: Mapping) -> str:
 
 
 def estimates(evidence: Evidence, dataset: str, model: str) -> pl.DataFrame:
-    """Read what an estimator said and what was measured: policy, estimate, truth, seed."""
-    schema = {"policy": pl.String, "estimate": pl.Float64, "truth": pl.Float64, "seed": pl.Int64}
+    """Read what an estimator said and what was measured, columns as in `RECORD`."""
     rows = []
     for run in evidence.runs:
         record = json.loads(run.read_text())
         if (record["dataset"], record["model"]) == (dataset, model):
             told = record.get("estimates", [])
             rows += [one | {"seed": record["seed"]} for one in told]
-    return pl.DataFrame([{key: one[key] for key in schema} for one in rows], schema=schema)
+    return pl.DataFrame([{key: one.get(key) for key in RECORD} for one in rows], schema=RECORD)
 
 
 def means(frame: pl.DataFrame, column: str) -> dict[str, tuple[float, float | None]]:
@@ -70,20 +113,50 @@ def means(frame: pl.DataFrame, column: str) -> dict[str, tuple[float, float | No
     return {policy: (mean, sd) for policy, mean, sd in rows.iter_rows()}
 
 
-def agreement(frame: pl.DataFrame) -> dict[str, tuple[float, float | None]]:
-    """Compare estimates with the truth: order and distance, each with its deviation over draws."""
-    pairs = frame.select("estimate", "truth").to_numpy()
+def agreement(frame: pl.DataFrame, part: Part) -> dict[str, tuple[float, float | None]]:
+    """Compare what is estimated with the truth: order and distance, each with its deviation over draws.
+
+    Args:
+        frame: one row per policy and seed.
+        part: the quantity.
+    """
+    policies, seeds = (sorted(frame[name].unique()) for name in ("policy", "seed"))
+    pairs = np.full((len(seeds), len(policies), 2), np.nan)
+    for policy, seed, *both in frame.select("policy", "seed", part.told, part.true).iter_rows():
+        pairs[seeds.index(seed), policies.index(policy)] = both
     random = np.random.default_rng(SEED)
-    draws = pairs[random.integers(len(pairs), size=(DRAWS, len(pairs)))]
-    orders = [ranks for draw in draws if np.isfinite(ranks := order(draw))]
-    spread = float(np.std(orders)) if orders else None
-    errors = np.sqrt(((draws[..., 0] - draws[..., 1]) ** 2).mean(1))
-    error = float(np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).mean()))
-    ranks = order(pairs)
+    drawn = (
+        pairs[random.integers(len(seeds), size=len(seeds))][
+            :, random.integers(len(policies), size=len(policies))
+        ]
+        for _ in range(DRAWS)
+    )
+    orders, errors = np.array([(ranks(one), distance(one)) for one in drawn]).T
+    orders = orders[np.isfinite(orders)]
+    found = ranks(pairs)
     return {
-        RANKS: (ranks if np.isfinite(ranks) else 0.0, spread),
-        ERROR: (error, float(errors.std())),
+        RANKS: (
+            found if np.isfinite(found) else 0.0,
+            float(orders.std()) if len(orders) else None,
+        ),
+        ERROR: (distance(pairs), float(errors.std())),
     }
+
+
+def ranks(pairs: np.ndarray) -> float:
+    """Average the rank correlations of the seeds; NaN where there is none.
+
+    Args:
+        pairs: what is estimated and the truth, shape (seed, policy, 2); NaN where a policy has none.
+    """
+    known = [order(one[np.isfinite(one).all(1)]) for one in pairs]
+    known = [one for one in known if np.isfinite(one)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def distance(pairs: np.ndarray) -> float:
+    """Compute the root mean square of the differences."""
+    return float(np.sqrt(np.nanmean((pairs[..., 0] - pairs[..., 1]) ** 2)))
 
 
 def order(pairs: np.ndarray) -> float:
@@ -95,36 +168,23 @@ def order(pairs: np.ndarray) -> float:
 
 def row(
     evidence: Evidence,
-    dataset: str,
-    model: str,
-    label: str,
+    about: Mapping,
+    part: Part,
     columns: list[str],
     values: Mapping[str, tuple[float, float | None]],
     reason: str,
 ) -> list[dict]:
     """Write a row of the table; a truth has no agreement with itself, and says so."""
-    about = {
-        "block": labels.dataset(evidence.study, dataset),
-        "dataset": dataset,
-        "source": evidence.source(dataset),
-        "stand_in": evidence.stand_in(dataset),
-        "group": PAPER,
-        "row": label,
-        "model": model,
-    }
     found = []
     for column in columns:
-        name = labels.model(evidence.study, column) if column not in DIGITS else column
+        compared = column in COMPARED
+        name = column if compared else labels.model(evidence.study, column)
         mean, sd = values.get(column, (None, None))
-        missing = "it is the truth" if model == TRUTH and column in DIGITS else reason
-        cell = {"column": name, "metric": column, "k": 0, "digits": DIGITS.get(column, 1)}
-        spread = None if sd is None else "draws" if column in DIGITS else "seeds"
-        cell |= {
-            "ours": mean,
-            "sd": sd,
-            "spread": spread,
-            "not_run": None if mean is not None else missing,
-        }
+        missing = "it is the truth" if about["model"] == TRUTH and compared else reason
+        digits = 2 if column == RANKS else part.digits
+        cell = {"column": name, "metric": column, "k": 0, "digits": digits, "ours": mean, "sd": sd}
+        spread = None if sd is None else "draws" if compared else "seeds"
+        cell |= {"spread": spread, "not_run": None if mean is not None else missing}
         found.append(CELL_EMPTY | about | cell)
     return found
 

@@ -4,7 +4,8 @@ Keywords: `datasets`, `metrics`, and either `models` (with `simple` baselines ab
 of rows with a `title` and `models` of their own. `reference`, of the table or of a panel, is what models are tested
 against; `tested: false` leaves the tests out. `errors: sessions` writes standard errors over sessions behind our
 values, not deviations over seeds. `names` has printed names by override. `improvement: true` adds a row below a panel:
-by how many percent its reference is better than the best of the others.
+by how many percent its reference is better than the best of the others. `users: true` adds a row below a block: of how
+many sessions (users, dialogues) each metric is.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,14 @@ def rows(evidence: Evidence, entry: Mapping, name: str) -> list[dict]:
         for row in group(evidence, entry, name, panel, dataset)
     ]
     reference = entry.get("reference")
-    return tables.marked(evidence, found, reference) if reference else found
+    found = tables.marked(evidence, found, reference) if reference else found
+    if not entry.get("users"):
+        return found
+    return found + [
+        row
+        for dataset in entry["datasets"]
+        for row in counted(evidence, entry, name, panels[-1], dataset)
+    ]
 
 
 def group(
@@ -56,6 +64,19 @@ def group(
     found = tables.marked(evidence, found, reference) if tested else found
     below = measures if reference in panel["models"] and entry.get("improvement") else []
     return found + [improved(evidence, name, panel, dataset, *measure) for measure in below]
+
+
+def counted(
+    evidence: Evidence, entry: Mapping, name: str, panel: Mapping, dataset: str
+) -> list[dict]:
+    """Make the row that counts the sessions of each metric, by the lists of the last model."""
+    about = {"row": "users", "unfinished": 0, "popular": False}
+    found = []
+    for metric, k in map(tables.split, entry["metrics"]):
+        quantity = Quantity(dataset, panel["models"][-1], f"users({metric})", k)
+        cell = tables.cell(evidence, name, panel["title"], quantity)
+        found.append(cell | about | {"column": labels.metric(metric, k)})
+    return found
 
 
 def errors(evidence: Evidence, entry: Mapping, quantity: Quantity) -> dict:

@@ -19,6 +19,7 @@ from recloop.report.tables import split
 NEEDS = ("datasets",)  # keywords
 HEIGHT = 1.35  # inches
 LONG = 11  # letters of a metric that need a smaller label
+MOST = 14  # letters of values below the axes of one metric
 
 
 def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
@@ -57,6 +58,7 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
         mine = data.filter(metric=name, k=k).drop_nulls("value")
         if len(mine):
             drawing.draw_line(ax, mine, drawing.PALETTE[number], drawing.MARKERS[number % 4])
+            drawing.ticks(ax, panel.axis, mine, MOST)
         else:
             ax.text(0.5, 0.5, "no such events", transform=ax.transAxes, ha="center", fontsize=7)
         ax.set_ylabel(labels.formula(name, k), size=8 if len(metric) < LONG else 6.5)
