@@ -56,11 +56,10 @@ def evaluate(
     if lists.is_empty():
         raise ValueError("There is no event to evaluate: the lists are empty.")
     facts = Facts(counts, purchases, earned, vectors, novel_items(counts, novel_share), users)
-    names = asked(facts, filtered)
     rows = [
         (name, k, found)
         for k in cutoffs
-        for name in names
+        for name in asked(facts, filtered)
         if (found := value(lists, name, k, facts)) is not None
     ]
     schema = {"metric": pl.String, "k": pl.Int64, "value": pl.Float64}
