@@ -152,18 +152,11 @@ def describe(
         "command": command or usual_command(made.name, tiers[0], chosen or {}),
         "runs": len(runs),
         "seeds": seeds,
-        "stand_ins": sorted({one["dataset"] for one in runs if one["stand_in"]} | called(made)),
+        "stand_ins": sorted({one["dataset"] for one in runs if one["stand_in"]}),
         "processor_hours": round(sum(one["cpu_seconds"] for one in runs) / 3600, 2),
         "peak_memory_mb": max(one["peak_memory_mb"] for one in runs),
         "machines": sorted({f"{one['host']}, {one['device']}" for one in runs}),
     }
-
-
-def called(made: Path) -> set[str]:
-    """Name the data sets that the verdicts call stand-ins; a sample of a paper's data is one (`Studies.stand_in`)."""
-    place = made / "claims.json"
-    papers = json.loads(place.read_text(encoding="utf-8"))["papers"] if place.exists() else []
-    return {one["id"] for paper in papers for one in paper["data"] if one["stand_in"]}
 
 
 def usual_command(study: str, tier: str, chosen: Mapping[str, list | None]) -> str:

@@ -6,7 +6,7 @@ new run: it is the plain model, which is trained once.
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -121,10 +121,13 @@ def thinned_sweep(model: str, study: Mapping, number: int) -> str:
 
 def asked_for(study: Mapping, model: str) -> bool:
     """Check whether a tier does not leave a run out on every data set; all are asked for where there is no tier."""
-    patterns = study.get("here", {}).get("left_out", {}).values()
-    return not patterns or not all(
-        any(fnmatchcase(model, one) for one in some) for some in patterns
-    )
+    without = study.get("here", {}).get("left_out", {})
+    return not without or any(matching(model, patterns) is None for patterns in without.values())
+
+
+def matching(model: str, patterns: Iterable[str]) -> str | None:
+    """Find the pattern by which a tier leaves out a run; None where there is none."""
+    return next((one for one in patterns if fnmatchcase(model, one)), None)
 
 
 def own_place(values: list[str], own: Any) -> int | None:

@@ -6,7 +6,6 @@ Nothing here knows a paper. What is made from the settings, and where it lies, i
 import functools
 import itertools
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from recloop.data import hub
@@ -182,6 +181,7 @@ class Studies:
             "split": split_of(paper["split"], here.get("split", {})),
         }
 
+    @functools.cache  # noqa: B019
     def stand_in(self, study: str, dataset: str) -> str | None:
         """Say what is not the paper's own: the data, their number, or the networks that read them; None if all is.
 
@@ -328,7 +328,7 @@ class Studies:
             "study": run.study,
             "dataset": run.dataset,
             "source": recipe["source"],
-            "stand_in": bool(recipe["stand_in"]),
+            "stand_in": bool(self.stand_in(run.study, run.dataset)),
             "tier": self.config["tier"],
             "model": run.model,
             "seed": run.seed,
@@ -356,8 +356,7 @@ class Studies:
 
     def left_out(self, study: str, dataset: str, model: str) -> str | None:
         """Find the pattern by which the tier leaves out a run; None where it is run."""
-        patterns = self.here(study).get("left_out", {}).get(dataset, [])
-        return next((one for one in patterns if fnmatchcase(model, one)), None)
+        return sweeps.matching(model, self.here(study).get("left_out", {}).get(dataset, []))
 
     def known_runs(self, study: str) -> list[Run]:
         """List the runs that known answers are judged by, with the first seed alone."""

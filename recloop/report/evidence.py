@@ -4,7 +4,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.significance import LEVEL, paired
 from recloop.evaluation.trained import trained_out
 from recloop.plan.details import Detail, details
-from recloop.plan.names import RunName, defaults, placed, points
+from recloop.plan.names import RunName, defaults, matching, placed, points
 from recloop.plan.values import pick
 
 CURVE = {
@@ -305,7 +304,7 @@ class Evidence:
             if name in self.not_run:
                 return self.not_run[name]
         patterns = self.tier.get("left_out", {}).get(dataset, [])
-        if any(fnmatchcase(model, pattern) for pattern in patterns):
+        if matching(model, patterns):
             return f"left out of the tier {self.tier.get('tier')}"
         return "no scores"
 

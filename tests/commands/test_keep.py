@@ -94,12 +94,6 @@ def test_what_can_be_shown_is_kept_with_where_it_came_from(made, capsys):
     assert (kept / "table_1.csv").read_text() == "made anew"
 
 
-def test_a_sample_that_the_verdicts_call_a_stand_in_is_one(made):
-    told = [{"id": "shop", "stand_in": None}, {"id": "books", "stand_in": "900 of its sequences"}]
-    (made / "claims.json").write_text(json.dumps({"papers": [{"data": told}]}))
-    assert keep.describe(made, None)["stand_ins"] == ["books", "shop"]
-
-
 def test_a_run_that_was_made_again_counts_once_and_one_that_was_not_run_does_not(made):
     add_run(made, 2, key="b", cpu_seconds=3600.0)
     add_run(made, 3, not_run="too large")

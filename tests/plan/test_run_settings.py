@@ -180,6 +180,7 @@ def test_a_sample_or_another_network_is_called_a_stand_in_and_named(plan):
     said = it.stand_in("pdit_gim", "industry")
     assert said == "4,500 of its sequences, with other networks than the paper's"
     assert it.described_tier("pdit_gim")["datasets"]["industry"]["stand_in"] == said
+    assert it.identity(Run("pdit_gim", "industry", "pdit", 1))["stand_in"] is True
     assert it.folder("pdit_gim", "industry") == "industry"  # the data are the paper's
     assert plan(tier="full", studies=["pdit_gim"]).stand_in("pdit_gim", "industry") is None
     exact = plan(tier="real", studies=["gsasrec"])
