@@ -1,8 +1,5 @@
 """Trainings of the examples, by name."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -19,11 +16,9 @@ CHANGES = {
 @pytest.fixture(scope="session")
 def examples():
     """Load the module of examples, after the shape checks are in place."""
-    path = Path(__file__).with_name("examples.py")
-    spec = importlib.util.spec_from_file_location("examples", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    import examples
+
+    return examples
 
 
 @pytest.fixture

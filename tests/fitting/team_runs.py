@@ -7,7 +7,6 @@
 the last process without warning after some more.
 """
 
-import importlib.util
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import examples
 import torch
 from safetensors.torch import save_file
 
@@ -34,15 +34,6 @@ GIVEN = {"learning_rate": 0.03, "batch_size": 10, "epochs": 4, "accumulate": 2}
 STOP, KILL = 4, 7
 
 
-def examples():
-    """Load the module of examples."""
-    path = Path(__file__).with_name("examples.py")
-    spec = importlib.util.spec_from_file_location("examples", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def fit(output, names, disturbance, device, threads):
     """Train examples; write weights, torch's random state and curve of each."""
     torch.set_num_threads(threads)
@@ -52,7 +43,7 @@ def fit(output, names, disturbance, device, threads):
         schedule = Schedule(**GIVEN | CHANGES[name], processes=place.size)
         context = TrainingContext(1, output / name, device, print, name)
         torch.manual_seed(1)
-        objective = getattr(examples(), name)(schedule, context)
+        objective = getattr(examples, name)(schedule, context)
         trainer = Trainer(objective, context)
         disturbed(trainer, disturbance)
         weights = trainer.fit()
