@@ -10,6 +10,7 @@ from recloop.language_models import texts
 from recloop.language_models.interactions import make_interactions
 from recloop.language_models.parts import part_of
 from recloop.language_models.published_texts import make_published
+from recloop.language_models.told_titles import make_told_titles
 
 LABELS = {"title": "Title", "kind": "Kind", "brand": "Brand", "category": "Category"}
 
@@ -22,8 +23,10 @@ def make_corpus(
     sessions: Path | None = None,
     tables: Path | None = None,
     template: str | None = None,
+    told: dict | None = None,
+    prompts: dict | None = None,
 ) -> None:
-    """Write the texts of a catalogue or of tidy tables, those of published files, or those of ratings.
+    """Write the texts of a catalogue or of tidy tables, those of published files, titles as told, or ratings.
 
     Args:
         output: folder for texts.arrow and corpus.json.
@@ -32,11 +35,14 @@ def make_corpus(
         published: `texts` of their manifest.
         sessions, tables: folders of `split` and `read`, if interactions are told.
         template: how an interaction is told.
+        told, prompts: how the titles of tidy tables are told, if nothing else of them is wanted.
 
     Raises:
         ValueError: neither folder, or no text in it.
     """
-    if items:
+    if items and told and prompts:
+        make_told_titles(items, told, prompts, output)
+    elif items:
         make_item_texts(items, output)
     elif raw and published:
         make_published(raw, published, output)
