@@ -12,15 +12,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from recloop.data.attribute_codes import Codes, read_codes
 from recloop.data.catalogues import build_catalogue
 from recloop.data.dialogues import make_dialogues
 from recloop.data.sources import fetch, load_source
 from recloop.features.cache import described, write_record
 from recloop.fitting.trainer import Trainer
+from recloop.language.wishes import ATTRIBUTES
 from recloop.models.offline.learner import returns_of
 from recloop.training.experience import COLUMNS, Log, collect
 from recloop.training.logged import Logged
 from recloop.training.run import rank_test, train
+from recloop.training.speech import read_book
+from recloop.training.tokens import encoded, vocabulary_of
 
 ROOT = Path(__file__).parents[2]
 USERS = {
@@ -297,6 +301,25 @@ def test_no_estimator_reads_who_collected(place, tmp_path, name):
         for change, data in logs_by_others(place, tmp_path).items()
     ]
     assert found[0] == found[1] == found[2]
+
+
+# -- what cannot be said or heard --------------------------------------------------------------------------------------
+
+
+def test_a_comment_has_words_and_an_unknown_one_is_heard_as_such(place):
+    vocabulary = vocabulary_of(read_codes(place.data["catalogue"], ATTRIBUTES))
+    tokens, lengths = encoded(["I want zebras, please"], vocabulary)
+    assert lengths.tolist() == [4]
+    assert (tokens == vocabulary.unknown).sum() == 1
+    with pytest.raises(ValueError, match=r"comment 1 is '\?!', without any word; expected a sente"):
+        encoded(["I want boots", "?!"], vocabulary)
+
+
+def test_a_speaker_of_another_catalogue_is_refused(place):
+    known = read_codes(place.data["catalogue"], ATTRIBUTES)
+    fewer = Codes(known.names, (known.values[0][:1], *known.values[1:]), known.table)
+    with pytest.raises(ValueError, match=r"words \d+ differences, the catalogue has \d+; train"):
+        read_book(place.weights("speaker"), fewer)
 
 
 # -- labels of test items ----------------------------------------------------------------------------------------------
