@@ -13,8 +13,8 @@ FEW = 3  # reasons for doubt that a table spells out
 SPREADS = {
     "seeds": "deviation over seeds",
     "sessions": "error of the mean over sessions",
-    "draws": "deviation over draws of policies, and of seeds where there are several",
 }
+DRAWS = "draws"  # of policies: their interval is printed
 LEVEL = 1e-9  # deviation up to which values over seeds are one value
 
 
@@ -31,6 +31,9 @@ def ours(cell: dict) -> tuple[str, str, str]:
     """Write our value, its spread over seeds (what has no randomness has none) and its mark; a dash if not run."""
     if cell["ours"] is None:
         return "–", "", ""
+    if cell["spread"] == DRAWS:
+        low, high = (number(cell[end], cell["digits"]) for end in ("low", "high"))
+        return number(cell["ours"], cell["digits"]), f"[{low}, {high}]", cell["mark"] or ""
     spread = f"± {number(cell['sd'], cell['digits'])}" if (cell["sd"] or 0.0) > LEVEL else ""
     return number(cell["ours"], cell["digits"]), spread, cell["mark"] or ""
 
@@ -123,8 +126,10 @@ def footnotes(table: Table) -> list[str]:
     """Explain all that a table shows, and why cells are empty."""
     cells, notes = table.cells, []
     if (cells["sd"].fill_null(0.0) > LEVEL).any():
-        kinds = cells["spread"].drop_nulls().unique().sort()
+        kinds = cells.filter(pl.col("spread") != DRAWS)["spread"].unique().sort()
         notes += [f"± is the standard {SPREADS[kind]}." for kind in kinds.to_list() or ["seeds"]]
+    if (cells["spread"] == DRAWS).any():
+        notes.append("[ ] holds 95% of draws of policies, and of seeds where there are several.")
     return explained(table) + notes + doubts(cells) + missing(cells)
 
 

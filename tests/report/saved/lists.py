@@ -106,9 +106,10 @@ class Preferences(Sequences):
     """Pairs of answers with their rewards, and words with what was measured of them."""
 
     def write_data(self, folder: Path, dataset: str) -> dict:
-        """Write words, and count pairs and prompts."""
+        """Write words, and count pairs and prompts, or sentences."""
         found = super().write_data(folder, dataset)
-        more = {"pairs": self.sessions, "prompts": self.sessions, "words": 9 * self.sessions}
+        more = dict.fromkeys(("pairs", "prompts", "sentences"), self.sessions)
+        more |= {"words": 9 * self.sessions}
         return found | {"counts": {part: one | more for part, one in found["counts"].items()}}
 
     def lists(self, dataset: str, model: str, seed: int) -> pl.DataFrame:
