@@ -101,8 +101,7 @@ def jobs_of(plan) -> dict[str, dict]:
 
 def sources_of(plan) -> dict[str, dict]:
     """Collect the manifests of the raw data behind a plan."""
-    raw = [one for one in plan.shared_data().values() if one.kind == "raw"]
-    return {one.name: one.settings["source"] for one in raw}
+    return {name: one.settings["source"] for name, one in plan.raw_data().items()}
 
 
 def crate_source(kind, name: str, manifest: dict):
