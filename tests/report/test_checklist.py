@@ -77,3 +77,18 @@ def test_leaks_and_filters_come_from_the_split():
     }
     assert checklist.leaks(split) == "1.2% of test sessions equal one in training"
     assert checklist.steps(split) == "read 1,200 → items 900"
+
+
+def test_answers_lead_to_the_files_that_they_are_read_from():
+    found = {"run.json": "runs/a/1-x/run.json", "curve.csv": "runs/a/1-x/curve.csv"}
+    said = checklist.linked("run.json, `best_epoch`; curve.csv; split.json", found)
+    links = "[run.json](runs/a/1-x/run.json), `best_epoch`; [curve.csv](runs/a/1-x/curve.csv)"
+    assert said == f"{links}; split.json"
+
+
+def test_a_language_model_is_named_to_its_commit_or_by_the_hash_of_its_making():
+    published = {"settings": {"name": "org/Big", "revision": "0a1b2c"}, "place": None}
+    packaged = {"settings": {"package": "llm-small"}, "place": None}
+    ours = {"settings": {}, "place": "data/language_models/letters-12345678"}
+    said = [checklist.version(one) for one in (published, packaged, ours)]
+    assert said == ["org/Big at `0a1b2c`", "llm-small", "ours, `letters-12345678`"]

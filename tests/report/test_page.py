@@ -38,6 +38,12 @@ def test_links_lead_to_files(pages):
         assert (pages / link).exists(), link
 
 
+def test_the_checklist_leads_to_records_and_splits(pages):
+    text = (pages / "README.md").read_text(encoding="utf-8").partition("## Checklist")[2]
+    for name in ("run.json", "split.json"):
+        assert re.search(rf"\| \[{name}\]\([^)]+/{name}\)", text), name
+
+
 def test_places_within_the_page_exist(pages):
     html = (pages / "index.html").read_text()
     for place in re.findall(r'href="#([^"]+)"', html):
