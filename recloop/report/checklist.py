@@ -131,6 +131,11 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
             f"all items, or drawn: {', '.join(drawn)}",
             "run.json, `settings`",
         )
+    asked = (one for run in runs for one in named(run.get("settings"), "prompts"))
+    templates = {name for one in asked if isinstance(one, Mapping) for name in one}
+    if templates:
+        said = f"{len(templates)} templates: {', '.join(sorted(templates))}"
+        yield "prompts", said, "run.json, `settings`, where `prompts` has them word by word"
     seeds = sorted({run["seed"] for run in runs})
     yield "seeds", f"{listed(seeds)}; {len(runs)} runs", "run.json"
 

@@ -40,6 +40,13 @@ def test_a_setting_that_was_chosen_is_named():
     assert "settings chosen on validation" not in answers([run(1)])
 
 
+def test_prompts_are_named_where_runs_have_some():
+    asked = run(1)
+    asked["settings"]["speaker"] = {"prompts": {"user": "Bought {history}.", "item": "A {title}."}}
+    assert answers([asked, run(2)])["prompts"] == "2 templates: item, user"
+    assert "prompts" not in answers([run(1)])
+
+
 def test_stages_have_rates_of_their_own():
     staged = run(1)
     staged["settings"]["training"]["learning_rate"] = {"first": [0.01], "then": [0.001]}
