@@ -62,7 +62,7 @@ def faults() -> tuple[type[Exception], ...]:
     names = (
         ("recloop.data.log_roles", "LogError"),
         ("recloop.data.quarantine", "MalformedError"),
-        ("recloop.data.sources", "SourceError"),
+        ("recloop.data.downloads", "SourceError"),
     )
     return tuple(getattr(sys.modules[room], name) for room, name in names if room in sys.modules)
 

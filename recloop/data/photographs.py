@@ -19,7 +19,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from recloop.data.pictures import ENDINGS, FOLDER, MAX_BYTES, PictureError, decode
-from recloop.data.sources import PICTURES
+from recloop.data.settings import PICTURES
 
 ARCHIVE = "pictures.tar.gz"
 SAFE = re.compile(r"^[A-Za-z0-9_-]{1,100}$")  # nothing else becomes the name of a file

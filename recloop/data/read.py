@@ -9,9 +9,10 @@ from pkgutil import resolve_name
 from typing import Any
 
 from recloop.data import catalogues
+from recloop.data.downloads import SourceError
 from recloop.data.quarantine import manifest_of
 from recloop.data.settings import CATALOGUE, check_keywords
-from recloop.data.sources import SourceError, check_whole, recorded
+from recloop.data.sources import check_whole, recorded
 from recloop.data.tables import Reading, write_tables
 
 # Settings of `reading` that hold for every log, whatever its reader: name to default.

@@ -28,6 +28,7 @@ EVENTS = (
 )
 PARTS = ("train", "valid", "test")
 CATALOGUE = "items.csv"  # titles and the like, beside the events of any log
+PICTURES = "pictures.json"  # stands for the pictures that are files of their own
 WAYS_TO_CUT = ("given", "user", "gap", "count")
 WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out", "given")
 TARGETS = ("all", "last")  # which events of held-out sessions are predicted

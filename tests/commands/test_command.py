@@ -15,10 +15,11 @@ import yaml
 
 from recloop import __main__ as command
 from recloop.commands import add_data, listing
+from recloop.data.downloads import SourceError
 from recloop.data.prepare import prepare
 from recloop.data.read import read
 from recloop.data.settings import PARTS
-from recloop.data.sources import SourceError, fetch, load_source
+from recloop.data.sources import fetch, load_source
 from recloop.plan import Plan, alone, folders, own_data
 from recloop.plan.checks import check_plan
 from recloop.storage.settings import SettingsError

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from recloop.data import photographs
+from recloop.data.downloads import SourceError
 from recloop.data.photographs import gather
-from recloop.data.sources import SourceError, fetch
+from recloop.data.sources import fetch
 
 
 def photograph() -> bytes:

@@ -8,10 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from recloop.data.downloads import SourceError
 from recloop.data.quarantine import MalformedError
 from recloop.data.read import build_catalogue, read
 from recloop.data.settings import SettingError
-from recloop.data.sources import SourceError, fetch, reading_inputs
+from recloop.data.sources import fetch, reading_inputs
 from recloop.data.tables import TableError
 
 HEADER = "timestamp,visitorid,event,itemid,transactionid\n"

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recloop.data import sources
-from recloop.data.sources import SourceError, fetch, is_whole, load_source
+from recloop.data import downloads, sources
+from recloop.data.downloads import SourceError
+from recloop.data.sources import fetch, is_whole, load_source
 from recloop.storage.files import PlaceError
 
 SOURCES = sorted((Path(__file__).parents[2] / "sources").glob("*.yaml"))
@@ -92,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(sources, "PAUSE", 0.0)
+    monkeypatch.setattr(downloads, "PAUSE", 0.0)
     with _Server(CONTENT) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
@@ -335,7 +336,7 @@ def test_a_server_that_begins_anew_is_noticed(output, server):
 def test_a_network_that_fails_once_is_asked_again_and_one_that_stays_away_is_named(
     output, server, monkeypatch, fault
 ):
-    monkeypatch.setattr(sources, "TIMEOUT", 0.7)
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.7)
     setattr(server, fault, 99)
     with pytest.raises(SourceError, match=r"a\.csv: not fetched\. .*Remedy: check the connection"):
         fetch(_source(server.address), output)
