@@ -164,19 +164,13 @@ def explained(table: Table) -> list[str]:
             "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%, "
             "or one diverged and is missing from the mean (see Not run)."
         )
-    notes += compared(there)
+    notes += table.notes
     if there["popular"].any():
         notes.append(
             "≈ not significantly better than popularity in NDCG at the largest cut-off (paired t-test over sessions, "
             "p ≥ 0.05, not corrected)."
         )
     return notes
-
-
-def compared(cells: pl.DataFrame) -> list[str]:
-    """Name the models that TPME is over, by block: it means nothing outside its set."""
-    sets = cells.filter(metric="TPME").group_by("block", maintain_order=True).agg("row").iter_rows()
-    return [f"TPME: {block}, over {'; '.join(names)}." for block, names in sets]
 
 
 def missing(cells: pl.DataFrame) -> list[str]:

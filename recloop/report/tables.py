@@ -49,6 +49,7 @@ class Table:
     stamp: str
     cells: pl.DataFrame
     reference: str | None = None
+    notes: tuple[str, ...] = ()  # below it, of this kind of table alone
 
     def save(self, output: Path) -> None:
         """Write .md, .tex, .compact.tex and .csv; `output` is the path without an ending."""
@@ -63,12 +64,18 @@ class Table:
 
 
 def table(
-    evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame, told: Iterable[int] = ()
+    evidence: Evidence,
+    entry: Mapping,
+    name: str,
+    cells: pl.DataFrame,
+    told: Iterable[int] = (),
+    notes: Iterable[str] = (),
 ) -> Table:
     """Put the caption above cells and the stamp below, see `labels.stamp`."""
     stamp = labels.stamp(evidence, entry["datasets"], told)
     label = compared_with(evidence.study, entry)
-    return Table(name, entry["caption"], labels.source(entry), stamp, cells, label)
+    said = (entry["caption"], labels.source(entry), stamp)
+    return Table(name, *said, cells, label, tuple(notes))
 
 
 def compared_with(study: Mapping, entry: Mapping) -> str | None:

@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from recloop.evaluation.costs import EPOCH, tpme
-from recloop.report import printing
 from recloop.report.exhibits import efficiency
 
 
@@ -25,6 +24,7 @@ def test_one_model_alone_has_no_tpme_and_the_set_is_named():
     cells |= {("b", cost): {"ours": 4.0} for cost in EPOCH}
     cells |= {("c", cost): {"ours": None} for cost in EPOCH}
     assert efficiency.together(["a", "b", "c"], cells) == {"a": 0.0, "b": 1.0}
-    rows = [("X", "A", "TPME"), ("X", "B", "TPME"), ("X", "C", "Memory"), ("Y", "B", "TPME")]
-    shown = pl.DataFrame(rows, schema=["block", "row", "metric"], orient="row")
-    assert printing.compared(shown) == ["TPME: X, over A; B.", "TPME: Y, over B."]
+    rows = [("X", "A", "TPME", 0.1), ("X", "B", "TPME", 0.2), ("X", "C", "Memory", 1.0)]
+    rows += [("Y", "A", "TPME", None), ("Y", "B", "TPME", 0.3)]
+    shown = pl.DataFrame(rows, schema=["block", "row", "metric", "ours"], orient="row")
+    assert efficiency.compared(shown) == ["TPME: X, over A; B.", "TPME: Y, over B."]
