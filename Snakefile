@@ -56,3 +56,5 @@ onsuccess:
     else:
         for study in filter(has_page, PLAN.studies):
             print(f"\nTier {config['tier']}: open results/{study}/index.html.")
+    if said := afterwards():
+        print(f"\n{said}")

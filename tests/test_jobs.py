@@ -53,3 +53,8 @@ def test_kept_results_are_of_jobs_that_there_are(job):
     kept = (ROOT / "docs/jobs.md").read_text()
     assert kept.startswith(job.HEAD)
     assert {row[1] for row in job.ROW.finditer(kept)} <= set(there)
+
+
+def test_ci_kills_some_runs():
+    """As many as `make kills` does when nobody asks for more, at moments of the day."""
+    assert 'benchmarks/kills.py --kills 3 --seed "$moments"' in (ROOT / ".ci/run").read_text()

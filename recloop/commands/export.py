@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     plan = Plan(config | {name: value for name, value in given.items() if value})
     stamps = current(plan)
     sources = sources_of(plan)
-    jobs, withheld = export.withhold(jobs_of(plan), lambda name: sources[name]["redistribute"])
+    jobs, withheld = export.withhold(jobs_of(plan), redistributed(plan).__getitem__)
     name = f"{', '.join(plan.studies)} at tier {plan.config['tier']}"
     lock = (ROOT / "envs/constraints.txt").read_text(encoding="utf-8")
     texts = export.texts(jobs, name, withheld, lock)
@@ -101,8 +101,15 @@ def jobs_of(plan) -> dict[str, dict]:
 
 def sources_of(plan) -> dict[str, dict]:
     """Collect the manifests of the raw data behind a plan."""
-    raw = [one for one in plan.shared_data().values() if one.kind == "raw"]
-    return {one.name: one.settings["source"] for one in raw}
+    return {name: one.settings["source"] for name, one in plan.raw_data().items()}
+
+
+def redistributed(plan) -> dict[str, bool]:
+    """Say of each source by the name that tiers give it, without the key of a world, whether it may be passed on."""
+    return {
+        one.place.rpartition("/")[2]: one.settings["source"]["redistribute"]
+        for one in plan.raw_data().values()
+    }
 
 
 def crate_source(kind, name: str, manifest: dict):

@@ -1,34 +1,65 @@
 """What published audits of this field ask of a study, each answered from what was saved and not from prose.
 
 The questions are those that reproducibility audits of recommender systems share: data, preprocessing, split, leaks,
-negative samples, metrics, tuning, selection, seeds, tests, code, hardware.
+negative samples, metrics, tuning, selection, seeds, tests, language models, code, hardware.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from recloop.report import labels
 from recloop.report.cost import machine
-from recloop.report.evidence import Evidence
+from recloop.report.evidence import Evidence, read_run
 from recloop.report.outline import Grid, Part
 
 HEAD = ("asked", "answer", "read from")
-TEXT = "Every answer is computed from the file that is named beside it."
+TEXT = "Every answer is computed from the files that are named beside it; a link leads to the first of them."
+TESTED = "the tables' CSV"
 
 
-def section(evidence: Evidence, runs: list[dict]) -> list[Part]:
+def section(evidence: Evidence, runs: list[dict], output: Path) -> list[Part]:
     """Answer the questions; nothing where no run is recorded.
 
     Args:
         evidence: of the page.
         runs: run.json of every training.
+        output: the folder of the page.
     """
     done = [run for run in runs if not run.get("not_run")]
     if not done:
         return []
     trained = [*of_training(done), *at_once(evidence)]
-    rows = [*of_data(evidence), *trained, *of_evaluation(evidence), *of_machines(done)]
-    return [TEXT, Grid(HEAD, [list(row) for row in rows])]
+    rows = [*of_data(evidence), *trained, *of_evaluation(evidence)]
+    rows += [*of_language(evidence), *of_machines(done)]
+    found = places(evidence, output)
+    return [TEXT, Grid(HEAD, [[*row[:2], linked(row[2], found)] for row in rows])]
+
+
+def places(evidence: Evidence, output: Path) -> dict[str, str]:
+    """Find the first of each kind of file that answers are read from, by the name that stands beside an answer."""
+    found = {}
+    trained = [path for path in evidence.runs if not read_run(path).get("not_run")]
+    if trained:
+        found |= {"run.json": trained[0], "curve.csv": trained[0].with_name("curve.csv")}
+    if splits := [split for name in evidence.study["datasets"] if (split := evidence.split(name))]:
+        found["split.json"] = splits[0]["folder"] / "split.json"
+    if tested := compared(evidence):
+        found[TESTED] = output / f"{tested[0]}.csv"
+    return {
+        name: quote(os.path.relpath(path, output), safe="/,=+")
+        for name, path in found.items()
+        if path.exists()
+    }
+
+
+def linked(read_from: str, found: Mapping[str, str]) -> str:
+    """Let the names of files lead to them."""
+    for name, place in found.items():
+        read_from = read_from.replace(name, f"[{name}]({place})", 1)
+    return read_from
 
 
 def of_data(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
@@ -100,6 +131,11 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
             f"all items, or drawn: {', '.join(drawn)}",
             "run.json, `settings`",
         )
+    asked = (one for run in runs for one in named(run.get("settings"), "prompts"))
+    templates = {name for one in asked if isinstance(one, Mapping) for name in one}
+    if templates:
+        said = f"{len(templates)} templates: {', '.join(sorted(templates))}"
+        yield "prompts", said, "run.json, `settings`, where `prompts` has them word by word"
     seeds = sorted({run["seed"] for run in runs})
     yield "seeds", f"{listed(seeds)}; {len(runs)} runs", "run.json"
 
@@ -161,14 +197,34 @@ def of_evaluation(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
             said,
             "paper.yaml, `evaluation`; lists.parquet has every rank",
         )
-    tested = [
+    if tested := compared(evidence):
+        said = f"paired, with Holm's correction over the table, in {len(tested)} tables"
+        yield "tests", said, f"{TESTED}, `p` and `p_holm`"
+
+
+def compared(evidence: Evidence) -> list[str]:
+    """Name the tables whose rows are tested against another."""
+    return [
         name
         for name, entry in evidence.study["tables"].items()
         if any("reference" in part for part in (entry, *entry.get("panels", [])))
     ]
-    if tested:
-        said = f"paired, with Holm's correction over the table, in {len(tested)} tables"
-        yield "tests", said, "the tables' CSV, `p` and `p_holm`"
+
+
+def of_language(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Say which versions of language models read and spoke; one of ours has the hash of its making in its name."""
+    used = evidence.tier.get("language_models") or {}
+    if used:
+        said = "; ".join(f"{one['label']}: {version(one)}" for _, one in sorted(used.items()))
+        yield "language models, versions", said, "[Language models](#language-models); model.json"
+
+
+def version(model: Mapping) -> str:
+    """Write which language model it is, to the commit."""
+    settings = model["settings"]
+    if model["place"]:
+        return f"ours, `{Path(model['place']).name}`"
+    return settings.get("package") or f"{settings['name']} at `{settings['revision']}`"
 
 
 def of_machines(runs: list[dict]) -> Iterator[tuple[str, str, str]]:

@@ -79,6 +79,9 @@ def signs(cells: list[dict]) -> str:
     return f" {found}" if found else ""
 
 
+ALIKE = "Kendall's τ, ours and printed"  # the last row of what is apart
+
+
 def lines(cells: list[dict]) -> tuple[str, ...]:
     """List the lines of a row: on the paper's data what it prints, and the difference where we have a number too."""
     beside = [] if cells[0]["stand_in"] else BESIDE
@@ -99,7 +102,7 @@ def apart(cells: pl.DataFrame) -> list[tuple[str, list[str]]]:
         if any(texts.values()):
             found.append((row, [texts.get(column, "") for column in columns]))
     alike = [order(cells.filter(column=column)) for column in columns]
-    return [*found, ("Kendall's τ, ours and printed", alike)] if any(alike) else found
+    return [*found, (ALIKE, alike)] if any(alike) else found
 
 
 def order(cells: pl.DataFrame) -> str:

@@ -41,6 +41,19 @@ def test_dialogues_and_their_pictures_are_not_kept(made):
     assert (kept / "index.html").read_text() == "See dialogues.html (not kept)."
 
 
+def test_links_to_what_is_not_kept_become_words(made):
+    (made / "README.md").write_text(
+        "[run.json](runs/a/run.json), [split.json](../../data/b), [c](c.csv)"
+    )
+    (made / "index.html").write_text(
+        '<a href="runs/a/run.json">run.json</a>, <a href="c.csv">c</a>'
+    )
+    assert command.main(["keep", "pcrec"]) == 0
+    kept = made.parents[1] / "docs/results/pcrec"
+    assert (kept / "README.md").read_text() == "run.json, split.json, [c](c.csv)"
+    assert (kept / "index.html").read_text() == 'run.json, <a href="c.csv">c</a>'
+
+
 def add_run(folder, seed, key="a", **changes):
     """Write the record of a training."""
     record = {

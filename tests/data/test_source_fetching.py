@@ -118,6 +118,17 @@ def test_a_mistyped_key_stops_with_the_nearest_one(tmp_path):
         load_source(tmp_path / "x.yaml")
 
 
+@pytest.mark.parametrize(
+    "place", ["../a.csv", "set/../../a.csv", "set/..", "/etc/passwd", "set//a"]
+)
+def test_a_manifest_never_leads_out_of_the_mirror(tmp_path, place):
+    manifest = yaml.safe_load((SOURCES[0].parent / "movielens_1m_sequences.yaml").read_text())
+    manifest["files"]["train_input.txt"]["mirror"] = place
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(SourceError, match=r"files\.train_input\.txt\.mirror"):
+        load_source(tmp_path / "x.yaml")
+
+
 def test_a_manifest_that_is_not_there_or_no_yaml_stops(tmp_path):
     (tmp_path / "shop.yaml").write_text("title: [")
     with pytest.raises(SourceError, match="did you mean 'shop'"):

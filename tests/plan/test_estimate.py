@@ -67,7 +67,9 @@ def test_what_is_on_record_is_taken_the_nearest_first(plan, root):
     assert not {"train", "rank"} & estimate.estimate(plan, root).guessed
 
 
-def test_the_error_is_told_from_the_work_that_was_done_since(root):
+def test_the_error_is_told_from_the_work_that_was_done_since(root, monkeypatch):
+    monkeypatch.chdir(root)
+    assert command.afterwards() is None
     note(root, ("train", 99.0))
     found = Estimate()
     found.jobs.update(train=4, table=1)
@@ -78,6 +80,7 @@ def test_the_error_is_told_from_the_work_that_was_done_since(root):
     known = estimate.error(root)
     assert (known["pieces"], known["seconds"], known["estimated"]) == (2, 2.5, 4.0)
     assert command.off(known).endswith("2 pieces of it are done, in 2 s; estimated were 4 s (+60%)")
+    assert command.afterwards() == command.off(known)
 
 
 def test_downloads_are_parted_from_what_a_mirror_has(tmp_path):

@@ -40,6 +40,13 @@ def test_a_setting_that_was_chosen_is_named():
     assert "settings chosen on validation" not in answers([run(1)])
 
 
+def test_prompts_are_named_where_runs_have_some():
+    asked = run(1)
+    asked["settings"]["speaker"] = {"prompts": {"user": "Bought {history}.", "item": "A {title}."}}
+    assert answers([asked, run(2)])["prompts"] == "2 templates: item, user"
+    assert "prompts" not in answers([run(1)])
+
+
 def test_stages_have_rates_of_their_own():
     staged = run(1)
     staged["settings"]["training"]["learning_rate"] = {"first": [0.01], "then": [0.001]}
@@ -77,3 +84,18 @@ def test_leaks_and_filters_come_from_the_split():
     }
     assert checklist.leaks(split) == "1.2% of test sessions equal one in training"
     assert checklist.steps(split) == "read 1,200 → items 900"
+
+
+def test_answers_lead_to_the_files_that_they_are_read_from():
+    found = {"run.json": "runs/a/1-x/run.json", "curve.csv": "runs/a/1-x/curve.csv"}
+    said = checklist.linked("run.json, `best_epoch`; curve.csv; split.json", found)
+    links = "[run.json](runs/a/1-x/run.json), `best_epoch`; [curve.csv](runs/a/1-x/curve.csv)"
+    assert said == f"{links}; split.json"
+
+
+def test_a_language_model_is_named_to_its_commit_or_by_the_hash_of_its_making():
+    published = {"settings": {"name": "org/Big", "revision": "0a1b2c"}, "place": None}
+    packaged = {"settings": {"package": "llm-small"}, "place": None}
+    ours = {"settings": {}, "place": "data/language_models/letters-12345678"}
+    said = [checklist.version(one) for one in (published, packaged, ours)]
+    assert said == ["org/Big at `0a1b2c`", "llm-small", "ours, `letters-12345678`"]

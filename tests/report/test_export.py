@@ -147,3 +147,14 @@ def test_pictures_that_may_not_be_passed_on_are_left_out():
     assert without == ["theirs"]
     assert export.unpictured(jobs) == {"s"}  # whose page of dialogues stays here too
     assert [one["pictures"] for one in jobs["s/t"]["tier"]["datasets"].values()] == ["data/x", None]
+
+
+def test_every_source_with_pictures_is_known_by_the_name_that_tiers_give_it(plan):
+    from recloop.commands.export import redistributed
+
+    it = plan(studies=["pmmir", "gommir", "offline_tir"])
+    known = redistributed(it)
+    data = [one for study in it.studies for one in it.described_tier(study)["datasets"].values()]
+    pictured = {one["source"] for one in data if one.get("pictures")}
+    assert "boutique_shoes" in pictured and pictured <= known.keys()
+    assert known["boutique_shoes"] is True

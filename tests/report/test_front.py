@@ -3,16 +3,43 @@
 import copy
 import csv
 import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from recloop import __main__ as command
-from recloop.report import interchange, rubric
+from recloop.report import interchange, rubric, steps
 from recloop.report.front import build_front
 from recloop.storage.settings import SettingsError
 
+ROOT = Path(__file__).parents[2]
 STUDIES = ("gsasrec", "ialp")
+SHOP = {
+    "title": "A shop",
+    "licence": "CC0",
+    "redistribute": True,
+    "homepage": "https://shop.example",
+}
+WORLD = {
+    "title": "Ring",
+    "licence": "MIT",
+    "redistribute": False,
+    "homepage": None,
+    "record": "gone",
+}
+WORK = {
+    "raw": {"count": 2, "made_from": []},
+    "tables": {"count": 2, "made_from": ["raw"]},
+    "experience": {"count": 1, "made_from": ["raw", "tables", "weights"]},
+    "weights": {"count": 1234, "made_from": ["raw", "tables", "experience"]},
+    "pages": {"count": 2, "made_from": ["weights"]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +55,11 @@ def front(drawn, generated, tmp_path_factory):
             "datasets": found.saved["tier"]["datasets"],
             "runs": [str(path) for path in found.saved["runs"]],
         }
-    build_front(studies, {"tier": "laptop", "seeds": [1, 2]}, output)
+    record = output / "fetched.json"
+    files = {f"{letter}.csv": {"sha256": letter * 64} for letter in "abcdef"}
+    record.write_text(json.dumps(files), encoding="utf-8")
+    raw = {"shop": SHOP | {"record": str(record)}, "ring": WORLD}
+    build_front(studies, {"tier": "laptop", "seeds": [1, 2]}, output, raw, WORK)
     return output
 
 
@@ -47,6 +78,51 @@ def test_links_lead_to_pages(front):
     for name in STUDIES:
         assert f'href="{name}/index.html"' in html
         assert (front / name / "index.html").exists()
+
+
+def test_says_whose_the_raw_data_are_and_which_bytes_of_them(front):
+    text = (front / "README.md").read_text(encoding="utf-8")
+    shown = "<br>".join([*(f"{letter}.csv `{letter * 12}`" for letter in "abcd"), "and 2 more"])
+    assert f"| `shop` [A shop](https://shop.example) | CC0 | yes | {shown} |" in text
+    assert "| `ring` Ring | MIT | no | not here |" in text
+    assert f"| polars | {version('polars')} |" in text
+
+
+def test_the_graph_of_all_work_is_a_figure_and_a_table(front):
+    text = (front / "README.md").read_text(encoding="utf-8")
+    assert "| weights | 1,234 | raw, tables, experience |" in text
+    html = (front / "index.html").read_text(encoding="utf-8")
+    assert 'src="steps.svg"' in html
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len({*ids}) == len(ids)
+    assert all((front / f"steps.{end}").stat().st_size for end in ("pdf", "svg", "png", "csv"))
+    assert steps.layers(WORK) == {"raw": 0, "tables": 1, "experience": 2, "weights": 3, "pages": 4}
+    told = [("raw", "tables"), ("tables", "experience"), ("weights", "experience")]
+    assert steps.arrows(WORK) == [*told, ("experience", "weights"), ("weights", "pages")]
+
+
+def test_dvc_shows_headline_numbers(front, said, tmp_path):
+    (tmp_path / "results").mkdir()
+    for name in ("metrics.json", "scores.csv"):
+        shutil.copyfile(front / name, tmp_path / "results" / name)
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+
+    def dvc(*words):
+        command = [sys.executable, "-m", "dvc", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if "--json" in words else None
+
+    dvc("init", "--no-scm", "--quiet")
+    (metrics,) = dvc("metrics", "show", "--json")[""]["data"].values()
+    paper = said["papers"][1]
+    shown = metrics["data"]["ialp"]
+    assert shown["score"] == paper["rubric"]["score"]
+    assert sum(shown["claims"].values()) == len(paper["claims"])
+    assert sum(shown["cells"].values()) == len(paper["cells"])
+    assert {"stand_in", "not_run"} <= shown["cells"].keys()
+    plotted = json.dumps(dvc("plots", "show", "--json"))
+    assert all(name in plotted for name in STUDIES)
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,12 @@ def test_links_lead_to_files(pages):
         assert (pages / link).exists(), link
 
 
+def test_the_checklist_leads_to_records_and_splits(pages):
+    text = (pages / "README.md").read_text(encoding="utf-8").partition("## Checklist")[2]
+    for name in ("run.json", "split.json"):
+        assert re.search(rf"\| \[{name}\]\([^)]+/{name}\)", text), name
+
+
 def test_places_within_the_page_exist(pages):
     html = (pages / "index.html").read_text()
     for place in re.findall(r'href="#([^"]+)"', html):
@@ -106,6 +112,61 @@ def test_the_keyboard_tells_where_a_number_comes_from(pages, browser):
     page.press("Tab")
     assert page.run(f"{focus}.closest('table.cells') === null")
     assert page.faults == []
+
+
+ROWS = "[...document.querySelectorAll('#table_4_4 tbody tr')]"
+BLOCKS = f"{ROWS}.reduce((found, row) => found.concat(row.matches('.block, .group') ? '|' : row.className), [])"
+NAMED = f"{ROWS}.map((row) => [row.className, ...[...row.cells].map((cell) => cell.textContent)])"
+
+
+@pytest.mark.xdist_group("browser")
+def test_a_table_of_results_is_sorted_with_the_lines_below_each_row_and_back(pages, browser):
+    page = browser((pages / "index.html").as_uri())
+    made, shape = page.run(NAMED), page.run(BLOCKS)
+    page.run("document.querySelector('#table_4_4 td[tabindex=\"0\"]').focus()")
+    page.press("ArrowUp")
+    assert page.run("document.activeElement.closest('th').cellIndex") == 1
+    for order in ("ascending", "descending", None):
+        page.press("Enter")
+        heads = "document.querySelectorAll('#table_4_4 [aria-sort]')"
+        assert page.run(f"[...{heads}].map((one) => one.ariaSort)") == ([order] if order else [])
+        rows = page.run(NAMED)
+        assert sorted(rows) == sorted(made) and page.run(BLOCKS) == shape
+        if order:
+            below_a_heading = parted(rows)
+            assert max(len({*values}) for values in below_a_heading) > 2
+            for values in below_a_heading:
+                assert values == sorted(values, reverse=order == "descending")
+            assert below(rows) == below(made)
+    assert rows == made
+    assert page.faults == []
+
+
+def number(text):
+    """Read the number that a cell begins with."""
+    return float(re.match(r"−?[\d.]+", text)[0].replace("−", "-"))
+
+
+def parted(rows):
+    """List our values of the first column, heading by heading."""
+    found = [[]]
+    for row in rows:
+        if row[0] in ("block", "group"):
+            found.append([])
+        elif row[0] == "ours" and row[2] != "–":
+            found[-1].append(number(row[2]))
+    return found
+
+
+def below(rows):
+    """Pair each row with the lines that stand below it."""
+    found = {}
+    for row in rows:
+        if row[0] == "ours":
+            mine = found.setdefault(tuple(row), [])
+        elif row[0] in ("printed", "difference") and row[1] in ("printed", "difference"):
+            mine.append(row)
+    return found
 
 
 @pytest.mark.xdist_group("browser")

@@ -7,14 +7,16 @@ import sys
 
 import pytest
 
+from recloop.plan.artifacts import with_all_inputs
 from recloop.plan.studies import Run
 
 STUDY, DATASET, MODEL = "gsasrec", "ml1m", "sasrec"
 
-# From raw files to ranks, three times in one process: seed 1, seed 1 again after all that happened, seed 2.
-CHAIN = """
+# What a process is told, and what is otherwise in one that is perturbed.
+BEGIN = """
 import hashlib, json, os, random, sys, time
 from pathlib import Path
+from pkgutil import resolve_name
 
 given, place = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
 if len(sys.argv) > 3:
@@ -42,13 +44,15 @@ import polars as pl
 import torch
 from safetensors.torch import load_file
 
+if len(sys.argv) > 3:
+    random.seed(5), np.random.seed(6), torch.manual_seed(7), random.random(), torch.rand(3)
+"""
+# From raw files to ranks, three times in one process: seed 1, seed 1 again after all that happened, seed 2.
+CHAIN = """
 from recloop.data.prepare import prepare
 from recloop.data.read import read
 from recloop.data.sources import fetch
 from recloop.training.run import rank_test, train
-
-if len(sys.argv) > 3:
-    random.seed(5), np.random.seed(6), torch.manual_seed(7), random.random(), torch.rand(3)
 
 
 def run(name, seed):
@@ -69,6 +73,33 @@ found = {"split": json.loads((place / "split" / "split.json").read_text())["hash
 found |= {name: run(name, seed) for name, seed in (("one", 1), ("again", 1), ("other", 2))}
 print(json.dumps(found))
 """
+# From raw files to what studies share, each made of what stands before it.
+SHARED = """
+def content(file):
+    if file.suffix == ".safetensors":
+        tensors = sorted(load_file(file).items())
+        return b"".join(one.numpy().tobytes() for name, one in tensors if not name.startswith(COSTS))
+    return pl.read_parquet(file).serialize() if file.suffix == ".parquet" else file.read_bytes()
+
+
+COSTS, found = ("cost", "seconds"), {}
+for name, (maker, settings, folders) in given.items():
+    resolve_name(maker)(**settings, **{role: place / one for role, one in folders.items()}, output=place / name)
+    files = sorted(one for one in (place / name).rglob("*") if one.suffix in (".safetensors", ".parquet", ".npy"))
+    found[name] = hashlib.sha256(b"".join(map(content, files))).hexdigest() if files else None
+print(json.dumps(found))
+"""
+MAKERS = {
+    "raw": "recloop.data.sources.fetch",
+    "tables": "recloop.data.read.read",
+    "catalogues": "recloop.data.read.build_catalogue",
+    "dialogues": "recloop.data.dialogues.make_dialogues",
+    "encoders": "recloop.features.pretrain.pretrain",
+    "features": "recloop.features.encode.encode",
+    "simulators": "recloop.simulators.train.train",
+    "corpora": "recloop.language_models.corpora.make_corpus",
+    "language_models": "recloop.language_models.pretrain.pretrain",
+}
 OTHERWISE = {
     "PYTHONHASHSEED": "77",
     "OMP_NUM_THREADS": "3",
@@ -87,10 +118,26 @@ def given(plan):
     return {"recipe": recipe, "settings": it.job_settings(run), "identity": it.identity(run)}
 
 
-def hashes(given, folder, *perturbed, **environment) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def shared(plan):
+    """How a captioner and a language model are made, with all that they are made of, in an order that works."""
+    it = plan(studies=["gommir", "pdit_gim"], device="cpu", seeds=[1])
+    ends = [
+        one for one in it.shared_data().values() if one.kind in ("simulators", "language_models")
+    ]
+    chosen = {one.kind: one for one in ends if "vl_transformer" not in one.path}
+    made = with_all_inputs(chosen.values()).values()
+    return {
+        one.path: (MAKERS[one.kind], one.settings | one.notes, one.folders)
+        for one in sorted(made, key=lambda one: [*MAKERS].index(one.kind))
+    }
+
+
+def hashes(chain, given, folder, *perturbed, **environment) -> dict[str, str]:
     folder.mkdir()
     (folder / "given.json").write_text(json.dumps(given))
-    command = [sys.executable, "-c", CHAIN, str(folder / "given.json"), str(folder), *perturbed]
+    source = BEGIN + chain
+    command = [sys.executable, "-c", source, str(folder / "given.json"), str(folder), *perturbed]
     own = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=own | environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -98,6 +145,12 @@ def hashes(given, folder, *perturbed, **environment) -> dict[str, str]:
 
 
 def test_the_seed_alone_decides(given, tmp_path):
-    plain = hashes(given, tmp_path / "plain")
+    plain = hashes(CHAIN, given, tmp_path / "plain")
     assert plain["one"] == plain["again"] != plain["other"]
-    assert hashes(given, tmp_path / "perturbed", "perturbed", **OTHERWISE) == plain
+    assert hashes(CHAIN, given, tmp_path / "perturbed", "perturbed", **OTHERWISE) == plain
+
+
+def test_it_alone_decides_encoders_captioners_and_language_models_too(shared, tmp_path):
+    plain = hashes(SHARED, shared, tmp_path / "plain")
+    assert {*MAKERS} == {name.split("/")[1] for name in plain}
+    assert hashes(SHARED, shared, tmp_path / "perturbed", "perturbed", **OTHERWISE) == plain
