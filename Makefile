@@ -65,7 +65,7 @@ format: setup ## put Python and Snakemake files into the one format
 	.venv/bin/snakefmt --line-length 100 .
 
 lock: setup ## resolve envs/constraints.txt anew from pyproject.toml
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra lm --extra live --extra slurm --extra kubernetes --no-annotate --no-header --upgrade \
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra lm --extra live --extra slurm --extra kubernetes --extra crate --no-annotate --no-header --upgrade \
 	  pyproject.toml --output-file envs/constraints.txt
 
 # Times of pulled files say nothing, hence the touch.

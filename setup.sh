@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 UV=uv==0.13.8
-EXTRAS=${EXTRAS:-dev,lm,slurm,live}
+EXTRAS=${EXTRAS:-dev,lm,slurm,live,crate}
 VENV=${VENV:-.venv}
 case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
 export PYTHONDONTWRITEBYTECODE= # cached byte code halves the time that imports take

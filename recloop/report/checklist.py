@@ -4,6 +4,7 @@ The questions are those that reproducibility audits of recommender systems share
 negative samples, metrics, tuning, selection, seeds, tests, language models, code, hardware.
 """
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from recloop.report.outline import Grid, Part
 HEAD = ("asked", "answer", "read from")
 TEXT = "Every answer is computed from the files that are named beside it; a link leads to the first of them."
 TESTED = "the tables' CSV"
+TOLD = "preferences.json"
+NOT_DECODED = "nothing is said by one: no setting of it in any run"
 
 
 def section(evidence: Evidence, runs: list[dict], output: Path) -> list[Part]:
@@ -33,7 +36,7 @@ def section(evidence: Evidence, runs: list[dict], output: Path) -> list[Part]:
         return []
     trained = [*of_training(done), *at_once(evidence)]
     rows = [*of_data(evidence), *trained, *of_evaluation(evidence)]
-    rows += [*of_language(evidence), *of_machines(done)]
+    rows += [*of_language(evidence), *of_decoding(evidence, done), *of_machines(done)]
     found = places(evidence, output)
     return [TEXT, Grid(HEAD, [[*row[:2], linked(row[2], found)] for row in rows])]
 
@@ -48,6 +51,7 @@ def places(evidence: Evidence, output: Path) -> dict[str, str]:
         found["split.json"] = splits[0]["folder"] / "split.json"
     if tested := compared(evidence):
         found[TESTED] = output / f"{tested[0]}.csv"
+    found |= {path.name: path for path in told(evidence)[:1]}
     return {
         name: quote(os.path.relpath(path, output), safe="/,=+")
         for name, path in found.items()
@@ -132,7 +136,8 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
             "run.json, `settings`",
         )
     asked = (one for run in runs for one in named(run.get("settings"), "prompts"))
-    templates = {name for one in asked if isinstance(one, Mapping) for name in one}
+    named_texts = (one.items() for one in asked if isinstance(one, Mapping))
+    templates = {name for one in named_texts for name, text in one if isinstance(text, str)}
     if templates:
         said = f"{len(templates)} templates: {', '.join(sorted(templates))}"
         yield "prompts", said, "run.json, `settings`, where `prompts` has them word by word"
@@ -179,11 +184,16 @@ def grid(run: Mapping) -> list[tuple]:
 
 def named(settings: Any, key: str) -> Iterator[Any]:
     """Find the values of a keyword anywhere in nested settings."""
+    yield from (one[key] for one in holding(settings, key))
+
+
+def holding(settings: Any, key: str) -> Iterator[Mapping]:
+    """Find the settings that give a keyword a value, anywhere in nested ones."""
     if isinstance(settings, Mapping):
         if settings.get(key):
-            yield settings[key]
+            yield settings
         for value in settings.values():
-            yield from named(value, key)
+            yield from holding(value, key)
 
 
 def of_evaluation(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
@@ -224,7 +234,50 @@ def version(model: Mapping) -> str:
     settings = model["settings"]
     if model["place"]:
         return f"ours, `{Path(model['place']).name}`"
+    if "provider" in settings:
+        return f"{settings['provider']['name']} of a provider"
     return settings.get("package") or f"{settings['name']} at `{settings['revision']}`"
+
+
+def of_decoding(evidence: Evidence, runs: list[dict]) -> Iterator[tuple[str, str, str]]:
+    """Say how often language models were asked for a table beforehand, and how answers were made of what they hold."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in told(evidence)]
+    for record in records:
+        said = f"{record['prompts']:,} of one template, for {record['users']:,} users"
+        yield "prompts, asked beforehand", said, f"{TOLD}, `prompts`"
+    ways = [weighed(record["judge"]) for record in records]
+    where = [f"{TOLD}, `judge`"] if ways else []
+    found = list(decoded(run["settings"] for run in runs if "settings" in run))
+    where += ["run.json, `settings`"] if found or not ways else []
+    if evidence.tier.get("language_models"):
+        said = "; ".join(dict.fromkeys([*ways, *found])) or NOT_DECODED
+        yield "language models, decoding", said, "; ".join(where)
+
+
+def told(evidence: Evidence) -> list[Path]:
+    """List the records of what language models told beforehand."""
+    used = evidence.tier.get("language_models") or {}
+    paths = [Path(model["told"]) for _, model in sorted(used.items()) if model.get("told")]
+    return [path for path in paths if path.exists()]
+
+
+def weighed(judge: Mapping) -> str:
+    """Say how the letter of an answer was found; what is left out is as `recloop.simulators.telling` has it."""
+    weighs = judge.get("weighed", True)
+    said = "the letter of each candidate weighed, none said" if weighs else "a letter said"
+    return said + (", in the chat template" if judge.get("chat") else "")
+
+
+def decoded(settings: Iterable[Mapping]) -> Iterator[str]:
+    """Say how runs decode: texts of bounded length, or one of some labels."""
+    for one in settings:
+        for asked in holding(one, "max_tokens"):
+            warm = asked.get("temperature")
+            how = f"drawn at temperature {warm:g}" if warm else "the likeliest token each time"
+            yield f"{how}, at most {asked['max_tokens']} tokens"
+        for asked in holding(one, "labels"):
+            if isinstance(asked["labels"], list):
+                yield f"the likeliest of {', '.join(asked['labels'])}"
 
 
 def of_machines(runs: list[dict]) -> Iterator[tuple[str, str, str]]:

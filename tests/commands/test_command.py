@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -22,6 +23,8 @@ from recloop.data.settings import PARTS
 from recloop.data.sources import fetch, load_source
 from recloop.plan import Plan, alone, folders, own_data
 from recloop.plan.checks import check_plan
+from recloop.report import sheet
+from recloop.report.plots import POINT
 from recloop.storage.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -366,6 +369,8 @@ def test_a_reader_who_has_seen_enough_is_no_fault():
         ("results/modt5r/table_4_3.md", "unknown 'modt5r'; did you mean 'modt4r'?"),
         ("results/modt4r/table_4_33.md", "unknown 'table_4_33'; did you mean 'table_4_3'?"),
         ("results/modt4r/table_4_3.md", "not made yet: snakemake results/modt4r/table_4_3.md"),
+        ("results/modt4r/figure_4_44.csv", "unknown 'figure_4_44'; did you mean 'figure_4_4'?"),
+        ("results/modt4r/figure_4_4.pdf", "not made yet: snakemake results/modt4r/figure_4_4.csv"),
     ],
 )
 def test_a_number_that_cannot_be_traced_is_explained(table, says, tmp_path, monkeypatch, capsys):
@@ -375,3 +380,76 @@ def test_a_number_that_cannot_be_traced_is_explained(table, says, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     assert command.main(["trace", table]) == 1
     assert says in capsys.readouterr().err
+
+
+@pytest.fixture
+def traced(tmp_path, monkeypatch, capsys):
+    """Save scores and points of two seeds of a sweep; give a function that follows one, and what it answers."""
+    for name in ("recloop", "sources", "studies", "tiers", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"studies": ["gsasrec", "ssrl"]}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setattr("recloop.commands.trace.ROOT", tmp_path)
+    monkeypatch.setattr("recloop.plan.stamp.is_current", lambda *_: True)
+    monkeypatch.chdir(tmp_path)
+    plan, rows = Plan(config | {"tier": "smoke", "seeds": [1, 2]}), []
+    runs = plan.exhibit_runs("gsasrec", "figure_negatives")
+    for place, run in enumerate(runs):
+        saved = Path(plan.scores(run).path)
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        scores = [{"metric": "NDCG", "k": 10, "value": place / 8 + (run.seed == 2) / 16}]
+        pl.DataFrame(scores).write_parquet(saved)
+        about = {"panel": "a", "dataset": run.dataset, "model": run.model, "seed": run.seed}
+        rows += [about | {"place": 1.0 * place} | row for row in scores]
+    rows.append(rows[0] | {"model": "sasrec", "label": "SASRec", "seed": None, "value": None})
+    rows.append(rows[0] | {"model": "somebody", "label": "Somebody"})
+
+    def trace(*arguments, figure="gsasrec/figure_negatives"):
+        file = Path(f"results/{figure}.csv")
+        stamp = file.parent / ".made" / f"{file.stem}.json"
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+        sheet.write(pl.DataFrame(rows, schema=POINT), file)
+        given = ["trace", str(file), "--tier", "smoke", "--seeds", "1", "2"]
+        return command.main([*given, *arguments]), capsys.readouterr()
+
+    return SimpleNamespace(trace=trace, rows=rows, runs=runs)
+
+
+def test_a_point_of_a_figure_is_traced(traced):
+    seeds = [row for row in traced.rows if row["model"] == traced.runs[-1].model]
+    assert [row["seed"] for row in seeds] == sorted({run.seed for run in traced.runs})
+    values = [row["value"] for row in seeds]
+    code, said = traced.trace("--model", traced.runs[-1].model, "--column", "NDCG@10")
+    assert code == 0, said.err
+    lines = said.out.splitlines()
+    mean = sum(values) / len(values)
+    assert lines[0].endswith(
+        f"{traced.runs[-1].model}, NDCG@10 on {traced.runs[-1].dataset} = {mean:.6f}"
+    )
+    told = [f"  seed {row['seed']}: {row['value']:.6f}" for row in seeds]
+    assert lines[1:][: len(told) + 1] == [*told, f"  mean {mean:.6f}: as in the figure"]
+    kinds = [line.split()[0] for line in lines if line.endswith(")")]
+    assert (kinds[0], kinds[-1]) == ("scores", "raw")
+
+
+def test_a_point_that_is_not_what_was_saved_is_seen(traced):
+    traced.rows[0]["value"] += 0.01
+    code, said = traced.trace("--model", traced.runs[0].model, "--column", "NDCG@10")
+    assert code == 1 and ": NOT what the figure says" in said.out
+
+
+def test_a_point_that_cannot_be_traced_is_explained(traced):
+    code, said = traced.trace("--column", "NDCG@10")
+    assert code == 1 and "--model: name one of gsasrec,negatives=" in said.err
+    assert "sasrec" not in said.err.replace("gsasrec", "")  # it has no value
+    code, said = traced.trace("--model", "somebody", "--column", "NDCG@10")
+    assert code == 1 and "Somebody is none of the runs: NDCG@10 has no scores to follow" in said.err
+    code, said = traced.trace("--model", "somebody", "--column", "HR@10")
+    assert code == 1 and "--column: unknown 'HR@10'" in said.err
+
+
+@pytest.mark.parametrize("figure", ["ssrl/figure_placebo", "gsasrec/figure_offset"])
+def test_a_figure_of_differences_or_of_trainings_is_not_traced(traced, figure):
+    code, said = traced.trace("--model", "x", "--column", "x", figure=figure)
+    assert code == 1 and "its points are not scores of a run" in said.err

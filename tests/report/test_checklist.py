@@ -1,8 +1,11 @@
 """What audits ask, answered from saved files."""
 
+import json
+
 import pytest
 
 from recloop.report import checklist
+from recloop.report.evidence import Evidence
 
 
 def run(seed, rates=(0.001, 0.003), **training):
@@ -43,6 +46,8 @@ def test_a_setting_that_was_chosen_is_named():
 def test_prompts_are_named_where_runs_have_some():
     asked = run(1)
     asked["settings"]["speaker"] = {"prompts": {"user": "Bought {history}.", "item": "A {title}."}}
+    assert answers([asked, run(2)])["prompts"] == "2 templates: item, user"
+    asked["settings"]["speaker"]["prompts"]["labels"] = ["1", "2"]  # answers, no template
     assert answers([asked, run(2)])["prompts"] == "2 templates: item, user"
     assert "prompts" not in answers([run(1)])
 
@@ -99,3 +104,41 @@ def test_a_language_model_is_named_to_its_commit_or_by_the_hash_of_its_making():
     ours = {"settings": {}, "place": "data/language_models/letters-12345678"}
     said = [checklist.version(one) for one in (published, packaged, ours)]
     assert said == ["org/Big at `0a1b2c`", "llm-small", "ours, `letters-12345678`"]
+    provided = {"settings": {"provider": {"address": "http://a", "name": "big"}}, "place": None}
+    assert checklist.version(provided) == "big of a provider"
+
+
+def decoding(runs, **used):
+    """Answer what is asked of decoding, with where it was read, of a study with some language models."""
+    tier = {"tier": "none", "datasets": {}, "language_models": used}
+    evidence = Evidence.gather({"tables": {}, "figures": {}}, tier, [])
+    return {asked: more for asked, *more in checklist.of_decoding(evidence, runs)}
+
+
+def test_decoding_is_read_from_the_settings_of_runs():
+    says, asks, plain = run(1), run(2), run(3)
+    says["settings"]["model"]["max_tokens"] = 24
+    asks["settings"]["environment"] = {"prompts": {"user": "Bought.", "labels": ["1", "2"]}}
+    plain["settings"]["training"]["labels"] = "shuffled"  # no answers to choose among
+    found, where = decoding([says, asks, plain], own={})["language models, decoding"]
+    assert found == "the likeliest token each time, at most 24 tokens; the likeliest of 1, 2"
+    assert where == "run.json, `settings`"
+    says["settings"]["model"]["temperature"] = 0.7
+    (found, _), *_ = decoding([says], own={}).values()
+    assert found == "drawn at temperature 0.7, at most 24 tokens"
+    (found, _), *_ = decoding([plain], own={}).values()
+    assert found == "nothing is said by one: no setting of it in any run"
+    assert decoding([plain]) == {}  # of a study without language models
+
+
+def test_what_was_told_beforehand_is_read_from_its_record(tmp_path):
+    record, judge = tmp_path / "preferences.json", {"weighed": True, "users": 30}
+    record.write_text(json.dumps({"judge": judge, "users": 30, "prompts": 1200}))
+    found = decoding([run(1)], judge={"told": str(record)}, gone={"told": str(tmp_path / "x")})
+    said = "1,200 of one template, for 30 users"
+    assert found["prompts, asked beforehand"] == [said, "preferences.json, `prompts`"]
+    weighed = "the letter of each candidate weighed, none said"
+    assert found["language models, decoding"] == [weighed, "preferences.json, `judge`"]
+    assert (
+        checklist.weighed({"weighed": False, "chat": True}) == "a letter said, in the chat template"
+    )

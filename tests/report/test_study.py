@@ -21,6 +21,7 @@ def test_the_printed_numbers_say_about_the_claims_what_they_say(study, reported)
     assert (
         answers["modt4r-04"] == "fails in 1 of 45: rc15 Repetitiveness@10 modt4r better than smonac"
     )
+    assert answers["smorl-01"] == "holds in 26 of 26"  # SMORL and SQN of Table 4.3
     for number in ("08", "09", "10", "11", "12"):
         assert answers[f"modt4r-{number}"] == "not checkable (figure or text only)"
     assert set(judged["claim_verdict"]) == {"not run"}

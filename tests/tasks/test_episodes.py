@@ -2,9 +2,11 @@
 
 import pytest
 
+from recloop.plan.artifacts import with_all_inputs
 from recloop.plan.checks import check_plan
 from recloop.plan.studies import Run
 from recloop.storage.settings import SettingsError
+from recloop.tasks import episodes
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +159,12 @@ def test_an_environment_that_is_not_there_is_named(it, plan):
     other.studies["ialp"]["models"]["dqn"]["training"] = {"environment": "lgos"}
     with pytest.raises(SettingsError, match=r"simulators: no 'lgos'; did you mean 'logs'\?"):
         check_plan(other)
+
+
+def test_who_tells_preferences_is_described_with_the_record_of_it(it, plan):
+    (told,) = episodes.spoken(it, "ialp").values()
+    made = {one.kind: one for one in with_all_inputs([it.weights(run("ialp"))]).values()}
+    assert told["told"] == made["preferences"].record
+    assert told["place"] == made["language_models"].path
+    (full,) = episodes.spoken(plan(studies=["ialp"], tier="full"), "ialp").values()
+    assert full["settings"]["name"] == "mistralai/Mistral-7B-v0.1" and full["place"] is None

