@@ -82,7 +82,8 @@ def disturbed(trainer, disturbance, launcher):
 
 def forked():
     """Let the launcher fork its processes from one that has loaded what they need."""
-    multiprocessing.set_forkserver_preload(["examples", "recloop.fitting.trainer"])
+    loaded = ["examples", "recloop.fitting.trainer", "torch._dynamo"]  # the last by each optimiser
+    multiprocessing.set_forkserver_preload(loaded)
     plain = api.LaunchConfig
     api.LaunchConfig = lambda **given: plain(**given | {"start_method": "forkserver"})
 
