@@ -5,6 +5,8 @@ Nothing of recloop is imported at the top: types are checked only in what is imp
 
 import copy
 import functools
+import gc
+import json
 import re
 import runpy
 import shutil
@@ -20,6 +22,7 @@ from beartype import BeartypeConf
 from beartype.claw import beartype_package
 from jaxtyping import install_import_hook
 
+gc.disable()  # while all is loaded
 ROOT = Path(__file__).parents[1]
 ITEMS, LENGTH, DIM = 20, 6, 16
 
@@ -141,6 +144,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: early.get(rooms[item], 2))
 
 
+def pytest_collection_finish():
+    """Look for garbage only in what tests make: what was loaded until now stays, and is a great deal."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Small tensors gain nothing from more, and other processes are slowed down."""
@@ -149,7 +159,17 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def plan():
-    """Give a function that plans all studies, with changes to config.yaml."""
+    """Give a function that plans all studies, with changes to config.yaml; the same changes give the same plan.
+
+    Tests that change a plan, or what it reads, ask for their `own_plan`.
+    """
+    shared = functools.cache(lambda changes: plan_for(**json.loads(changes)))
+    return lambda **changes: shared(json.dumps(changes, sort_keys=True))
+
+
+@pytest.fixture(scope="session")
+def own_plan():
+    """Give a function that plans all studies anew, with changes to config.yaml."""
     return plan_for
 
 

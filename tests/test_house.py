@@ -122,9 +122,9 @@ UNSAFE_NAMES = {"read_pickle", "to_pickle", "unsafe_load"}
 UNSAFE_CALLS = {("torch", "save"), ("torch", "load"), ("yaml", "load"), ("np", "save")}
 
 
-@pytest.mark.parametrize("file", CODE, ids=name_of)
-def test_no_code_in_data(file):
-    assert unsafe(file) == []
+def test_no_code_in_data():
+    found = {name_of(file): unsafe(file) for file in CODE}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def own_files() -> list[Path]:

@@ -222,7 +222,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
         }
     result = significance.paired(
         evidence.results.per_session_scores(mine, seeds),
-        evidence.results.per_session_scores(theirs, seeds),
+        evidence.reference_scores(theirs, tuple(seeds)),
     )
     return {
         "gain": direction * result.difference,

@@ -44,10 +44,12 @@ def fingerprint(*modules: str) -> str:
 
 @functools.cache
 def understood(code: str) -> tuple[str, tuple[str, ...]]:
-    """Return `meaning` and `imports` of code, from a file where an earlier process has left them."""
+    """Return the `meaning` of code and its `imports`, from a file where an earlier process has left them."""
     key = hashlib.sha256(f"{sys.version}\n{code}".encode()).hexdigest()
     if key not in known():
-        known()[key] = [meaning(code), imports(code)]
+        tree = ast.parse(code)
+        named = imports_of(tree)
+        known()[key] = [meaning(tree), named]
     hashed, imported = known()[key]
     return hashed, tuple(imported)
 
@@ -98,8 +100,13 @@ def home_of(package: str) -> Path | None:
 @functools.cache
 def imports(code: str) -> tuple[str, ...]:
     """List the modules that code imports, wherever in it the import stands."""
+    return imports_of(ast.parse(code))
+
+
+def imports_of(tree: ast.Module) -> tuple[str, ...]:
+    """List the modules that parsed code imports."""
     names = []
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -107,13 +114,11 @@ def imports(code: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-@functools.cache
-def meaning(code: str) -> str:
-    """Write the syntax tree of code without docstrings, hashed."""
-    parsed = ast.parse(code)
-    for node in ast.walk(parsed):
+def meaning(tree: ast.Module) -> str:
+    """Take the docstrings out of parsed code, and hash what is left."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node, clean=False
         ):
             node.body = node.body[1:]
-    return digest(ast.dump(parsed))
+    return digest(ast.dump(tree))

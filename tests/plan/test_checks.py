@@ -27,7 +27,7 @@ untouched = functools.cache(settings.read_settings)
 
 
 @pytest.fixture
-def planned(monkeypatch, plan):
+def planned(monkeypatch, own_plan):
     """Give a function that plans and checks with another text in place of one in a file of settings."""
     from recloop.plan import folders
     from recloop.plan.checks import check_plan
@@ -44,7 +44,7 @@ def planned(monkeypatch, plan):
 
         monkeypatch.setattr(folders, "read_settings", reads)
         study = file.split("/")[1] if file.startswith("studies/") else "modt4r"
-        check_plan(plan(**({"studies": [study]} | config)))
+        check_plan(own_plan(**({"studies": [study]} | config)))
 
     return check
 
@@ -169,13 +169,13 @@ def test_a_data_set_that_a_tier_has_not_is_no_empty_report(planned):
         planned("studies/ssrl/tiers.yaml", "smoke:", "smoke:", datasets=["jdata"])
 
 
-def test_a_declared_default_stands_in_where_no_value_is_given(planned, plan):
+def test_a_declared_default_stands_in_where_no_value_is_given(planned, own_plan):
     planned(
         PAPER,
         "{rc15: 0.6, retailrocket: 0.8, lfm1b: 0.0, default: 0.6}",
         "{rc15: 0.6, default: 0.5}",
     )
-    it = plan(studies=["modt4r"])
+    it = own_plan(studies=["modt4r"])
     values = [
         it.settings("modt4r", name, "modt4r")["model"]["return_loss"] for name in ("rc15", "lfm1b")
     ]

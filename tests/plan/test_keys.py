@@ -59,8 +59,8 @@ def moved(before, after):
 ALL = {"run", "lists", "scores"}
 
 
-def test_places_are_the_same_every_time(plan):
-    assert places(plan) == places(plan)
+def test_places_are_the_same_every_time(plan, own_plan):
+    assert places(plan) == places(own_plan)
 
 
 def test_another_seed_or_tier_is_another_place(plan):
@@ -93,10 +93,10 @@ def test_another_seed_or_tier_is_another_place(plan):
         ("evaluation/claims.py", set()),
     ],
 )
-def test_code_moves_just_what_is_made_with_it(plan, house, file, expected):
-    before = places(plan)
+def test_code_moves_just_what_is_made_with_it(plan, own_plan, house, file, expected):
+    before = places(plan)  # as in the copy, which says the same
     house(file, "changed = True")
-    assert moved(before, places(plan)) == expected
+    assert moved(before, places(own_plan)) == expected
 
 
 @pytest.mark.parametrize(
@@ -107,34 +107,35 @@ def test_code_moves_just_what_is_made_with_it(plan, house, file, expected):
         ("models/decision/modt4r.py", set()),
     ],
 )
-def test_code_moves_the_dialogues_that_are_made_with_it(plan, house, file, expected):
-    def places():
+def test_code_moves_the_dialogues_that_are_made_with_it(plan, own_plan, house, file, expected):
+    def places(plan):
         it, models = plan(studies=["gommir"]), ("gommir", "gommir_sl", "ege", "dm")
         runs = {model: Run("gommir", "shoes", model, 1) for model in models}
         weights = {model: it.weights(run).path for model, run in runs.items()}
         return weights | {"encoded": it.data(runs["dm"])["grid"]}
 
-    before = places()
+    before = places(plan)
     house(file, "changed = True")
-    assert moved(before, places()) == expected
+    assert moved(before, places(own_plan)) == expected
 
 
-def test_a_comment_moves_nothing(plan, house):
+def test_a_comment_moves_nothing(plan, own_plan, house):
     before = places(plan)
     house("models/sequential/smorl.py", "# why")
-    assert moved(before, places(plan)) == set()
+    assert moved(before, places(own_plan)) == set()
 
 
-def test_code_of_a_report_moves_its_exhibits(plan, house):
-    before = plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
+def test_code_of_a_report_moves_its_exhibits(own_plan, house):
+    before = own_plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
     house("models/blocks.py", "changed = True")
-    between = plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
+    between = own_plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
     house("report/tables.py", "changed = True")
-    assert len({before, between, plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key}) == 3
+    after = own_plan(studies=[STUDY]).exhibit(STUDY, "table_4_3").key
+    assert len({before, between, after}) == 3
 
 
-def changed_places(plan, change, model="smorl"):
-    it = plan(studies=[STUDY])
+def changed_places(own_plan, change, model="smorl"):
+    it = own_plan(studies=[STUDY])
     change(it)
     return places_in(it, model)
 
@@ -184,11 +185,11 @@ def model_of(it, name):
         *("a table", "another data set"),
     ],
 )
-def test_settings_move_just_what_is_made_with_them(plan, change, expected):
-    assert moved(places(plan), changed_places(plan, change)) == expected
+def test_settings_move_just_what_is_made_with_them(plan, own_plan, change, expected):
+    assert moved(places(plan), changed_places(own_plan, change)) == expected
 
 
-def test_how_it_is_asked_moves_its_weights_too_where_validation_asks_so(plan):
+def test_how_it_is_asked_moves_its_weights_too_where_validation_asks_so(plan, own_plan):
     """Early stopping scores with the study's own inference settings; an override in a name does not."""
     before = places(plan, model="modt4r")
 
@@ -196,5 +197,5 @@ def test_how_it_is_asked_moves_its_weights_too_where_validation_asks_so(plan):
         inference = model_of(it, "modt4r")["inference"]
         model_of(it, "modt4r")["inference"] = inference | {"alpha": 0.3}
 
-    assert moved(before, changed_places(plan, change, model="modt4r")) == ALL
+    assert moved(before, changed_places(own_plan, change, model="modt4r")) == ALL
     assert moved(before, places(plan, model="modt4r,alpha=0.3")) == {"lists", "scores"}

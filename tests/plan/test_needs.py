@@ -85,16 +85,16 @@ def test_what_is_needed_may_differ_by_data_set(plan):
         ("douyin", "needs 'uep on douyin'; tier smoke has nothing for 'douyin'"),
     ],
 )
-def test_a_need_on_no_data_set_is_explained(plan, where, message):
-    it = plan()
+def test_a_need_on_no_data_set_is_explained(own_plan, where, message):
+    it = own_plan()
     it.studies["transrec"]["models"]["transrec"]["needs"] = {"start": f"uep on {where}"}
     with pytest.raises(SettingsError) as error:
         needed(it, "transrec")
     assert message in str(error.value)
 
 
-def test_a_value_can_differ_between_stages(plan):
-    it = plan()
+def test_a_value_can_differ_between_stages(own_plan):
+    it = own_plan()
     it.tier["studies"].pop("gommir")
     rates = [settings_of(it, model)["training"]["learning_rate"] for model in STAGES]
     assert rates[0] != rates[1]

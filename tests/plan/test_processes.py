@@ -24,8 +24,8 @@ def test_the_loops_that_may_be_shared_are_those_whose_objectives_say_so():
     assert planned == found == {"contents", "transfer", "tastes", "readings", "preferences"}
 
 
-def test_a_run_of_several_processes_has_a_job_with_as_many(plan, monkeypatch):
-    gaze = plan(studies=["gaze"])
+def test_a_run_of_several_processes_has_a_job_with_as_many(own_plan, monkeypatch):
+    gaze = own_plan(studies=["gaze"])
     plain = {batch.name: batch.processes for batch in batches(gaze, lambda file: False)}
     assert set(plain.values()) == {1}
     settings = gaze.settings

@@ -22,8 +22,8 @@ def test_a_model_gets_its_keywords_and_nothing_else(plan):
     assert settings(plan(), "sasrec")["needs"] == {}
 
 
-def test_later_settings_win_study_then_model_then_tier_then_name(plan):
-    it = plan()
+def test_later_settings_win_study_then_model_then_tier_then_name(own_plan):
+    it = own_plan()
     paper = it.studies[STUDY]
     paper["training"] = {"loop": "supervised", "a": 1, "b": 1, "c": 1, "d": 1}
     paper["models"]["sasrec"] = paper["models"]["sasrec"] | {
@@ -39,8 +39,8 @@ def test_later_settings_win_study_then_model_then_tier_then_name(plan):
     assert settings(it, "gru4rec")["training"]["b"] == 1
 
 
-def test_values_can_differ_between_data_sets(plan):
-    it = plan()
+def test_values_can_differ_between_data_sets(own_plan):
+    it = own_plan()
     betas = [
         settings(it, "modt4r", name)["model"]["return_loss"]
         for name in ("rc15", "retailrocket", "lfm1b")
@@ -119,8 +119,8 @@ def test_overrides_reach_components(plan):
     assert settings(it, "sqn,dropout=0.3")["model"]["backbone"]["dropout"] == 0.3
 
 
-def test_tiers_and_protocols_reach_components(plan):
-    it = plan()
+def test_tiers_and_protocols_reach_components(own_plan):
+    it = own_plan()
     tracker = gommir(it, "gommir")["model"]["tracker"]
     assert (tracker["layers"], tracker["feed_forward"]) == (1, 16)  # every_model of the tier
     it.tier["studies"]["gommir"]["models"] = {"gommir": {"heads": 2, "policy.discount": 0.7}}
@@ -131,8 +131,8 @@ def test_tiers_and_protocols_reach_components(plan):
     assert twin["last_turn_loss"]
 
 
-def test_a_keyword_of_several_components_has_to_be_told_apart(plan):
-    it = plan()
+def test_a_keyword_of_several_components_has_to_be_told_apart(own_plan):
+    it = own_plan()
     entry = it.studies["gommir"]["models"]["gommir"]
     entry["opening"] = {"class": "dialogue.reinforce.Reinforce", "discount": {"shoes": 0.1}}
     with pytest.raises(SettingsError, match=r"write policy\.discount or opening\.discount"):

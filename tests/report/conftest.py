@@ -21,7 +21,8 @@ def generated(tmp_path_factory):
 def drawn(tmp_path_factory, generated):
     """Give a function that makes every exhibit, the claims and the page of a study, and gives their folder.
 
-    All is computed and laid out, but only the first figure of each kind is written as PDF and SVG: letters are slow.
+    All is computed and drawn, but only the first figure of each kind as finely as in use, as PDF and as SVG: letters
+    are slow.
     """
     from recloop.report import drawing
     from recloop.report.build import build, build_page
@@ -38,11 +39,16 @@ def drawn(tmp_path_factory, generated):
         whole = [figure for kind, figure in kinds.items() if kind not in written]
         written.update(kinds)
         others = [figure for figure in figures if figure not in whole]
-        made = [*found.study["tables"], *whole, "claims"]
-        build(exhibits=dict.fromkeys(made, scores), reported=found.reported, **given)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(drawing, "METADATA", {"png": drawing.METADATA["png"]})
-            build(exhibits=dict.fromkeys(others, scores), reported=found.reported, **given)
+
+            def done(made: str) -> None:
+                if made == "claims":  # what follows are the others
+                    patch.setattr(drawing, "METADATA", {"png": drawing.METADATA["png"]})
+                    patch.setattr(drawing, "DPI", 60)
+
+            made = [*found.study["tables"], *whole, "claims", *others]
+            exhibits = dict.fromkeys(made, scores)
+            build(exhibits=exhibits, reported=found.reported, done=done, **given)
         for path in [output / f"{figure}.{end}" for figure in others for end in ("pdf", "svg")]:
             path.write_text("left out")
         build_page(scores=scores, **given)

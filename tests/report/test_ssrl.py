@@ -82,8 +82,8 @@ def test_every_model_can_be_built():
         assert build(settings, items=20, item_counts=counts, length=10), key
 
 
-def test_every_run_has_its_settings(plan):
-    it = plan()
+def test_every_run_has_its_settings(own_plan):
+    it = own_plan()
     it.studies["ssrl"] = STUDY
     it.tier["studies"]["ssrl"] = {"datasets": {name: {} for name in STUDY["datasets"]}}
     for dataset, model in runs_of(EXHIBITS.values()):

@@ -110,9 +110,9 @@ def test_what_a_language_model_told_is_made_before_it_is_learned_from(it, plan):
     assert told.settings["settings"]["item"] == "product"
 
 
-def test_other_words_ask_anew(plan, monkeypatch):
-    one, other = (plan(studies=["ialp"]) for _ in range(2))
-    before = one.task("ialp").data(one, run("ialp"))["preferences"].key
+def test_other_words_ask_anew(it, own_plan):
+    other = own_plan(studies=["ialp"])
+    before = it.task("ialp").data(it, run("ialp"))["preferences"].key
     other.studies["ialp"]["simulators"]["judge"]["behavior"]["coat"] = "buying"
     assert other.task("ialp").data(other, run("ialp"))["preferences"].key != before
 
@@ -124,8 +124,8 @@ def test_other_words_ask_anew(plan, monkeypatch):
         ("sasrec", "user_model", "dqn", "lfm", r"sasrec: NextItems: unknown 'users'"),
     ],
 )
-def test_an_unknown_setting_stops_the_plan(plan, name, role, model, dataset, says):
-    other = plan(studies=["ialp"])
+def test_an_unknown_setting_stops_the_plan(own_plan, name, role, model, dataset, says):
+    other = own_plan(studies=["ialp"])
     other.studies["ialp"]["simulators"][name] |= {says.split("'")[1]: 3}
     with pytest.raises(SettingsError, match=says):
         other.data(run(model, dataset))
@@ -154,8 +154,8 @@ def test_the_rules_of_an_environment_are_in_the_key(plan):
     assert one.weights(run("random")).key != other.weights(run("random")).key
 
 
-def test_an_environment_that_is_not_there_is_named(it, plan):
-    other = plan(studies=["ialp"])
+def test_an_environment_that_is_not_there_is_named(own_plan):
+    other = own_plan(studies=["ialp"])
     other.studies["ialp"]["models"]["dqn"]["training"] = {"environment": "lgos"}
     with pytest.raises(SettingsError, match=r"simulators: no 'lgos'; did you mean 'logs'\?"):
         check_plan(other)

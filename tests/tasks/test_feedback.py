@@ -115,8 +115,8 @@ def test_items_are_said_as_each_data_set_has_it(plan):
         ("sasrec_sa2c_ler", {"states": "both"}, "unknown 'states'"),
     ],
 )
-def test_wrong_settings_stop_before_anything_runs(plan, model, changes, message):
-    it = plan(studies=["lea"])
+def test_wrong_settings_stop_before_anything_runs(own_plan, model, changes, message):
+    it = own_plan(studies=["lea"])
     entry = it.studies["lea"]["models"][model]
     training = entry["training"] | changes.pop("training", {})
     it.studies["lea"]["models"][model] = entry | changes | {"training": training}

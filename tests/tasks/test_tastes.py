@@ -48,11 +48,11 @@ def test_texts_without_genres_are_others(it):
     assert one["sessions"] == other["sessions"]
 
 
-def test_what_is_asked_is_in_the_key(it, plan, monkeypatch):
+def test_what_is_asked_is_in_the_key(it, own_plan, monkeypatch):
     before = it.weights(run("mlp")).key
     asked = tastes.prompts(it, STUDY) | {"question": "What else?"}
     monkeypatch.setattr(tastes, "prompts", lambda plan, study: asked)
-    assert plan(studies=[STUDY]).weights(run("mlp")).key != before
+    assert own_plan(studies=[STUDY]).weights(run("mlp")).key != before
 
 
 def test_the_page_says_which_model_plays_which(it):

@@ -18,7 +18,7 @@ import hashlib, json, os, random, sys, time
 from pathlib import Path
 from pkgutil import resolve_name
 
-given, place = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+told, place = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
 if len(sys.argv) > 3:
     listed, scanned, clock = os.listdir, os.scandir, time.time
 
@@ -49,6 +49,7 @@ if len(sys.argv) > 3:
 """
 # From raw files to ranks, three times in one process: seed 1, seed 1 again after all that happened, seed 2.
 CHAIN = """
+given = told["chain"]
 from recloop.data.prepare import prepare
 from recloop.data.read import read
 from recloop.data.sources import fetch
@@ -75,6 +76,9 @@ print(json.dumps(found))
 """
 # From raw files to what studies share, each made of what stands before it.
 SHARED = """
+given = told["shared"]
+
+
 def content(file):
     if file.suffix == ".safetensors":
         tensors = sorted(load_file(file).items())
@@ -100,57 +104,65 @@ MAKERS = {
     "corpora": "recloop.language_models.corpora.make_corpus",
     "language_models": "recloop.language_models.pretrain.pretrain",
 }
-OTHERWISE = {
+THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS")
+PLAIN = {"PYTHONHASHSEED": "0"} | dict.fromkeys(THREADS, "1")
+OTHERWISE = dict.fromkeys(THREADS, "3") | {
     "PYTHONHASHSEED": "77",
-    "OMP_NUM_THREADS": "3",
-    "POLARS_MAX_THREADS": "3",
-    "MKL_NUM_THREADS": "3",
+    "OMP_WAIT_POLICY": "passive",  # threads that have nothing to do leave the processors to others
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "C",
 }
+# Both tests look at what two programs make: to load PyTorch takes longer than most of it.
+pytestmark = pytest.mark.xdist_group("randomness")
 
 
-@pytest.fixture(scope="module")
-def given(plan):
+def chain(plan) -> dict:
     """What the first rows of a study are made from."""
     it, run = plan(studies=[STUDY]), Run(STUDY, DATASET, MODEL, 1)
     recipe = {part: it.recipe(STUDY, DATASET)[part] for part in ("manifest", "prepare", "split")}
     return {"recipe": recipe, "settings": it.job_settings(run), "identity": it.identity(run)}
 
 
-@pytest.fixture(scope="module")
-def shared(plan):
+def shared(own_plan) -> dict:
     """How a captioner and a language model are made, with all that they are made of, in an order that works."""
-    it = plan(studies=["gommir", "pdit_gim"], device="cpu", seeds=[1])
+    it = own_plan(studies=["gommir", "pdit_gim"], device="cpu", seeds=[1])
     ends = [
         one for one in it.shared_data().values() if one.kind in ("simulators", "language_models")
     ]
     chosen = {one.kind: one for one in ends if "vl_transformer" not in one.path}
     made = with_all_inputs(chosen.values()).values()
+    pretraining = chosen["language_models"].settings["settings"]["pretrain"]
+    pretraining["epochs"] = 2  # of many that do the same again
     return {
         one.path: (MAKERS[one.kind], one.settings | one.notes, one.folders)
         for one in sorted(made, key=lambda one: [*MAKERS].index(one.kind))
     }
 
 
-def hashes(chain, given, folder, *perturbed, **environment) -> dict[str, str]:
-    folder.mkdir()
-    (folder / "given.json").write_text(json.dumps(given))
-    source = BEGIN + chain
-    command = [sys.executable, "-c", source, str(folder / "given.json"), str(folder), *perturbed]
-    own = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=own | environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def made(plan, own_plan, tmp_path_factory) -> dict[str, list[dict]]:
+    """The hashes of a run and of what studies share, made by a plain process and by one that is perturbed."""
+    given, found = {"chain": chain(plan), "shared": shared(own_plan)}, {}
+    for name, words, environment in (("plain", [], PLAIN), ("perturbed", ["perturbed"], OTHERWISE)):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "given.json").write_text(json.dumps(given))
+        source = BEGIN + CHAIN + SHARED
+        command = [sys.executable, "-c", source, str(folder / "given.json"), str(folder), *words]
+        own = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
+        done = subprocess.run(command, env=own, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        found[name] = [*map(json.loads, lines)]
+    return found
 
 
-def test_the_seed_alone_decides(given, tmp_path):
-    plain = hashes(CHAIN, given, tmp_path / "plain")
+def test_the_seed_alone_decides(made):
+    plain, perturbed = (made[name][0] for name in ("plain", "perturbed"))
     assert plain["one"] == plain["again"] != plain["other"]
-    assert hashes(CHAIN, given, tmp_path / "perturbed", "perturbed", **OTHERWISE) == plain
+    assert perturbed == plain
 
 
-def test_it_alone_decides_encoders_captioners_and_language_models_too(shared, tmp_path):
-    plain = hashes(SHARED, shared, tmp_path / "plain")
+def test_it_alone_decides_encoders_captioners_and_language_models_too(made):
+    plain, perturbed = (made[name][1] for name in ("plain", "perturbed"))
     assert {*MAKERS} == {name.split("/")[1] for name in plain}
-    assert hashes(SHARED, shared, tmp_path / "perturbed", "perturbed", **OTHERWISE) == plain
+    assert perturbed == plain

@@ -91,17 +91,21 @@ class Project:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.run(command, cwd=self.root, env=self.environment, **pipes)
 
-    def snakemake(self, *targets: str) -> str:
-        """Run the workflow; give what it printed.
+    def run(self, *words: str) -> tuple[int, str]:
+        """Run Snakemake; give its exit code and what it printed.
 
         Tests that `call` have a process of their own, as a user has; here its packages are loaded already.
         """
-        call = {"words": [*targets, *self.settings], "folder": str(self.root)}
+        call = {"words": words, "folder": str(self.root)}
         with NamedTemporaryFile("r") as output:
             call |= {"environment": self.environment, "output": output.name}
             print(json.dumps(call), file=planner().stdin, flush=True)
-            code, printed = planner().stdout.readline(), output.read()
-        assert code == "0\n", printed[-5000:]
+            return int(planner().stdout.readline()), output.read()
+
+    def snakemake(self, *targets: str) -> str:
+        """Run the workflow with the settings of the project; give what it printed."""
+        code, printed = self.run(*targets, *self.settings)
+        assert code == 0, printed[-5000:]
         return printed
 
     def plan(self, *targets: str) -> set[str]:

@@ -13,7 +13,7 @@ from recloop.plan import language_models as lm
 from recloop.tasks import sequences
 from recloop.tasks.sequences import *
 
-SETTINGS = {"pretrain": {"dim": 32, "layers": 1, "heads": 2, "vocabulary": 300, "epochs": 60,
+SETTINGS = {"pretrain": {"dim": 32, "layers": 1, "heads": 2, "vocabulary": 300, "epochs": 15,
                          "batch_tokens": 128, "patience": 20, "learning_rate": 0.01, "warm_up": 10}}
 
 

@@ -1,6 +1,5 @@
 """What cannot work stops before the first job with one sentence."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,12 @@ def made(project) -> dict[Path, int]:
 
 def refused(project, *arguments: str) -> str:
     """Ask for a whole run; give the last line of what was printed."""
-    asked = ["-m", "snakemake", "--config", "tier=smoke", "studies=[modt4r]", *arguments]
     before = made(project)  # other tests may have made something here
-    done = project.call(sys.executable, *asked)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout
+    code, printed = project.run("--config", "tier=smoke", "studies=[modt4r]", *arguments)
+    assert code == 1
+    assert "Traceback" not in printed
     assert made(project) == before
-    return done.stdout.strip().splitlines()[-1]
+    return printed.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -51,9 +49,8 @@ def test_a_wrong_setting_of_a_file(untouched):
 
 
 def test_another_working_directory(untouched, tmp_path):
-    asked = [sys.executable, "-m", "snakemake", "--snakefile", str(untouched.root / "Snakefile")]
-    asked += ["--cores", "1", "--directory", str(tmp_path)]
-    done = untouched.call(*asked)
-    assert done.returncode == 1
-    assert "recloop: the project works in its own folder" in done.stdout
+    file = str(untouched.root / "Snakefile")
+    code, printed = untouched.run("--snakefile", file, "--cores", "1", "--directory", str(tmp_path))
+    assert code == 1
+    assert "recloop: the project works in its own folder" in printed
     assert not [*Path(tmp_path).glob("data")]
