@@ -14,7 +14,7 @@ from recloop.data.batches import Events, Sessions, cut, previous
 PADDING = 50
 stories = st.lists(st.lists(st.integers(0, PADDING - 1), max_size=13), min_size=1, max_size=6)
 filled = stories.filter(lambda rows: sum(map(len, rows)) > 1)
-hypothesis = settings(max_examples=60, deadline=None)
+hypothesis = settings(max_examples=60)
 
 
 def test_reads_a_part_of_a_split(tmp_path):

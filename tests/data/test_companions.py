@@ -62,7 +62,7 @@ def test_a_fault_is_one_sentence_with_path_line_and_expected_columns(tmp_path, c
     assert str(stopped.value).startswith(str(tmp_path / "items.csv"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(st.integers(0, 99), st.tuples(texts, texts), min_size=1, max_size=8))
 def test_what_a_spreadsheet_writes_is_read_as_it_was(rows):
     with tempfile.TemporaryDirectory() as folder:

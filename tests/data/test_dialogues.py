@@ -98,9 +98,7 @@ def test_by_item_every_item_of_a_pool_is_looked_for_once(catalogue, tmp_path):
     assert posed.items["count"].to_list() == [int(p == "train") for p in posed.items["part"]]
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     train=st.floats(0.4, 0.6),
     valid=st.floats(0.1, 0.2),

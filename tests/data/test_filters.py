@@ -124,7 +124,7 @@ def test_faults_are_told():
         _filter(_events("a", days=[1]), "period", period=["2012-06-08", "2012-06-01"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.text("abcde", min_size=1, max_size=6), min_size=1, max_size=12))
 def test_until_stable_leaves_only_the_frequent(texts):
     events = _events(*texts, "vwxyz" * 3)  # one session always survives

@@ -37,7 +37,7 @@ def catalogue(items):
     return pl.DataFrame(rows, schema, orient="row")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     users=st.integers(1, 40),
     shortest=st.integers(2, 4),

@@ -110,9 +110,7 @@ def files(draw):
     return gzip.compress(data) if zipped else data, "log.csv" + ".gz" * zipped, options, truth, way
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=files())
 def test_a_file_is_understood_as_it_is_meant_or_refused(tmp_path, file):
     data, name, options, truth, way = file

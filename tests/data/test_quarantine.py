@@ -34,7 +34,7 @@ def _table(reader, raw: Path, **settings) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.read_parquet(raw / "tables" / "interactions.parquet"), reading.malformed
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(good_lines, min_size=1, max_size=30))
 def test_rows_survive_the_round_trip(rows):
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +47,7 @@ def test_rows_survive_the_round_trip(rows):
     assert read == [(time, str(user), str(item)) for time, user, item in rows]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.one_of(good_lines, bad_lines), min_size=1, max_size=30), good_lines)
 def test_malformed_lines_change_no_good_row(lines, last):
     lines = [*lines, last]
@@ -139,7 +139,7 @@ def test_numbers_that_are_none_are_set_aside(tmp_path, value):
 blanks = st.text(st.sampled_from(" \t\u00a0\u2003"), max_size=3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(blanks, numbers, blanks), min_size=1, max_size=10))
 def test_blanks_around_an_id_are_no_part_of_it(ids):
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,7 @@ def test_a_count_needs_a_number(each):
         cut(_events(user=[0, 0]), "count", each=each)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 500)), min_size=1, max_size=40),
     st.integers(1, 100),

@@ -143,7 +143,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(rows, min_size=12, max_size=40, unique_by=lambda row: row[2]), st.integers(0, 9))
 @pytest.mark.parametrize("by", WAYS)
 def test_no_split_leaks(by, visits, seed):

@@ -6,7 +6,7 @@ from math import log2
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
@@ -59,7 +59,6 @@ def test_gini_at_its_ends():
     assert catalogue.gini(np.array([0, 0, 0, 8])) == pytest.approx(3 / 4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=40).filter(any))
 def test_gini_is_half_the_relative_mean_difference(exposure):
     differences = np.abs(np.subtract.outer(exposure, exposure)).mean()
@@ -100,7 +99,6 @@ def worlds(draw) -> tuple[pl.DataFrame, np.ndarray, int]:
     return lists, random.integers(0, 9, items) + (np.arange(items) == 0), draw(st.integers(1, size))
 
 
-@settings(deadline=None)
 @given(worlds())
 def test_agrees_with_plain_loops(world):
     lists, counts, k = world

@@ -77,7 +77,7 @@ def cases(draw):
     return listed, relevant, by
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cases())
 def test_every_convention_is_the_mean_over_the_orders_that_it_allows(case):
     listed, relevant, by = case

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
@@ -37,7 +37,6 @@ def test_constant_scorer_gets_chance_level(items, k):
     assert per_event(lists_of([0], [items]), "HR", k) == pytest.approx([min(k / items, 1)])
 
 
-@settings(deadline=None)
 @given(scores=st.lists(st.integers(0, 3), min_size=2, max_size=6), k=st.integers(1, 7))
 def test_equals_the_average_over_all_tie_breakings(scores, k):
     target = scores[0]
@@ -51,7 +50,6 @@ def test_equals_the_average_over_all_tie_breakings(scores, k):
         assert per_event(lists, name, k) == pytest.approx([np.mean(gains)])
 
 
-@settings(deadline=None)
 @given(
     scores=st.lists(st.floats(-5, 5, width=32), min_size=2, max_size=30, unique=True),
     k=st.integers(1, 30),

@@ -46,7 +46,7 @@ def test_equal_differences_need_no_test():
         paired(scores, scores[:2])
 
 
-@settings(max_examples=6, deadline=None)  # statsmodels collects garbage in every call
+@settings(max_examples=6)  # statsmodels collects garbage in every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_agrees_with_statsmodels(p_values):
     assert holm(np.array(p_values)) == pytest.approx(multipletests(p_values, method="holm")[1])

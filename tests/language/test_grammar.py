@@ -44,14 +44,14 @@ names = st.text("bcdghj", min_size=2, max_size=5)
 odd_items = st.dictionaries(names, st.sets(names, min_size=1, max_size=2), max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(items, items, randoms, st.fixed_dictionaries(RATES))
 def test_what_is_claimed_is_true(target, reference, random, rates):
     sentence = compose(target, reference, random, named=(0.3, 0.3, 0.4), shared=0.0, **rates)
     assert attributes_in(sentence, LEXICON) <= differences(target, reference), sentence
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(odd_items, odd_items, randoms)
 def test_attributes_of_any_name_are_worded_and_read(target, reference, random):
     sentence = compose(target, reference, random, shared=0.0)
@@ -59,7 +59,7 @@ def test_attributes_of_any_name_are_worded_and_read(target, reference, random):
     assert claimed <= differences(target, reference), sentence
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(items, items, randoms)
 def test_without_imprecision_every_named_difference_is_read_back(target, reference, random):
     exact = {"vague": 0.0, "missing": 0.0, "shared": 0.0, "comparative": 0.0, "contrast": 0.0}
@@ -69,7 +69,7 @@ def test_without_imprecision_every_named_difference_is_read_back(target, referen
     assert len({name for name, _ in attributes_in(sentence, LEXICON)}) == min(3, len(sayable))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(items, randoms)
 def test_of_two_alike_nothing_is_claimed(item, random):
     sentence = compose(item, item, random)
@@ -77,7 +77,7 @@ def test_of_two_alike_nothing_is_claimed(item, random):
     assert attributes_in(sentence, LEXICON) == set() == differences(item, item)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(items, items)
 def test_differences_turn_round(target, reference):
     """What one has and the other has not: each side's claims deny the other's."""

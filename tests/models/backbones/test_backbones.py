@@ -41,7 +41,7 @@ def test_gives_one_state_per_step(kind):
 
 
 @kinds
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(session=sessions, other=sessions)
 def test_a_prefix_has_the_same_state_alone_padded_or_inside_a_longer_session(kind, session, other):
     backbone = lively(kind)

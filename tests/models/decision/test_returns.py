@@ -23,7 +23,7 @@ def draw(batch, time, seed, dim=3):
     return torch.randn(batch, time, dim, generator=torch.Generator().manual_seed(seed))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes)
 def test_returns_to_go_are_sums_of_what_is_left(drawn):
     reward = (draw(*drawn, dim=1).squeeze(-1) > 0).float()
@@ -37,7 +37,7 @@ def test_accuracy_return_counts_down_to_one_and_is_zero_on_padding():
     assert returns.accuracy(real).tolist() == [[3, 2, 1], [1, 0, 0]]  # Eq. 4.3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes)
 def test_similarity_is_the_mean_cosine_over_pairs(drawn):
     vectors = draw(*drawn)
@@ -60,7 +60,7 @@ def test_printed_diversity_return_is_one_plus_similarity():
     torch.testing.assert_close(found, torch.tensor([[2.0, 1.0, 1 + 1 / 3]]))  # Eq. 4.6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes, st.integers(1, 6))
 def test_observed_diversity_telescopes_the_rewards(drawn, steps):
     batch, time, seed = drawn

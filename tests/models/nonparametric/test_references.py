@@ -21,7 +21,7 @@ from recloop.models.nonparametric.vsknn import VSKNN
 ITEMS = 7
 one_session = st.lists(st.integers(0, ITEMS - 1), min_size=1, max_size=5)
 training = st.lists(one_session, min_size=1, max_size=12)
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=50)
 
 
 def joined(sessions):
