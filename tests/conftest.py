@@ -20,13 +20,13 @@ import torch
 import yaml
 from beartype import BeartypeConf
 from beartype.claw import beartype_package
-from hypothesis import settings
+from hypothesis import settings as hypothesis
 from jaxtyping import install_import_hook
 
 gc.disable()  # while all is loaded
 ROOT = Path(__file__).parents[1]
-settings.register_profile("ours", deadline=None)  # no test asserts a time
-settings.load_profile("ours")
+hypothesis.register_profile("ours", deadline=None)  # no test asserts a time
+hypothesis.load_profile("ours")
 ITEMS, LENGTH, DIM = 20, 6, 16
 
 
