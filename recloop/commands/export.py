@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -38,13 +39,14 @@ def run(options: argparse.Namespace) -> int:
     archive = options.archive.resolve()
     if archive.suffix != ".zip":
         raise SettingsError(f"{archive.name}: the name of an archive ends in .zip")
+    needs_library()
     os.chdir(ROOT)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     given = {"tier": options.tier, "seeds": options.seeds, "studies": options.studies}
     plan = Plan(config | {name: value for name, value in given.items() if value})
     stamps = current(plan)
     sources = sources_of(plan)
-    jobs, withheld = export.withhold(jobs_of(plan), lambda name: sources[name]["redistribute"])
+    jobs, withheld = export.withhold(jobs_of(plan), redistributed(plan).__getitem__)
     name = f"{', '.join(plan.studies)} at tier {plan.config['tier']}"
     lock = (ROOT / "envs/constraints.txt").read_text(encoding="utf-8")
     texts = export.texts(jobs, name, withheld, lock)
@@ -54,13 +56,12 @@ def run(options: argparse.Namespace) -> int:
         for key in ("tier", "studies", "seeds", "datasets", "twin")
     }
     end = max(stamp.stat().st_mtime for stamp in stamps)
-    described = crate.describe(
+    texts[crate.METADATA] = crate.describe(
         project(),
         export.sizes(files, texts),
         [crate_source(crate.Source, key, one) for key, one in sources.items()],
         {"name": name, "settings": settings, "end": end},
     )
-    texts |= {crate.METADATA: json.dumps(described, indent=1)}
     size = export.pack(archive, files, texts)
     print(
         f"{archive}: {len(files) + len(texts):,} files, {size / 1e6:.1f} MB, {len(jobs)} exhibits"
@@ -68,6 +69,18 @@ def run(options: argparse.Namespace) -> int:
     if withheld:
         print(f"left out: pictures of {', '.join(withheld)}, which may not be passed on")
     return 0
+
+
+def needs_library() -> None:
+    """Ask for what describes the run, before anything is looked for.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
+    if find_spec("rocrate") is None:
+        raise SettingsError(
+            "an archive needs rocrate: .venv/bin/python -m pip install -c envs/constraints.txt -e '.[crate]'"
+        )
 
 
 def current(plan) -> list[Path]:
@@ -101,8 +114,15 @@ def jobs_of(plan) -> dict[str, dict]:
 
 def sources_of(plan) -> dict[str, dict]:
     """Collect the manifests of the raw data behind a plan."""
-    raw = [one for one in plan.shared_data().values() if one.kind == "raw"]
-    return {one.name: one.settings["source"] for one in raw}
+    return {name: one.settings["source"] for name, one in plan.raw_data().items()}
+
+
+def redistributed(plan) -> dict[str, bool]:
+    """Say of each source by the name that tiers give it, without the key of a world, whether it may be passed on."""
+    return {
+        one.place.rpartition("/")[2]: one.settings["source"]["redistribute"]
+        for one in plan.raw_data().values()
+    }
 
 
 def crate_source(kind, name: str, manifest: dict):

@@ -19,6 +19,8 @@ SHOWN = {".md", ".html", ".csv", ".json", ".tex", ".png", ".svg", ".pdf"}
 RECORD = "kept.json"
 DIALOGUES = "dialogues.html"  # holds pictures: much, and often not to be passed on
 LINK = re.compile(rf"\[{DIALOGUES}\]\({DIALOGUES}\)|<a href=\"{DIALOGUES}\">{DIALOGUES}</a>")
+AWAY = r"(?:runs|\.\./\.\.)/"  # where files begin that are not kept
+FILE = re.compile(rf"\[([^\]]+)\]\({AWAY}[^)]*\)|<a href=\"{AWAY}[^\"]*\">([^<]*)</a>")
 CHOICES = {"tier": "tier", "dataset": "data", "seed": "seeds"}  # of a run, and by which option
 STAMP = re.compile(
     r"^\*\*tier (?P<tier>[^;\s]+);.*?\bseeds? (?P<seeds>\d+(?:, \d+)*)", re.MULTILINE
@@ -80,10 +82,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def unlink(page: Path) -> None:
-    """Name the dialogues, whose pictures are not kept, without a link to them."""
+    """Name the dialogues, whose pictures are not kept, records and splits without a link to them."""
     if page.exists():
-        text = page.read_text(encoding="utf-8")
-        page.write_text(LINK.sub(f"{DIALOGUES} (not kept)", text), encoding="utf-8")
+        text = LINK.sub(f"{DIALOGUES} (not kept)", page.read_text(encoding="utf-8"))
+        page.write_text(FILE.sub(lambda link: link[1] or link[2], text), encoding="utf-8")
 
 
 def check_apart(kept: Path, results: Path) -> None:

@@ -41,13 +41,21 @@ def run(options: argparse.Namespace) -> int:
     }
     plan = Plan(config | {name: value for name, value in given.items() if value})
     check_plan(plan)
-    if known := estimate.error():
-        print(off(known))
+    if said := afterwards():
+        print(said)
     found = estimate.estimate(plan)
     cores = options.cores or len(os.sched_getaffinity(0))
     print("\n".join(lines(found, plan.config["tier"], cores)))
     estimate.remember(found)
     return 0
+
+
+def afterwards() -> str | None:
+    """Say how far off the last estimate was by the work done since; None where there is neither."""
+    from recloop.plan import estimate
+
+    known = estimate.error()
+    return off(known) if known else None
 
 
 def off(known: dict) -> str:

@@ -1,12 +1,13 @@
-"""`recloop trace`: one number of a table, computed anew from what was saved, and every file behind it."""
+"""`recloop trace`: one number of a table or a figure, computed anew from what was saved, and every file behind it."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -14,16 +15,22 @@ from recloop.storage.files import sha256_of
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, only_known
 
-HELP = "follow one number of a table to its raw files, and compute it anew on the way"
+if TYPE_CHECKING:
+    import polars as pl
+
+HELP = "follow one number of a table or a figure to its raw files, and compute it anew on the way"
 CLOSE = 1e-9
+OF_SCORES = ("bars", "curves", "subsets", "sweep")  # figures whose points are scores of runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("table", type=Path, help="e.g. results/modt4r/table_4_3.md")
+    parser.add_argument(
+        "table", type=Path, help="e.g. results/modt4r/table_4_3.md, or figure_4_4.csv there"
+    )
     parser.add_argument("--model", help="e.g. sasrec, or modt4r,alpha=0.5")
     parser.add_argument("--column", help="e.g. HR@10")
-    parser.add_argument("--dataset", help="e.g. rc15; the first of the table if left out")
+    parser.add_argument("--dataset", help="e.g. rc15; the first there if left out")
     parser.add_argument("--tier", help="of the run that made it; that of config.yaml if left out")
     parser.add_argument(
         "--seeds", type=int, nargs="+", metavar="N", help="of that run, where they were asked for"
@@ -39,34 +46,36 @@ def run(options: argparse.Namespace) -> int:
     given = {"tier": options.tier, "seeds": options.seeds}
     plan = Plan(config | {name: value for name, value in given.items() if value})
     study, name = place(options.table, plan)
-    cell = chosen(Path(f"results/{study}/{name}.csv"), options)
+    cell = chosen(Path(f"results/{study}/{name}.csv"), plan.studies[study], name, options)
+    values = dict(measured(plan, study, name, cell))
     print(
         f"{options.table}: {cell['row']}, {cell['column']} on {cell['dataset']} = {cell['ours']:.6f}"
     )
-    values = dict(measured(plan, study, name, cell))
     mean = sum(values.values()) / len(values)
     for seed, value in values.items():
         print(f"  seed {seed}: {value:.6f}")
-    agrees = abs(mean - cell["ours"]) <= CLOSE * max(1.0, abs(mean))
-    print(f"  mean {mean:.6f}: {'as in the table' if agrees else 'NOT what the table says'}")
+    agrees, what = abs(mean - cell["ours"]) <= CLOSE * max(1.0, abs(mean)), name.partition("_")[0]
+    print(f"  mean {mean:.6f}: {f'as in the {what}' if agrees else f'NOT what the {what} says'}")
     print("\n".join(chain(plan, study, cell, min(values))))
     return 0 if agrees else 1
 
 
 def place(table: Path, plan) -> tuple[str, str]:
-    """Tell the study and the name of a table, and check that the present plan made it.
+    """Tell the study and the name of a table or a figure, and check that the present plan made it.
 
     Raises:
-        SettingsError: it is no table of a study, is not there, or was made by another plan.
+        SettingsError: a study has none of this name, it is not there, or was made by another plan.
     """
     from recloop.plan.stamp import is_current
 
     study, name = table.parent.name, table.name.partition(".")[0]
     only_known(str(table), [study], plan.studies)
-    only_known(f"{table}: tables of {study}", [name], plan.studies[study]["tables"])
+    tables, figures = (plan.studies[study][kind] for kind in ("tables", "figures"))
+    only_known(f"{table}: tables and figures of {study}", [name], {**tables, **figures})
     stamp = Path(f"results/{study}/.made/{name}.json")
     if not stamp.exists():
-        raise SettingsError(f"{table}: not made yet: snakemake results/{study}/{name}.md")
+        end = "md" if name in tables else "csv"
+        raise SettingsError(f"{table}: not made yet: snakemake results/{study}/{name}.{end}")
     if not is_current(stamp, plan.exhibit(study, name).key):
         raise SettingsError(
             f"{table} was not made by the present code and settings at tier {plan.config['tier']}: "
@@ -75,18 +84,15 @@ def place(table: Path, plan) -> tuple[str, str]:
     return study, name
 
 
-def chosen(path: Path, options: argparse.Namespace) -> dict:
-    """Find the cell that the options name.
+def chosen(path: Path, study: Mapping, name: str, options: argparse.Namespace) -> dict:
+    """Find the cell, or the points of all seeds of a run, that the options name.
 
     Raises:
         SettingsError: there is none with a number; says which there are.
     """
     import polars as pl
 
-    from recloop.report import sheet
-    from recloop.report.tables import CELL
-
-    cells = sheet.read(path, CELL).drop_nulls("ours").drop_nulls("k")
+    cells = cells_of(path, study["figures"].get(name)).drop_nulls("ours").drop_nulls("k")
     if cells.is_empty():
         raise SettingsError(f"{path}: no number in it was measured on runs")
     for key in ("dataset", "model", "column"):
@@ -98,25 +104,60 @@ def chosen(path: Path, options: argparse.Namespace) -> dict:
     return cells.row(0, named=True)
 
 
+def cells_of(path: Path, figure: Mapping | None) -> pl.DataFrame:
+    """Read the cells of a table, or the means of a figure's points over seeds as if they were cells.
+
+    Raises:
+        SettingsError: the points of the figure are no scores.
+    """
+    import polars as pl
+
+    from recloop.report import labels, sheet
+    from recloop.report.plots import POINT
+    from recloop.report.tables import CELL
+
+    if figure is None:
+        return sheet.read(path, CELL)
+    if figure["kind"] not in OF_SCORES or figure.get("over") == "updates":
+        raise SettingsError(
+            f"{path}: its points are not scores of a run, but made from several of them or during training"
+        )
+    points = (
+        sheet.read(path, POINT)
+        .drop_nulls("value")
+        .unique(["dataset", "model", "metric", "k", "seed"], maintain_order=True)
+    )
+    means = points.group_by("dataset", "model", "metric", "k", maintain_order=True).agg(
+        ours=pl.col("value").mean(), row=pl.coalesce("label", "model").first()
+    )
+    columns = [labels.metric(*one) for one in means.select("metric", "k").iter_rows()]
+    return means.with_columns(column=pl.Series(columns, dtype=pl.String))
+
+
 def measured(plan, study: str, name: str, cell: dict) -> Iterator[tuple[int, float]]:
     """Read the number of each seed from the scores of its run.
 
     Raises:
-        SettingsError: scores are gone, or hold no such metric.
+        SettingsError: no run has it, or scores are gone, or hold no such metric.
     """
     import polars as pl
 
-    for one in plan.exhibit_runs(study, name):
-        if (one.dataset, one.model) == (cell["dataset"], cell["model"]):
-            scores = Path(plan.scores(one).path)
-            if not scores.exists():
-                raise SettingsError(f"{scores} is gone: snakemake {scores}")
-            found = pl.read_parquet(scores).filter(metric=cell["metric"], k=cell["k"])
-            if found.is_empty():
-                raise SettingsError(
-                    f"{cell['column']} is not among the scores of a run, but made from several of them"
-                )
-            yield one.seed, found["value"].item()
+    where = (cell["dataset"], cell["model"])
+    runs = [one for one in plan.exhibit_runs(study, name) if (one.dataset, one.model) == where]
+    if not runs:
+        raise SettingsError(
+            f"{cell['row']} is none of the runs: {cell['column']} has no scores to follow"
+        )
+    for one in runs:
+        scores = Path(plan.scores(one).path)
+        if not scores.exists():
+            raise SettingsError(f"{scores} is gone: snakemake {scores}")
+        found = pl.read_parquet(scores).filter(metric=cell["metric"], k=cell["k"])
+        if found.is_empty():
+            raise SettingsError(
+                f"{cell['column']} is not among the scores of a run, but made from several of them"
+            )
+        yield one.seed, found["value"].item()
 
 
 def chain(plan, study: str, cell: dict, seed: int) -> Iterator[str]:

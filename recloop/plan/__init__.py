@@ -13,6 +13,7 @@ from recloop.plan.task import task_of
 from recloop.storage.fingerprint import ROOT
 
 DIALOGUES = "dialogues"  # the page that shows them
+SAID = ("title", "licence", "redistribute", "homepage")  # of raw data, on the front page
 SHOWS_DIALOGUES = ("page.css", "dialogues.css", "elements.js", "dialogues.js")
 
 
@@ -154,6 +155,11 @@ class Plan(Studies):
         found = with_all_inputs([*runs, *asked, *users])
         return {path: one for path, one in found.items() if path.startswith("data/")}
 
+    def raw_data(self) -> dict[str, Artifact]:
+        """List the raw data that all studies begin with, by name."""
+        raw = (one for one in self.shared_data().values() if one.kind == "raw")
+        return {one.name: one for one in sorted(raw, key=lambda one: one.name)}
+
     def wanted_runs(self) -> list[Run]:
         """List the runs of all studies, with those whose weights they need."""
         return [run for study in self.studies for run in self.all_runs(study)]
@@ -246,8 +252,13 @@ class Plan(Studies):
             for study in self.studies
             for name in self.pages(study)
         }
+        said = {
+            name: {key: one.settings["source"][key] for key in SAID}
+            for name, one in self.raw_data().items()
+        }
+        settings = {"parts": parts, "sources": said}
         code = ("recloop.report.front",)
-        return Artifact("exhibits", "results/front", {"parts": parts}, code=code, keyed=False)
+        return Artifact("exhibits", "results/front", settings, code=code, keyed=False)
 
     def reported(self, study: str) -> Path:
         """Find the numbers that the paper prints."""

@@ -117,6 +117,19 @@ def reading(files: Artifact) -> dict:
     return reading_inputs(Path(files.path), files.settings["source"])
 
 
+def tables(source: str, manifest: dict) -> Artifact:
+    """Declare the tidy tables of a source."""
+    files = raw(source, manifest)
+    return Artifact(
+        "tables",
+        f"data/tables/{source}",
+        {"source": reading(files)},
+        {"raw": files},
+        ("recloop.data.read", reader_of(manifest)),
+        notes={"source": manifest},
+    )
+
+
 def reader_of(manifest: dict) -> str:
     """Return the module that reads a source: ours, or that of a user's package by its import path."""
     reader = manifest["reader"]

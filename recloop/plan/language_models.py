@@ -4,7 +4,7 @@ A study's `language_models` are named by what they do: a `reader` encodes texts 
 """
 
 from recloop.plan import Plan
-from recloop.plan.artifacts import Artifact, raw
+from recloop.plan.artifacts import Artifact, raw, tables
 from recloop.plan.processes import check_processes
 from recloop.plan.studies import manifest
 
@@ -31,6 +31,17 @@ def published_texts(source: str, manifest: dict) -> Artifact:
         f"data/corpora/{source}",
         {"published": manifest["texts"]},
         {"raw": raw(source, manifest)},
+        ("recloop.language_models.corpora",),
+    )
+
+
+def told_titles(source: str, manifest: dict, told: dict, prompts: dict[str, str]) -> Artifact:
+    """Declare the titles of a source as sentences in the words of a study's prompts; its log is not read."""
+    return Artifact(
+        "corpora",
+        f"data/corpora/{source}",
+        {"told": told, "prompts": prompts},
+        {"items": tables(source, manifest)},
         ("recloop.language_models.corpora",),
     )
 
@@ -91,8 +102,19 @@ def opening(plan: Plan, study: str, name: str) -> dict:
     return {k: v for k, v in settings_of(plan, study, name).items() if k != "pretrain"}
 
 
-def ours(plan: Plan, study: str, name: str, titles: Artifact | None = None) -> Artifact | None:
+def ours(
+    plan: Plan,
+    study: str,
+    name: str,
+    titles: Artifact | None = None,
+    prompts: dict[str, str] | None = None,
+) -> Artifact | None:
     """Declare a language model of ours, which learns the texts of a source, beside titles where there are some.
+
+    Args:
+        plan, study, name: which one.
+        titles: texts of the data set it is for.
+        prompts: templates of the study, in whose words titles of the source may be told.
 
     Returns:
         None for a published model.
@@ -101,8 +123,12 @@ def ours(plan: Plan, study: str, name: str, titles: Artifact | None = None) -> A
     if "pretrain" not in said:
         return None
     check_processes(said["pretrain"], True, f"{study}: {KIND}.{name}: pretrain")
-    source = said["learnt_from"]
-    talk = published_texts(source["source"], manifest(source["source"], source.get("sizes")))
+    learnt = said["learnt_from"]
+    source, files = learnt["source"], manifest(learnt["source"], learnt.get("sizes"))
+    if "told" in learnt:
+        talk = told_titles(source, files, learnt["told"], prompts or {})
+    else:
+        talk = published_texts(source, files)
     texts = (titles, talk) if titles else (talk,)
     known = said.get("same_as", name)
     return language_model(known, {"pretrain": said["pretrain"]}, plan.tier["split_seed"], *texts)

@@ -1,34 +1,69 @@
 """What published audits of this field ask of a study, each answered from what was saved and not from prose.
 
 The questions are those that reproducibility audits of recommender systems share: data, preprocessing, split, leaks,
-negative samples, metrics, tuning, selection, seeds, tests, code, hardware.
+negative samples, metrics, tuning, selection, seeds, tests, language models, code, hardware.
 """
 
+import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from recloop.report import labels
 from recloop.report.cost import machine
-from recloop.report.evidence import Evidence
+from recloop.report.evidence import Evidence, read_run
 from recloop.report.outline import Grid, Part
 
 HEAD = ("asked", "answer", "read from")
-TEXT = "Every answer is computed from the file that is named beside it."
+TEXT = "Every answer is computed from the files that are named beside it; a link leads to the first of them."
+TESTED = "the tables' CSV"
+TOLD = "preferences.json"
+NOT_DECODED = "nothing is said by one: no setting of it in any run"
 
 
-def section(evidence: Evidence, runs: list[dict]) -> list[Part]:
+def section(evidence: Evidence, runs: list[dict], output: Path) -> list[Part]:
     """Answer the questions; nothing where no run is recorded.
 
     Args:
         evidence: of the page.
         runs: run.json of every training.
+        output: the folder of the page.
     """
     done = [run for run in runs if not run.get("not_run")]
     if not done:
         return []
     trained = [*of_training(done), *at_once(evidence)]
-    rows = [*of_data(evidence), *trained, *of_evaluation(evidence), *of_machines(done)]
-    return [TEXT, Grid(HEAD, [list(row) for row in rows])]
+    rows = [*of_data(evidence), *trained, *of_evaluation(evidence)]
+    rows += [*of_language(evidence), *of_decoding(evidence, done), *of_machines(done)]
+    found = places(evidence, output)
+    return [TEXT, Grid(HEAD, [[*row[:2], linked(row[2], found)] for row in rows])]
+
+
+def places(evidence: Evidence, output: Path) -> dict[str, str]:
+    """Find the first of each kind of file that answers are read from, by the name that stands beside an answer."""
+    found = {}
+    trained = [path for path in evidence.runs if not read_run(path).get("not_run")]
+    if trained:
+        found |= {"run.json": trained[0], "curve.csv": trained[0].with_name("curve.csv")}
+    if splits := [split for name in evidence.study["datasets"] if (split := evidence.split(name))]:
+        found["split.json"] = splits[0]["folder"] / "split.json"
+    if tested := compared(evidence):
+        found[TESTED] = output / f"{tested[0]}.csv"
+    found |= {path.name: path for path in told(evidence)[:1]}
+    return {
+        name: quote(os.path.relpath(path, output), safe="/,=+")
+        for name, path in found.items()
+        if path.exists()
+    }
+
+
+def linked(read_from: str, found: Mapping[str, str]) -> str:
+    """Let the names of files lead to them."""
+    for name, place in found.items():
+        read_from = read_from.replace(name, f"[{name}]({place})", 1)
+    return read_from
 
 
 def of_data(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
@@ -100,6 +135,12 @@ def of_training(runs: list[dict]) -> Iterator[tuple[str, str, str]]:
             f"all items, or drawn: {', '.join(drawn)}",
             "run.json, `settings`",
         )
+    asked = (one for run in runs for one in named(run.get("settings"), "prompts"))
+    named_texts = (one.items() for one in asked if isinstance(one, Mapping))
+    templates = {name for one in named_texts for name, text in one if isinstance(text, str)}
+    if templates:
+        said = f"{len(templates)} templates: {', '.join(sorted(templates))}"
+        yield "prompts", said, "run.json, `settings`, where `prompts` has them word by word"
     seeds = sorted({run["seed"] for run in runs})
     yield "seeds", f"{listed(seeds)}; {len(runs)} runs", "run.json"
 
@@ -143,11 +184,16 @@ def grid(run: Mapping) -> list[tuple]:
 
 def named(settings: Any, key: str) -> Iterator[Any]:
     """Find the values of a keyword anywhere in nested settings."""
+    yield from (one[key] for one in holding(settings, key))
+
+
+def holding(settings: Any, key: str) -> Iterator[Mapping]:
+    """Find the settings that give a keyword a value, anywhere in nested ones."""
     if isinstance(settings, Mapping):
         if settings.get(key):
-            yield settings[key]
+            yield settings
         for value in settings.values():
-            yield from named(value, key)
+            yield from holding(value, key)
 
 
 def of_evaluation(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
@@ -161,14 +207,77 @@ def of_evaluation(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
             said,
             "paper.yaml, `evaluation`; lists.parquet has every rank",
         )
-    tested = [
+    if tested := compared(evidence):
+        said = f"paired, with Holm's correction over the table, in {len(tested)} tables"
+        yield "tests", said, f"{TESTED}, `p` and `p_holm`"
+
+
+def compared(evidence: Evidence) -> list[str]:
+    """Name the tables whose rows are tested against another."""
+    return [
         name
         for name, entry in evidence.study["tables"].items()
         if any("reference" in part for part in (entry, *entry.get("panels", [])))
     ]
-    if tested:
-        said = f"paired, with Holm's correction over the table, in {len(tested)} tables"
-        yield "tests", said, "the tables' CSV, `p` and `p_holm`"
+
+
+def of_language(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Say which versions of language models read and spoke; one of ours has the hash of its making in its name."""
+    used = evidence.tier.get("language_models") or {}
+    if used:
+        said = "; ".join(f"{one['label']}: {version(one)}" for _, one in sorted(used.items()))
+        yield "language models, versions", said, "[Language models](#language-models); model.json"
+
+
+def version(model: Mapping) -> str:
+    """Write which language model it is, to the commit."""
+    settings = model["settings"]
+    if model["place"]:
+        return f"ours, `{Path(model['place']).name}`"
+    if "provider" in settings:
+        return f"{settings['provider']['name']} of a provider"
+    return settings.get("package") or f"{settings['name']} at `{settings['revision']}`"
+
+
+def of_decoding(evidence: Evidence, runs: list[dict]) -> Iterator[tuple[str, str, str]]:
+    """Say how often language models were asked for a table beforehand, and how answers were made of what they hold."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in told(evidence)]
+    for record in records:
+        said = f"{record['prompts']:,} of one template, for {record['users']:,} users"
+        yield "prompts, asked beforehand", said, f"{TOLD}, `prompts`"
+    ways = [weighed(record["judge"]) for record in records]
+    where = [f"{TOLD}, `judge`"] if ways else []
+    found = list(decoded(run["settings"] for run in runs if "settings" in run))
+    where += ["run.json, `settings`"] if found or not ways else []
+    if evidence.tier.get("language_models"):
+        said = "; ".join(dict.fromkeys([*ways, *found])) or NOT_DECODED
+        yield "language models, decoding", said, "; ".join(where)
+
+
+def told(evidence: Evidence) -> list[Path]:
+    """List the records of what language models told beforehand."""
+    used = evidence.tier.get("language_models") or {}
+    paths = [Path(model["told"]) for _, model in sorted(used.items()) if model.get("told")]
+    return [path for path in paths if path.exists()]
+
+
+def weighed(judge: Mapping) -> str:
+    """Say how the letter of an answer was found; what is left out is as `recloop.simulators.telling` has it."""
+    weighs = judge.get("weighed", True)
+    said = "the letter of each candidate weighed, none said" if weighs else "a letter said"
+    return said + (", in the chat template" if judge.get("chat") else "")
+
+
+def decoded(settings: Iterable[Mapping]) -> Iterator[str]:
+    """Say how runs decode: texts of bounded length, or one of some labels."""
+    for one in settings:
+        for asked in holding(one, "max_tokens"):
+            warm = asked.get("temperature")
+            how = f"drawn at temperature {warm:g}" if warm else "the likeliest token each time"
+            yield f"{how}, at most {asked['max_tokens']} tokens"
+        for asked in holding(one, "labels"):
+            if isinstance(asked["labels"], list):
+                yield f"the likeliest of {', '.join(asked['labels'])}"
 
 
 def of_machines(runs: list[dict]) -> Iterator[tuple[str, str, str]]:

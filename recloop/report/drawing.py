@@ -21,6 +21,7 @@ from recloop.report import sheet
 from recloop.report.plots import Panel, Plot
 
 WIDTH = 3.33  # inches, one column of acmart
+DPI = 300  # of what is no vector graphic
 EMPTY = 0.4  # inches, a panel that was not run
 WIDE = 25  # times; on a straight axis the labels of small places would lie on one another
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
@@ -101,13 +102,13 @@ class Row:
 
 
 def save(plot: Plot, output: Path) -> None:
-    """Draw a plot and write it as .pdf, .svg, .png (300 dpi) and .csv beside `output`, a path without an ending."""
+    """Draw a plot and write it as .pdf, .svg, .png (`DPI`) and .csv beside `output`, a path without an ending."""
     output.parent.mkdir(parents=True, exist_ok=True)
     sheet.write(plot.data, output.with_name(output.name + ".csv"))
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
         figure = plot.drawn() if plot.drawn else draw(plot)
         for ending, metadata in METADATA.items():
-            figure.savefig(output.with_name(f"{output.name}.{ending}"), dpi=300, metadata=metadata)
+            figure.savefig(output.with_name(f"{output.name}.{ending}"), dpi=DPI, metadata=metadata)
 
 
 def draw(plot: Plot) -> Figure:

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,13 @@ class Evidence:
         """Losses and validation scores of every training over its updates, columns as in `CURVE`."""
         if self.whole:
             return self.whole.curves
-        return pl.concat([pl.DataFrame(schema=CURVE), *map(read_curve, self.runs)])
+        curves = map(read_curve, self.runs, self.records)
+        return pl.concat([pl.DataFrame(schema=CURVE), *curves])
+
+    @cached_property
+    def records(self) -> list[dict]:
+        """The record of every training, read once."""
+        return self.whole.records if self.whole else [*map(read_run, self.runs)]
 
     @cached_property
     def trainings(self) -> dict[tuple[str, str], dict[RunName, list[bool]]]:
@@ -160,7 +166,7 @@ class Evidence:
         curves = self.curves.drop_nulls("valid_ndcg10").sort("update")
         validations = dict(iter(curves.group_by("dataset", "model", "seed")))
         found = []
-        for run in map(read_run, self.runs):
+        for run in self.records:
             rows = validations.get((run["dataset"], run["model"], run["seed"]))
             if rows is not None:
                 after = pl.col("update") > run.get("head_start", 0)
@@ -173,7 +179,7 @@ class Evidence:
         if self.whole:
             return self.whole.lost
         found = defaultdict(Counter)
-        for run in map(read_run, self.runs):
+        for run in self.records:
             if run.get("not_run"):
                 name = RunName.parse(run["model"])
                 found[run["dataset"], name.key][name] += 1
@@ -213,9 +219,9 @@ class Evidence:
         return self.unfinished(place, str(RunName(name.key, overrides)))
 
     @cached_property
-    def popularity(self) -> dict[tuple, np.ndarray]:
-        """Remember what popularity scores, by data set, name and seeds."""
-        return {}
+    def reference_scores(self) -> Callable[[Quantity, tuple[int, ...]], np.ndarray]:
+        """Score every session by what many are tested against; as many quantities as a table has are kept."""
+        return lru_cache(maxsize=32)(self.results.per_session_scores)
 
     @cached_property
     def standing(self) -> dict[tuple[str, str], bool]:
@@ -242,10 +248,8 @@ class Evidence:
         seeds = self.results.seeds(dataset, [model, plain])
         if not seeds or not all(len(self.results.values(one)) for one in (mine, theirs)):
             return False
-        place = (theirs, tuple(seeds))
-        if place not in self.popularity:
-            self.popularity[place] = self.results.per_session_scores(theirs, seeds)
-        result = paired(self.results.per_session_scores(mine, seeds), self.popularity[place])
+        scores = self.reference_scores(theirs, tuple(seeds))
+        result = paired(self.results.per_session_scores(mine, seeds), scores)
         return not (result.difference > 0 and result.p < 1 - LEVEL)
 
     def says_nothing(self, name: str) -> str | None:
@@ -338,17 +342,18 @@ def read_run(run: Path) -> dict:
     return json.loads(Path(run).read_text())
 
 
-def read_curve(run: Path) -> pl.DataFrame:
-    """Read the curve.csv beside a run.json; no rows where a run has none."""
+def read_curve(run: Path, record: Mapping) -> pl.DataFrame:
+    """Read the curve.csv beside a run.json, whose record this is; no rows where a run has none."""
     place = run.with_name("curve.csv")
     if not place.exists():
         return pl.DataFrame(schema=CURVE)
-    record = read_run(run)
-    named = [pl.lit(record[name]).alias(name) for name in ("dataset", "model", "seed")]
-    rows = pl.read_csv(place, schema_overrides=CURVE).with_columns(named)
+    rows = pl.read_csv(place, schema_overrides=CURVE)
     scores = [pl.col(name).cast(pl.Float64) for name in rows.columns if name.startswith("valid_")]
-    rows = rows.with_columns(pl.coalesce(scores).alias("valid_ndcg10"))  # whatever chose the best
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in CURVE.items())
+    found = {name: pl.lit(record[name]) for name in ("dataset", "model", "seed")}
+    found["valid_ndcg10"] = pl.coalesce(scores)  # whatever chose the best
+    return rows.select(
+        found.get(name, pl.col(name)).cast(kind).alias(name) for name, kind in CURVE.items()
+    )
 
 
 def read_split(path: Path) -> dict:

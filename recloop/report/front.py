@@ -1,10 +1,12 @@
 """The front page: every study that was made, how many of its claims hold, and where to read on.
 
 It is gathered from what lies in the folders of the studies and written twice, as README.md and as index.html; beside it
-lies claims.json, which has the same for programs.
+lie claims.json, which has the same for programs, and headline numbers in the forms that DVC shows.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,14 +17,18 @@ from recloop.report import (
     interchange,
     known,
     ledger,
+    origins,
     page_html,
     page_markdown,
     rubric,
     sections,
+    sheet,
+    steps,
     verdicts,
 )
 from recloop.report.evidence import read_reported
-from recloop.report.outline import Grid, Page, Section
+from recloop.report.outline import Exhibit, Grid, Page, Section
+from recloop.storage.files import write_json
 
 STUDIES = (
     "study",
@@ -35,20 +41,61 @@ STUDIES = (
     "time",
 )
 CLAIMS = ("claim", "verdict", "strength", "of")
+STEPS = "steps"  # the figure of all work
 
 
-def build_front(studies: Mapping[str, Mapping], tier: Mapping, output: Path) -> None:
-    """Write README.md, index.html and claims.json over the pages of some studies.
+def build_front(
+    studies: Mapping[str, Mapping],
+    tier: Mapping,
+    output: Path,
+    sources: Mapping[str, Mapping],
+    work: Mapping[str, Mapping],
+) -> None:
+    """Write README.md, index.html and claims.json over the pages of some studies, headline numbers and a figure.
 
     Args:
         studies: of each study in order `title`, the `datasets` that its tier has and the `runs`, paths of run.json.
         tier: `tier`, its name, and `seeds`.
         output: the folder that holds a folder of each study, with claims.csv, claims.json and ledger.csv.
+        sources: raw data behind the studies, see `recloop.plan.exhibits.sources`.
+        work: the graph of all work, see `recloop.plan.exhibits.steps`.
     """
     said = interchange.write_all([output / name / "claims.json" for name in studies], output)
+    headlines(said, output)
+    steps.plot(work).save(output / STEPS)
     page = gather(studies, tier, output, said["rubric"])
+    page.sections.append(Section("Raw data", origins.data(sources)))
+    page.sections.append(Section("How it was made", graph(work)))
+    page.sections.append(Section("Versions", origins.versions()))
     (output / "README.md").write_text(page_markdown.render(page, output), encoding="utf-8")
     (output / "index.html").write_text(page_html.render(page), encoding="utf-8")
+
+
+def headlines(said: Mapping, output: Path) -> None:
+    """Write scores and counts of verdicts as metrics.json, and the scores as scores.csv: `dvc metrics`, `dvc plots`."""
+    found = {paper["id"]: headline(paper) for paper in said["papers"]}
+    whole = {key: said["rubric"][key] for key in ("score", "decided")}
+    write_json(output / "metrics.json", {"all studies": whole} | found)
+    rows = [(name, one["score"], one["decided"]) for name, one in found.items()]
+    scores = pl.DataFrame(rows, schema=("study", "score", "decided"), orient="row")
+    sheet.write(scores, output / "scores.csv")
+
+
+def headline(paper: Mapping) -> dict:
+    """Sum up one paper in numbers."""
+    verdict, status = (
+        Counter("_".join(re.findall(r"\w+", one[key])) for one in paper[part])
+        for part, key in (("claims", "verdict"), ("cells", "status"))
+    )
+    tree = paper["rubric"]
+    return {"score": tree["score"], "decided": tree["decided"], "claims": verdict, "cells": status}
+
+
+def graph(work: Mapping[str, Mapping]) -> list:
+    """Show the graph of all work, as a figure and as a table."""
+    files = tuple(f"{STEPS}.{end}" for end in sections.ENDINGS["figures"])
+    about = "From raw files to pages", "the plan of this run", "snakemake results/index.html"
+    return [Exhibit(STEPS, *about, files), steps.TEXT, Grid(steps.HEAD, steps.rows(work))]
 
 
 def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, tree: Mapping) -> Page:

@@ -28,9 +28,15 @@ def row(model: Mapping) -> list[str]:
     """Describe one language model."""
     settings, place = model["settings"], model["place"]
     if not place:
-        name = settings.get("package") or f"{settings['name']} at {settings['revision']}"
-        return [model["label"], f"published: {name}", *["–"] * 3]
+        return [model["label"], f"published: {published(settings)}", *["–"] * 3]
     record = json.loads((Path(place) / "model.json").read_text())
     what = f"**ours**: {record['parameters']:,} numbers, trained on {model['learnt_from']}"
     measures = (number(record["perplexity"][name], 2) for name in ("model", "bigram", "unigram"))
     return [model["label"], what, *measures]
+
+
+def published(settings: Mapping) -> str:
+    """Name a language model that is not ours."""
+    if "provider" in settings:
+        return f"{settings['provider']['name']} of a provider"
+    return settings.get("package") or f"{settings['name']} at {settings['revision']}"

@@ -137,7 +137,8 @@ def block_html(block: str, cells, width: int) -> Iterator[str]:
     if apart:
         yield f'<tr class="group"><th colspan="{width}"><span>{escape(printing.PRINTED)}</span></th></tr>'
     for name, texts in apart:
-        yield f'<tr class="printed"><th>{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
+        kind = "printed alike" if name == printing.ALIKE else "printed"
+        yield f'<tr class="{kind}"><th>{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
 
 
 def cell_html(cell: dict, line: str) -> str:

@@ -13,8 +13,8 @@ FEW = 3  # reasons for doubt that a table spells out
 SPREADS = {
     "seeds": "deviation over seeds",
     "sessions": "error of the mean over sessions",
-    "draws": "deviation over draws of policies, and of seeds where there are several",
 }
+DRAWS = "draws"  # of policies: their interval is printed
 LEVEL = 1e-9  # deviation up to which values over seeds are one value
 
 
@@ -31,6 +31,9 @@ def ours(cell: dict) -> tuple[str, str, str]:
     """Write our value, its spread over seeds (what has no randomness has none) and its mark; a dash if not run."""
     if cell["ours"] is None:
         return "–", "", ""
+    if cell["spread"] == DRAWS:
+        low, high = (number(cell[end], cell["digits"]) for end in ("low", "high"))
+        return number(cell["ours"], cell["digits"]), f"[{low}, {high}]", cell["mark"] or ""
     spread = f"± {number(cell['sd'], cell['digits'])}" if (cell["sd"] or 0.0) > LEVEL else ""
     return number(cell["ours"], cell["digits"]), spread, cell["mark"] or ""
 
@@ -76,6 +79,9 @@ def signs(cells: list[dict]) -> str:
     return f" {found}" if found else ""
 
 
+ALIKE = "Kendall's τ, ours and printed"  # the last row of what is apart
+
+
 def lines(cells: list[dict]) -> tuple[str, ...]:
     """List the lines of a row: on the paper's data what it prints, and the difference where we have a number too."""
     beside = [] if cells[0]["stand_in"] else BESIDE
@@ -96,7 +102,7 @@ def apart(cells: pl.DataFrame) -> list[tuple[str, list[str]]]:
         if any(texts.values()):
             found.append((row, [texts.get(column, "") for column in columns]))
     alike = [order(cells.filter(column=column)) for column in columns]
-    return [*found, ("Kendall's τ, ours and printed", alike)] if any(alike) else found
+    return [*found, (ALIKE, alike)] if any(alike) else found
 
 
 def order(cells: pl.DataFrame) -> str:
@@ -123,8 +129,10 @@ def footnotes(table: Table) -> list[str]:
     """Explain all that a table shows, and why cells are empty."""
     cells, notes = table.cells, []
     if (cells["sd"].fill_null(0.0) > LEVEL).any():
-        kinds = cells["spread"].drop_nulls().unique().sort()
+        kinds = cells.filter(pl.col("spread") != DRAWS)["spread"].unique().sort()
         notes += [f"± is the standard {SPREADS[kind]}." for kind in kinds.to_list() or ["seeds"]]
+    if (cells["spread"] == DRAWS).any():
+        notes.append("[ ] holds 95% of draws of policies, and of seeds where there are several.")
     return explained(table) + notes + doubts(cells) + missing(cells)
 
 
@@ -156,19 +164,13 @@ def explained(table: Table) -> list[str]:
             "◦ not trained out: the last fifth of the validations of a training behind it still gained more than 1%, "
             "or one diverged and is missing from the mean (see Not run)."
         )
-    notes += compared(there)
+    notes += table.notes
     if there["popular"].any():
         notes.append(
             "≈ not significantly better than popularity in NDCG at the largest cut-off (paired t-test over sessions, "
             "p ≥ 0.05, not corrected)."
         )
     return notes
-
-
-def compared(cells: pl.DataFrame) -> list[str]:
-    """Name the models that TPME is over, by block: it means nothing outside its set."""
-    sets = cells.filter(metric="TPME").group_by("block", maintain_order=True).agg("row").iter_rows()
-    return [f"TPME: {block}, over {'; '.join(names)}." for block, names in sets]
 
 
 def missing(cells: pl.DataFrame) -> list[str]:

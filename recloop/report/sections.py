@@ -50,7 +50,7 @@ def gather(
         Section("Figures", exhibits["figures"]),
         Section("Dialogues", dialogues(output)),
         Section("Cost", cost.section(study, runs, finished(evidence))),
-        Section("Checklist", checklist.section(evidence, runs)),
+        Section("Checklist", checklist.section(evidence, runs, output)),
         Section("Departures from the paper", [departures(study)]),
         Section("Not run", [left_out(evidence, runs, not_run)]),
         Section("Regenerate", [commands(study, name)]),

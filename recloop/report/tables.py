@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from recloop.evaluation import records, significance
-from recloop.evaluation.metric import SYSTEM
+from recloop.evaluation.metric import SESSION, SYSTEM
 from recloop.evaluation.results import Quantity
 from recloop.report import labels, sheet
 from recloop.report.evidence import Evidence
@@ -49,6 +49,7 @@ class Table:
     stamp: str
     cells: pl.DataFrame
     reference: str | None = None
+    notes: tuple[str, ...] = ()  # below it, of this kind of table alone
 
     def save(self, output: Path) -> None:
         """Write .md, .tex, .compact.tex and .csv; `output` is the path without an ending."""
@@ -63,12 +64,18 @@ class Table:
 
 
 def table(
-    evidence: Evidence, entry: Mapping, name: str, cells: pl.DataFrame, told: Iterable[int] = ()
+    evidence: Evidence,
+    entry: Mapping,
+    name: str,
+    cells: pl.DataFrame,
+    told: Iterable[int] = (),
+    notes: Iterable[str] = (),
 ) -> Table:
     """Put the caption above cells and the stamp below, see `labels.stamp`."""
     stamp = labels.stamp(evidence, entry["datasets"], told)
     label = compared_with(evidence.study, entry)
-    return Table(name, entry["caption"], labels.source(entry), stamp, cells, label)
+    said = (entry["caption"], labels.source(entry), stamp)
+    return Table(name, *said, cells, label, tuple(notes))
 
 
 def compared_with(study: Mapping, entry: Mapping) -> str | None:
@@ -122,12 +129,18 @@ def measured(evidence: Evidence, exhibit: str, quantity: Quantity) -> dict:
 
 
 def over_sessions(evidence: Evidence, quantity: Quantity) -> dict:
-    """Put the standard error over sessions, of the mean over seeds, in the place of the deviation over seeds."""
+    """Put the standard error over sessions, of the mean over seeds, in the place of the deviation over seeds.
+
+    Of metrics of events, of which a session may have several, it is the deviation over draws of sessions.
+    """
     seeds = evidence.results.seeds(quantity.dataset, [quantity.model])
     if not len(evidence.results.values(quantity)):
         return {}
-    scores = evidence.results.per_session_scores(quantity, seeds)
-    return {"sd": float(scores.std(ddof=1) / len(scores) ** 0.5), "spread": SESSIONS}
+    if records.find(quantity.metric)[0].unit == SESSION:
+        scores = evidence.results.per_session_scores(quantity, seeds)
+        return {"sd": float(scores.std(ddof=1) / len(scores) ** 0.5), "spread": SESSIONS}
+    drawn = np.mean([evidence.sampling.draw_seed(quantity, seed) for seed in seeds], axis=0)
+    return {"sd": float(drawn.std(ddof=1)), "spread": SESSIONS}
 
 
 def users(evidence: Evidence, quantity: Quantity) -> dict:
@@ -209,7 +222,7 @@ def tested(evidence: Evidence, row: dict, reference: str) -> dict:
         }
     result = significance.paired(
         evidence.results.per_session_scores(mine, seeds),
-        evidence.results.per_session_scores(theirs, seeds),
+        evidence.reference_scores(theirs, tuple(seeds)),
     )
     return {
         "gain": direction * result.difference,

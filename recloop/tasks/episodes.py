@@ -25,6 +25,7 @@ __all__ = [
     "environment",
     "pictures",
     "split",
+    "spoken",
     "validity",
 ]
 
@@ -156,6 +157,30 @@ def language_model(plan: Plan, study: str, dataset: str, judge: str) -> Artifact
         lm.published_texts(source, manifest) if "texts" in manifest else lm.corpus(source, items)
     )
     return lm.language_model(judge, settings, plan.tier["split_seed"], texts)
+
+
+@functools.cache
+def spoken(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe for a report the language models that tell what users prefer, with the record of what they told.
+
+    Ours learns anew for each data set; the first stands for all.
+    """
+    asked: dict[str, str] = {}
+    for run in plan.study_runs(study):
+        for name in environments(plan, run).values():
+            if judge := resolved(plan, study, run.dataset, name).get("told_by"):
+                asked.setdefault(judge, run.dataset)
+    found = {}
+    for judge, dataset in asked.items():
+        model = language_model(plan, study, dataset, judge)
+        found[judge] = {
+            "label": resolved(plan, study, dataset, judge).get("label", judge),
+            "settings": resolved(plan, study, dataset, judge)["model"],
+            "place": model.path if model else None,
+            "learnt_from": plan.recipe(study, dataset)["manifest"]["title"] if model else None,
+            "told": preferences(plan, study, dataset, judge).record,
+        }
+    return found
 
 
 def validity(plan: Plan, study: str, dataset: str, name: str) -> Artifact:

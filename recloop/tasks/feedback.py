@@ -29,6 +29,7 @@ __all__ = [
     "environment",
     "pictures",
     "split",
+    "spoken",
 ]
 
 METRICS = "recloop.evaluation.feedback"
@@ -207,3 +208,40 @@ def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
     """List the environments that runs on a data set learn from."""
     runs = (run for run in plan.all_runs(study) if run.dataset == dataset)
     return {"simulators": {named[0] for run in runs if (named := asked(plan, run))}}
+
+
+@functools.cache
+def spoken(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe for a report the language models of the environments that runs ask, or read what they answered.
+
+    Ours learns anew for each data set; the first stands for all.
+    """
+    labels: dict[str, list[str]] = {}  # of environments, by the model that they share
+    found, seen = {}, set()
+    for run in plan.study_runs(study):
+        name = reads(plan, run)
+        if name is None or name in seen:
+            continue
+        seen.add(name)
+        component = plan.component(study, "simulators", name)
+        settings = for_dataset(component, plan.plays(study, run.dataset))
+        if "language_model" not in settings:
+            continue
+        model = own_model(plan, study, run.dataset, settings)
+        part = {"settings": settings["language_model"], "place": model.path if model else None}
+        key = next((key for key, known in found.items() if part.items() <= known.items()), name)
+        labels.setdefault(key, []).append(component["label"])
+        texts = [plan.recipe(study, run.dataset)["manifest"]]
+        if other := settings["language_model"].get("learnt_from"):
+            texts.append(manifest(other["source"]))
+        learnt = " and ".join(one["title"] for one in texts) if model else None
+        found[key] = part | {"label": ", ".join(labels[key]), "learnt_from": learnt}
+    return found
+
+
+def reads(plan: Plan, run: Run) -> str | None:
+    """Return the name of the environment that a run asks, or whose answers it reads; None where it does neither."""
+    if (named := asked(plan, run)) is None:
+        return None
+    model = plan.settings(run.study, run.dataset, run.model)["model"]
+    return named[0] if named[1]["loop"] == ASKING or answered(model) else None

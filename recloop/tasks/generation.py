@@ -54,7 +54,8 @@ def speaker(plan: Plan, study: str, dataset: str) -> Artifact | None:
     """Declare a language model of ours, learnt from titles and other texts; None for a published one."""
     source = plan.recipe(study, dataset)["source"]
     titles = language_models.corpus(source, sequences.tables(plan, study, dataset))
-    return language_models.ours(plan, study, SPEAKER, titles)
+    name = plan.recipe(study, dataset)["speaker"]
+    return language_models.ours(plan, study, name, titles, prompts(plan, study))
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
@@ -70,7 +71,9 @@ def environment(plan: Plan, run: Run) -> dict:
         return {}
     return {
         "words": {
-            SPEAKER: language_models.opening(plan, run.study, SPEAKER),
+            SPEAKER: language_models.opening(
+                plan, run.study, plan.recipe(run.study, run.dataset)["speaker"]
+            ),
             "prompts": prompts(plan, run.study),
         }
     }
@@ -86,7 +89,7 @@ def prompts(plan: Plan, study: str) -> dict[str, str]:
 
 
 def spoken(plan: Plan, study: str) -> dict[str, dict]:
-    """Describe the language model of a study for a report; ours learns anew for each data set, one stands for all."""
-    return language_models.described(
-        plan, study, {SPEAKER: speaker(plan, study, plan.datasets(study)[0])}
-    )
+    """Describe the language models of a study for a report; ours learns anew for each data set, one stands for all."""
+    used = {plan.recipe(study, one)["speaker"]: one for one in reversed(plan.datasets(study))}
+    models = {name: speaker(plan, study, dataset) for name, dataset in used.items()}
+    return language_models.described(plan, study, models)

@@ -27,6 +27,7 @@ __all__ = [
     "environment",
     "pictures",
     "split",
+    "spoken",
 ]
 
 METRICS = "recloop.evaluation.preferences"
@@ -34,6 +35,7 @@ LANGUAGE = True
 FACTS = {"features", "counts"}
 ASKED_WITH_KEYWORDS = False
 GAZE = "gaze"  # the role of a reader among the needs of a model
+LAYERS = {"pairs": "layers", "readings": "body_layers"}  # how many are used, by what a data set is
 check_recipe = check_settings
 
 
@@ -70,6 +72,33 @@ def language(plan: Plan, run: Run) -> dict[str, Artifact]:
     source = settings["learnt_from"]
     texts = published_texts(source, manifest(source))
     return {"language": language_model(source, settings, plan.tier["split_seed"], texts)}
+
+
+def spoken(plan: Plan, study: str) -> dict[str, dict]:
+    """Describe for a report which language model stands in which models, and how many of its layers if not all."""
+    parts: list[dict] = []
+    names: list[dict[str, str]] = []  # of the models of each part, by their labels
+    for run in plan.study_runs(study):
+        settings = plan.settings(study, run.dataset, run.model)["model"]
+        if "language" not in settings:
+            continue
+        own, kind = language(plan, run).get("language"), split(plan, study, run.dataset).kind
+        layers = settings.get(LAYERS[kind])
+        part = {
+            "label": f": its first {layers} layers" if layers else "",
+            "settings": settings["language"],
+            "place": own.path if own else None,
+            "learnt_from": manifest(settings["language"]["learnt_from"])["title"] if own else None,
+        }
+        if part not in parts:
+            parts.append(part)
+            names.append({})
+        key = RunName.parse(run.model).key
+        names[parts.index(part)][plan.studies[study]["models"][key]["label"]] = key
+    return {
+        next(iter(known.values())): part | {"label": ", ".join(known) + part["label"]}
+        for part, known in zip(parts, names, strict=True)
+    }
 
 
 def read(plan: Plan, pairs: Artifact, reader: Run) -> Artifact:

@@ -3,8 +3,8 @@
 import functools
 
 from recloop.data.settings import check_settings
-from recloop.plan import Plan
-from recloop.plan.artifacts import Artifact, raw, reader_of, reading
+from recloop.plan import Plan, artifacts
+from recloop.plan.artifacts import Artifact
 from recloop.plan.studies import Run
 
 METRICS = "recloop.evaluation.metrics"
@@ -18,16 +18,7 @@ check_recipe = check_settings
 def tables(plan: Plan, study: str, dataset: str) -> Artifact:
     """Declare the tidy tables of a source."""
     recipe = plan.recipe(study, dataset)
-    source, manifest = recipe["source"], recipe["manifest"]
-    files = raw(source, manifest)
-    return Artifact(
-        "tables",
-        f"data/tables/{source}",
-        {"source": reading(files)},
-        {"raw": files},
-        ("recloop.data.read", reader_of(manifest)),
-        notes={"source": manifest},
-    )
+    return artifacts.tables(recipe["source"], recipe["manifest"])
 
 
 @functools.cache

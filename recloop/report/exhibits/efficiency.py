@@ -21,7 +21,14 @@ def make(evidence: Evidence, entry: Mapping, name: str) -> Table:
     rows = [row for dataset in entry["datasets"] for row in block(evidence, entry, name, dataset)]
     place = pl.col("ours").rank("min").over("block", "column").cast(pl.Int64)
     cells = pl.DataFrame(rows, schema=CELL).with_columns(rank=place)
-    return tables.table(evidence, entry, name, cells)
+    return tables.table(evidence, entry, name, cells, notes=compared(cells))
+
+
+def compared(cells: pl.DataFrame) -> list[str]:
+    """Name the models that TPME is over, by block: it means nothing outside its set."""
+    there = cells.filter(pl.col("ours").is_not_null(), metric="TPME")
+    sets = there.group_by("block", maintain_order=True).agg("row").iter_rows()
+    return [f"TPME: {block}, over {'; '.join(names)}." for block, names in sets]
 
 
 def block(evidence: Evidence, entry: Mapping, name: str, dataset: str) -> list[dict]:

@@ -2,8 +2,8 @@
 
 Keywords: `datasets`, `models` (the estimators), `judged` (the policies, by the roles that they have for estimators).
 A row is an estimator, the first one the truth; columns are the policies, then the rank correlation with the truth, mean
-over seeds, and its error, root mean square over policies and seeds, both with deviations over draws of policies, and of
-seeds where there are several. Below it the same for the mean weights of a logged turn, of estimators that have some.
+over seeds, and its error, root mean square over policies and seeds, both with 95% intervals over draws of policies, and
+of seeds where there are several. Below it the same for the mean weights of a logged turn, of estimators that have some.
 """
 
 import json
@@ -20,6 +20,7 @@ from recloop.report.tables import CELL, Table
 
 NEEDS = ("datasets", "models", "judged")  # keywords
 DRAWS, SEED = 1000, 0
+INTERVAL = (2.5, 97.5)  # percentiles
 RANKS, ERROR, TRUTH = "rank correlation", "error", "in the simulator"
 COMPARED = (RANKS, ERROR)
 
@@ -37,6 +38,15 @@ class Part(NamedTuple):
     told: str
     true: str
     digits: int
+
+
+class Summary(NamedTuple):
+    """What stands in a cell: a mean with its deviation over seeds, or with its interval over draws."""
+
+    mean: float | None = None
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 PARTS = (
@@ -107,14 +117,14 @@ def estimates(evidence: Evidence, dataset: str, model: str) -> pl.DataFrame:
     return pl.DataFrame([{key: one.get(key) for key in RECORD} for one in rows], schema=RECORD)
 
 
-def means(frame: pl.DataFrame, column: str) -> dict[str, tuple[float, float | None]]:
+def means(frame: pl.DataFrame, column: str) -> dict[str, Summary]:
     """Average a column over seeds, by policy."""
     rows = frame.group_by("policy").agg(mean=pl.col(column).mean(), sd=pl.col(column).std())
-    return {policy: (mean, sd) for policy, mean, sd in rows.iter_rows()}
+    return {policy: Summary(mean, sd) for policy, mean, sd in rows.iter_rows()}
 
 
-def agreement(frame: pl.DataFrame, part: Part) -> dict[str, tuple[float, float | None]]:
-    """Compare what is estimated with the truth: order and distance, each with its deviation over draws.
+def agreement(frame: pl.DataFrame, part: Part) -> dict[str, Summary]:
+    """Compare what is estimated with the truth: order and distance, each with its interval over draws.
 
     Args:
         frame: one row per policy and seed.
@@ -132,15 +142,18 @@ def agreement(frame: pl.DataFrame, part: Part) -> dict[str, tuple[float, float |
         for _ in range(DRAWS)
     )
     orders, errors = np.array([(ranks(one), distance(one)) for one in drawn]).T
-    orders = orders[np.isfinite(orders)]
     found = ranks(pairs)
     return {
-        RANKS: (
-            found if np.isfinite(found) else 0.0,
-            float(orders.std()) if len(orders) else None,
-        ),
-        ERROR: (distance(pairs), float(errors.std())),
+        RANKS: Summary(found if np.isfinite(found) else 0.0, None, *interval(orders)),
+        ERROR: Summary(distance(pairs), None, *interval(errors)),
     }
+
+
+def interval(drawn: np.ndarray) -> tuple[float | None, float | None]:
+    """Find between which values most draws lie, of those that say anything."""
+    known = drawn[np.isfinite(drawn)]
+    low, high = np.percentile(known, INTERVAL).tolist() if len(known) else (None, None)
+    return low, high
 
 
 def ranks(pairs: np.ndarray) -> float:
@@ -171,7 +184,7 @@ def row(
     about: Mapping,
     part: Part,
     columns: list[str],
-    values: Mapping[str, tuple[float, float | None]],
+    values: Mapping[str, Summary],
     reason: str,
 ) -> list[dict]:
     """Write a row of the table; a truth has no agreement with itself, and says so."""
@@ -179,12 +192,13 @@ def row(
     for column in columns:
         compared = column in COMPARED
         name = column if compared else labels.model(evidence.study, column)
-        mean, sd = values.get(column, (None, None))
+        one = values.get(column, Summary())
         missing = "it is the truth" if about["model"] == TRUTH and compared else reason
         digits = 2 if column == RANKS else part.digits
-        cell = {"column": name, "metric": column, "k": 0, "digits": digits, "ours": mean, "sd": sd}
-        spread = None if sd is None else "draws" if compared else "seeds"
-        cell |= {"spread": spread, "not_run": None if mean is not None else missing}
+        cell = {"column": name, "metric": column, "k": 0, "digits": digits}
+        cell |= {"ours": one.mean, "sd": one.sd, "low": one.low, "high": one.high}
+        cell |= {"spread": "draws" if one.low is not None else None if one.sd is None else "seeds"}
+        cell |= {"not_run": None if one.mean is not None else missing}
         found.append(CELL_EMPTY | about | cell)
     return found
 
