@@ -80,7 +80,7 @@ def test_ledger_never_calls_a_stand_in_reproduced(made):
 def test_verdicts_of_generated_results(made, study):
     judged = pl.read_csv(made / "claims.csv")
     verdicts = dict(judged.select("id", "claim_verdict").unique().iter_rows())
-    assert len(verdicts) == len(study["claims"]) + len(study["known"]) == 14 + len(study["known"])
+    assert len(verdicts) == len(study["claims"]) + len(study["known"]) == 15 + len(study["known"])
     assert (
         verdicts["modt4r-01"] == "holds in part"
     )  # generated/modt4r.yaml has it so; one data set was not run
