@@ -45,3 +45,11 @@ def test_every_exhibit_there_is(plan):
     model, column = re.search(r"--model (\w+) --column (\S+)", REPRODUCE).groups()
     table = it.exhibits("gsasrec")["table_test"]
     assert model in it.studies["gsasrec"]["models"] and column in table["metrics"]
+
+
+def test_every_benchmark_is_told_of():
+    """A script with a command line stands in the table of benchmarks or is a named job of the Makefile."""
+    told = (ROOT / "benchmarks/README.md").read_text() + (ROOT / "Makefile").read_text()
+    scripts = [one for one in (ROOT / "benchmarks").glob("*.py") if "argparse" in one.read_text()]
+    assert len(scripts) > 20
+    assert not [one.name for one in scripts if one.name not in told]
