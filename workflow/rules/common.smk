@@ -42,6 +42,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
+from recloop.commands.plan import afterwards
 from recloop.data.sources import is_whole
 from recloop.fitting.launch import processes_of
 from recloop.plan import Plan, device, exhibits, failures, slurm
@@ -281,6 +282,7 @@ def front_job(output):
         }
     settings = {"studies": studies, "output": "results"}
     settings |= {"tier": {"tier": config["tier"], "seeds": PLAN.seeds}}
+    settings |= {"sources": exhibits.sources(PLAN), "work": exhibits.steps(PLAN)}
     made = {"stamp": output.stamp, "key": PLAN.front.key, "files": output[:-1]}
     return keep("front", {"settings": settings, "made": made})
 

@@ -1,7 +1,7 @@
 """Scores to the tables, figures, verdicts and pages of the papers.
 
 IN   results/{study}/scores/…, studies/{study}/reported.csv
-OUT  results/{study}/table_4_3.md, figure_4_5.pdf, dialogues.html, claims.md, README.md, …; results/index.html and claims.json over all studies
+OUT  results/{study}/table_4_3.md, figure_4_5.pdf, dialogues.html, claims.md, README.md, …; results/index.html, claims.json and metrics.json over all studies
 
 Table 4.3 of MODT4R is `snakemake results/modt4r/table_4_3.md`, of the kind that studies/modt4r/exhibits.yaml names: a file
 of recloop/report/exhibits/.
@@ -118,6 +118,8 @@ rule front:
         ),
     output:
         multiext("results/", "README.md", "index.html", "claims.json", "verdicts.schema.json"),
+        multiext("results/", "metrics.json", "scores.csv"),
+        multiext("results/steps", *FIGURE),
         stamp="results/.made/front.json",
     log:
         "results/.made/front.log",
