@@ -49,8 +49,8 @@ class Space(nn.Module):
         return self.best(scores - noise)
 
     def best(
-        self, scores: Float[Tensor, "batch attribute value"]
-    ) -> Int[Tensor, "batch attribute"]:
+        self, scores: Float[Tensor, "*batch attribute value"]
+    ) -> Int[Tensor, "*batch attribute"]:
         """Take the category with the highest score for each attribute."""
         return scores.masked_fill(~self.there, LOWEST).argmax(-1)
 
