@@ -56,5 +56,7 @@ onsuccess:
     else:
         for study in filter(has_page, PLAN.studies):
             print(f"\nTier {config['tier']}: open results/{study}/index.html.")
+    from recloop.plan.estimate import afterwards  # only here: it looks at what jobs took
+
     if said := afterwards():
         print(f"\n{said}")

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     }
     plan = Plan(config | {name: value for name, value in given.items() if value})
     check_plan(plan)
-    if said := afterwards():
+    if said := estimate.afterwards():
         print(said)
     found = estimate.estimate(plan)
     cores = options.cores or len(os.sched_getaffinity(0))
@@ -50,25 +50,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def afterwards() -> str | None:
-    """Say how far off the last estimate was by the work done since; None where there is neither."""
-    from recloop.plan import estimate
-
-    known = estimate.error()
-    return off(known) if known else None
-
-
-def off(known: dict) -> str:
-    """Say how far off an estimate was."""
-    share = known["estimated"] / known["seconds"] - 1 if known["seconds"] else 0.0
-    return (
-        f"the estimate of {known['at']}: {known['pieces']} pieces of it are done, in {hours(known['seconds'])}; "
-        f"estimated were {hours(known['estimated'])} ({100 * share:+.0f}%)"
-    )
-
-
 def lines(found, tier: str, cores: int) -> Iterator[str]:
     """Describe an estimate."""
+    from recloop.plan.estimate import hours
     from recloop.storage.files import free_bytes
 
     if not found.jobs:
@@ -100,13 +84,6 @@ def files(found: dict[str, int | None]) -> str:
     more = f", and {unknown} files of unknown size" if unknown else ""
     known = len(found) - unknown
     return f"{known} files, {size(sum(filter(None, found.values())))}{more}" if found else "none"
-
-
-def hours(seconds: float | int) -> str:
-    """Write a time in the unit that suits it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def size(number: float | int) -> str:

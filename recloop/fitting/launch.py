@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 # Handed on; the second is Slurm's warning.
 SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT", "SIGHUP", "SIGQUIT")
 TALKATIVE = ("torch.distributed.elastic", "torch.multiprocessing")  # loggers
+GRACE = 2.0  # seconds in which the launcher sees who went before a process whose connection is gone
 PARTS = ("training", "pretrain")  # of settings, where `processes` may stand
 
 
@@ -104,10 +106,17 @@ def member(function: Callable[..., None], given: dict[str, Any]) -> None:
     from recloop.fitting.team import joined
 
     with joined(given["device"]) as place:
-        if place.leads:
-            return function(**given)
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            try:
+        try:
+            if place.leads:
+                return function(**given)
+            with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
                 function(**given)
-            except SystemExit as stop:
-                sys.exit(int(bool(stop.code)))
+        except SystemExit as stop:
+            if place.leads:
+                raise
+            sys.exit(int(bool(stop.code)))
+        except RuntimeError:
+            time.sleep(
+                GRACE
+            )  # it may be that another one was lost, and the launcher names who ends first
+            raise

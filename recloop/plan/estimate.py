@@ -259,3 +259,25 @@ def error(root: Path = Path()) -> dict | None:
         return None
     found = {"at": kept["at"], "pieces": len(done), "seconds": sum(took for _, took in done)}
     return found | {"estimated": sum(each[rule] for rule, _ in done)}
+
+
+def afterwards(root: Path = Path()) -> str | None:
+    """Say how far off the last estimate was by the work done since; None where there is neither."""
+    known = error(root)
+    return off(known) if known else None
+
+
+def off(known: dict) -> str:
+    """Say how far off an estimate was."""
+    share = known["estimated"] / known["seconds"] - 1 if known["seconds"] else 0.0
+    return (
+        f"the estimate of {known['at']}: {known['pieces']} pieces of it are done, in {hours(known['seconds'])}; "
+        f"estimated were {hours(known['estimated'])} ({100 * share:+.0f}%)"
+    )
+
+
+def hours(seconds: float | int) -> str:
+    """Write a time in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -67,9 +67,8 @@ def test_what_is_on_record_is_taken_the_nearest_first(plan, root):
     assert not {"train", "rank"} & estimate.estimate(plan, root).guessed
 
 
-def test_the_error_is_told_from_the_work_that_was_done_since(root, monkeypatch):
-    monkeypatch.chdir(root)
-    assert command.afterwards() is None
+def test_the_error_is_told_from_the_work_that_was_done_since(root):
+    assert estimate.afterwards(root) is None
     note(root, ("train", 99.0))
     found = Estimate()
     found.jobs.update(train=4, table=1)
@@ -79,8 +78,10 @@ def test_the_error_is_told_from_the_work_that_was_done_since(root, monkeypatch):
     note(root, ("train", 1.0), ("train", 1.5), ("read", 5.0))
     known = estimate.error(root)
     assert (known["pieces"], known["seconds"], known["estimated"]) == (2, 2.5, 4.0)
-    assert command.off(known).endswith("2 pieces of it are done, in 2 s; estimated were 4 s (+60%)")
-    assert command.afterwards() == command.off(known)
+    assert estimate.off(known).endswith(
+        "2 pieces of it are done, in 2 s; estimated were 4 s (+60%)"
+    )
+    assert estimate.afterwards(root) == estimate.off(known)
 
 
 def test_downloads_are_parted_from_what_a_mirror_has(tmp_path):

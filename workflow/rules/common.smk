@@ -42,7 +42,6 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from recloop.commands.plan import afterwards
 from recloop.data.sources import is_whole
 from recloop.fitting.launch import processes_of
 from recloop.plan import Plan, device, exhibits, failures, slurm
