@@ -3,10 +3,12 @@
 A study's `language_models` are named by what they do: a `reader` encodes texts and is frozen, a `speaker` says some.
 """
 
+from recloop.language.attributes import ATTRIBUTES
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact, raw, tables
 from recloop.plan.processes import check_processes
 from recloop.plan.studies import manifest
+from recloop.storage.settings import SettingsError, only_known
 
 READER, SPEAKER = "reader", "speaker"
 KIND = "language_models"  # of a component
@@ -118,6 +120,9 @@ def ours(
 
     Returns:
         None for a published model.
+
+    Raises:
+        SettingsError: titles are to be told where there are no words for it, or with an attribute that nobody knows.
     """
     said = of_study(plan, study, name)
     if "pretrain" not in said:
@@ -126,7 +131,11 @@ def ours(
     learnt = said["learnt_from"]
     source, files = learnt["source"], manifest(learnt["source"], learnt.get("sizes"))
     if "told" in learnt:
-        talk = told_titles(source, files, learnt["told"], prompts or {})
+        where = f"{study}: {KIND}.{name}: told"
+        if prompts is None:
+            raise SettingsError(f"{where}: the study's task has no words for titles; leave it out")
+        only_known(f"{where}: attributes", learnt["told"]["attributes"], ATTRIBUTES)
+        talk = told_titles(source, files, learnt["told"], prompts)
     else:
         talk = published_texts(source, files)
     texts = (titles, talk) if titles else (talk,)

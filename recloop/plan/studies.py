@@ -179,7 +179,6 @@ class Studies:
             "stand_in": here.get("stand_in"),
             "prepare": paper["prepare"] | here.get("prepare", {}),
             "split": split_of(paper["split"], here.get("split", {})),
-            "speaker": paper.get("speaker", "speaker"),
         }
 
     @functools.cache  # noqa: B019

@@ -54,8 +54,14 @@ def speaker(plan: Plan, study: str, dataset: str) -> Artifact | None:
     """Declare a language model of ours, learnt from titles and other texts; None for a published one."""
     source = plan.recipe(study, dataset)["source"]
     titles = language_models.corpus(source, sequences.tables(plan, study, dataset))
-    name = plan.recipe(study, dataset)["speaker"]
+    name = speaks(plan, study, dataset)
     return language_models.ours(plan, study, name, titles, prompts(plan, study))
+
+
+def speaks(plan: Plan, study: str, dataset: str) -> str:
+    """Return the name of the language model that speaks of a data set's items."""
+    paper = plan.entry_in(plan.studies[study]["datasets"], study, dataset)
+    return paper.get("speaker", SPEAKER)
 
 
 def data(plan: Plan, run: Run) -> dict[str, Artifact]:
@@ -71,9 +77,7 @@ def environment(plan: Plan, run: Run) -> dict:
         return {}
     return {
         "words": {
-            SPEAKER: language_models.opening(
-                plan, run.study, plan.recipe(run.study, run.dataset)["speaker"]
-            ),
+            SPEAKER: language_models.opening(plan, run.study, speaks(plan, run.study, run.dataset)),
             "prompts": prompts(plan, run.study),
         }
     }
@@ -90,6 +94,6 @@ def prompts(plan: Plan, study: str) -> dict[str, str]:
 
 def spoken(plan: Plan, study: str) -> dict[str, dict]:
     """Describe the language models of a study for a report; ours learns anew for each data set, one stands for all."""
-    used = {plan.recipe(study, one)["speaker"]: one for one in reversed(plan.datasets(study))}
+    used = {speaks(plan, study, one): one for one in reversed(plan.datasets(study))}
     models = {name: speaker(plan, study, dataset) for name, dataset in used.items()}
     return language_models.described(plan, study, models)

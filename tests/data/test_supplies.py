@@ -1,4 +1,4 @@
-"""The shop of supplies: what titles say of items, and talk that repeats what it lists."""
+"""The shop of supplies: what titles say of items, and sentences that repeat the titles they list."""
 
 import polars as pl
 import pytest
@@ -6,8 +6,11 @@ import pytest
 from recloop.data.catalogue import CATALOGUE
 from recloop.data.worlds.supplies import LICENSED, RECYCLED, generate
 from recloop.language.attributes import labels
+from recloop.language_models import texts
+from recloop.language_models.corpora import make_corpus
+from recloop.tasks import generation
 
-SIZES = {"items": 60, "users": 30, "sessions": 60, "clusters": 5, "talk": 100}
+SIZES = {"items": 60, "users": 30, "sessions": 60, "clusters": 5}
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +30,21 @@ def test_titles_are_words_and_name_both_attributes(shop):
     assert sum("licence" in title for title in titles) == SIZES["items"] // LICENSED
 
 
-def test_talk_says_a_title_again_and_is_true(shop):
-    lines = (shop / "talk-train.txt").read_text().splitlines()
-    assert len(lines) == 80
-    for line in lines:
+def test_titles_told_are_said_again_and_true(shop, plan, tmp_path):
+    """In the words of the study whose language model reads them."""
+    pl.read_csv(shop / CATALOGUE).write_parquet(tmp_path / "items.parquet")
+    told = {
+        "kind": "product",
+        "attributes": ["recyclable", "restricted"],
+        "sentences": 100,
+        "words": 24,
+    }
+    prompts = generation.prompts(plan(studies=["pdit_gim"]), "pdit_gim")
+    make_corpus(tmp_path / "told", items=tmp_path, told=told, prompts=prompts)
+    rows = texts.read(tmp_path / "told")
+    assert len(rows) == pytest.approx(told["sentences"], abs=1)
+    assert {*rows["part"]} == {"train", "valid", "test"}
+    for line in rows["text"]:
         before, _, title = line.rpartition(" Title: ")
         assert title in before
         if "recyclable" in line:

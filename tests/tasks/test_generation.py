@@ -2,7 +2,9 @@
 
 import pytest
 
+from recloop.plan import language_models
 from recloop.plan.studies import Run
+from recloop.storage.settings import SettingsError
 from recloop.tasks import generation
 
 STUDY = "pdit_gim"
@@ -43,3 +45,19 @@ def test_the_page_says_which_model_plays_which(real, plan):
         == "Amazon Musical Instruments and on the titles of the catalogue"
     )
     assert generation.spoken(plan(studies=[STUDY]), STUDY).keys() == {"speaker"}
+
+
+def test_titles_that_cannot_be_told_are_refused_while_planning(real, monkeypatch):
+    words = generation.prompts(real, STUDY)
+    with pytest.raises(
+        SettingsError, match=r"language_models\.own: told: the study's task has no words"
+    ):
+        language_models.ours(real, STUDY, "own")
+    said = language_models.of_study(real, STUDY, "own")
+    told = said["learnt_from"]["told"] | {"attributes": ["recylable"]}
+    wrong = said | {"learnt_from": said["learnt_from"] | {"told": told}}
+    monkeypatch.setattr(language_models, "of_study", lambda *names: wrong)
+    with pytest.raises(
+        SettingsError, match="attributes: unknown 'recylable'; did you mean 'recyclable'"
+    ):
+        language_models.ours(real, STUDY, "own", prompts=words)

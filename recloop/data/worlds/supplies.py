@@ -2,9 +2,7 @@
 
 Customers are those of `shop`: what follows what, tastes and appetites are the same truth. Titles are words alone, made
 of brand, material and category: half of the materials can be recycled, and every fourth item asks for a licence, so
-that both attributes can be read off a title. With the size `talk`, what people say of supplies is written too: lists of
-titles behind what is asked for, and a title of such a kind, one of the list again where there is one. Whoever reads it
-learns what the words mean and to say what was said; nothing in it is of a customer.
+that both attributes can be read off a title.
 """
 
 from __future__ import annotations
@@ -29,10 +27,7 @@ SIZES = {
     "days": 120,
     "repeats": 0.0,
     "aimed": 1,  # 0: every item is drawn from the whole shop by popularity, whatever came before
-    "talk": 0,  # sentences
 }
-SAID = {"train": 0.8, "valid": 0.1, "test": 0.1}  # shares of the sentences, a file each
-LISTED = 2  # titles of a sentence's list
 RECYCLED = ("steel", "glass", "copper", "kraft", "brass", "cardboard")
 OTHERS = ("vinyl", "nylon", "foam", "rubber", "latex", "resin")
 MATERIALS = tuple(one for pair in zip(RECYCLED, OTHERS, strict=True) for one in pair)
@@ -67,36 +62,4 @@ def generate(output: Path, writes: str, seed: int, sizes: Mapping[str, int | flo
     output.mkdir(parents=True, exist_ok=True)
     files = WRITERS[writes](output, shelves, log, random)
     arrays: dict[str, NDArray[Any]] = vars(shelves) | {"id": shelves.ids(FIRST_ID)}
-    said = write_talk(output, shelves, int(sizes["talk"]), random) if sizes["talk"] else []
-    return [*files, *said, write_catalogue(output, shelves), *write_truth(output, arrays, sizes)]
-
-
-def write_talk(
-    output: Path, shelves: Supplies, number: int, random: np.random.Generator
-) -> list[Path]:
-    """Write sentences about supplies, one a line, in a file for each part."""
-    titles = [shelves.title(item) for item in range(len(shelves.cluster))]
-    lines = [sentence(titles, random) for _ in range(number)]
-    ends = np.cumsum([round(share * number) for share in SAID.values()])
-    parts = zip(SAID, np.split(np.array(lines, dtype=object), ends[:-1]), strict=True)
-    files = []
-    for part, said in parts:
-        files.append(output / f"talk-{part}.txt")
-        files[-1].write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
-    return files
-
-
-def sentence(titles: list[str], random: np.random.Generator) -> str:
-    """Say what is asked for, a list of titles, and one title: of the list, if it is what is asked for, or any other."""
-    listed = [titles[item] for item in random.integers(0, len(titles), LISTED)]
-    said = listed[int(random.integers(0, LISTED))]
-    kind = int(random.integers(0, 3))
-    recycled, licensed = said.split()[1] in RECYCLED, "licence" in said
-    asked = (
-        "",
-        f"A product made with {'' if recycled else 'none-'}recyclable materials. ",
-        f"A product with{'' if licensed else 'out'} purchase restrictions. ",
-    )[kind]
-    names = ", ".join(f"a product titled {title}" for title in listed)
-    orders = f"Ordered products: {names}. " if random.random() < 0.7 else f"Title: {said}. "
-    return f"{asked}{orders}Title: {said}"
+    return [*files, write_catalogue(output, shelves), *write_truth(output, arrays, sizes)]
