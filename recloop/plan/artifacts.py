@@ -119,13 +119,18 @@ def reading(files: Artifact) -> dict:
 
 def tables(source: str, manifest: dict) -> Artifact:
     """Declare the tidy tables of a source."""
+    return read("tables", source, manifest, ("recloop.data.read",))
+
+
+def read(kind: str, source: str, manifest: dict, code: tuple[str, ...]) -> Artifact:
+    """Declare what the reader of a source, and some code behind it, make of its raw files."""
     files = raw(source, manifest)
     return Artifact(
-        "tables",
-        f"data/tables/{source}",
+        kind,
+        f"data/{kind}/{source}",
         {"source": reading(files)},
         {"raw": files},
-        ("recloop.data.read", reader_of(manifest)),
+        (*code, reader_of(manifest)),
         notes={"source": manifest},
     )
 

@@ -9,6 +9,9 @@ from recloop.report.plots import Plot
 STEP = {"kind": pl.String, "count": pl.Int64, "made_from": pl.String}
 HEAD = ("made", "how many", "of")
 EDGE = 0.22  # of a row: half the height of a box
+BEND = 0.35  # of an arrow that is not straight, as a share of its length
+CENTRE = 0.5
+NEAR = 0.01  # of the width: boxes that stand one below the other
 TEXT = (
     "Each step with how many are made. Of the figure's arrows those that follow from others are left out; a dashed one "
     "leads back from trained weights to data that they make."
@@ -92,7 +95,10 @@ def draw(steps: Mapping[str, Mapping]):
         (x, y), (to_x, to_y) = places[source], places[made]
         way = {"arrowstyle": "-|>", "color": "0.55", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}
         if y < to_y:
-            way |= {"linestyle": "--", "connectionstyle": "arc3,rad=0.3"}
+            way |= {"linestyle": "--", "connectionstyle": f"arc3,rad={BEND}"}
+        elif abs(x - to_x) < NEAR and y - to_y > 1:
+            # Outwards around the boxes between, behind which a straight one would run.
+            way |= {"connectionstyle": f"arc3,rad={-BEND if x > CENTRE else BEND}"}
         half = EDGE if y > to_y else -EDGE
         ax.annotate("", (to_x, to_y + half), (x, y - half), arrowprops=way)
     for kind, (x, y) in places.items():

@@ -3,8 +3,8 @@
 import functools
 
 from recloop.data.settings import check_dialogues
-from recloop.plan import Plan
-from recloop.plan.artifacts import Artifact, raw, reader_of, reading
+from recloop.plan import Plan, artifacts
+from recloop.plan.artifacts import Artifact, raw
 from recloop.plan.studies import Run, manifest
 
 METRICS = "recloop.evaluation.dialogue"
@@ -21,16 +21,8 @@ PLANS = ("label", "learnt_from", "published")  # what of a simulated user is the
 
 def catalogue(recipe: dict) -> Artifact:
     """Declare the items of a source with their pictures, attributes and the words of people."""
-    source, content = recipe["source"], recipe["manifest"]
-    files = raw(source, content)
-    return Artifact(
-        "catalogues",
-        f"data/catalogues/{source}",
-        {"source": reading(files)},
-        {"raw": files},
-        ("recloop.data.read", "recloop.data.catalogues", reader_of(content)),
-        notes={"source": content},
-    )
+    code = ("recloop.data.read", "recloop.data.catalogues")
+    return artifacts.read("catalogues", recipe["source"], recipe["manifest"], code)
 
 
 def dialogues(plan: Plan, recipe: dict) -> Artifact:
