@@ -160,6 +160,13 @@ class Plan(Studies):
         raw = (one for one in self.shared_data().values() if one.kind == "raw")
         return {one.name: one for one in sorted(raw, key=lambda one: one.name)}
 
+    def sources(self) -> dict[str, dict]:
+        """Say of the raw data behind all studies whose they are, and where their sizes and hashes are on record."""
+        return {
+            name: {key: one.settings["source"][key] for key in SAID} | {"record": one.record}
+            for name, one in self.raw_data().items()
+        }
+
     def wanted_runs(self) -> list[Run]:
         """List the runs of all studies, with those whose weights they need."""
         return [run for study in self.studies for run in self.all_runs(study)]
@@ -252,11 +259,7 @@ class Plan(Studies):
             for study in self.studies
             for name in self.pages(study)
         }
-        said = {
-            name: {key: one.settings["source"][key] for key in SAID}
-            for name, one in self.raw_data().items()
-        }
-        settings = {"parts": parts, "sources": said}
+        settings = {"parts": parts, "sources": self.sources()}
         code = ("recloop.report.front",)
         return Artifact("exhibits", "results/front", settings, code=code, keyed=False)
 

@@ -1,6 +1,6 @@
 """What the job of an exhibit draws on and what it is told: for the workflow, and for whoever draws it anew."""
 
-from recloop.plan import DIALOGUES, SAID, Plan
+from recloop.plan import DIALOGUES, Plan
 from recloop.plan.artifacts import RECORDS, with_all_inputs
 
 PAGES = ("page", DIALOGUES)  # files of other names than theirs
@@ -39,14 +39,6 @@ def steps(plan: Plan) -> dict[str, dict]:
     return {
         kind: step | {"made_from": sorted(step["made_from"], key=order.index)}
         for kind, step in ordered.items()
-    }
-
-
-def sources(plan: Plan) -> dict[str, dict]:
-    """Say of the raw data behind all studies whose they are, and where their sizes and hashes are on record."""
-    return {
-        name: {key: one.settings["source"][key] for key in SAID} | {"record": one.record}
-        for name, one in plan.raw_data().items()
     }
 
 

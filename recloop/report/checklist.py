@@ -14,6 +14,7 @@ from urllib.parse import quote
 from recloop.report import labels
 from recloop.report.cost import machine
 from recloop.report.evidence import Evidence, read_run
+from recloop.report.language_models import published
 from recloop.report.outline import Grid, Part
 
 HEAD = ("asked", "answer", "read from")
@@ -231,12 +232,8 @@ def of_language(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
 
 def version(model: Mapping) -> str:
     """Write which language model it is, to the commit."""
-    settings = model["settings"]
-    if model["place"]:
-        return f"ours, `{Path(model['place']).name}`"
-    if "provider" in settings:
-        return f"{settings['provider']['name']} of a provider"
-    return settings.get("package") or f"{settings['name']} at `{settings['revision']}`"
+    place = model["place"]
+    return f"ours, `{Path(place).name}`" if place else published(model["settings"])
 
 
 def of_decoding(evidence: Evidence, runs: list[dict]) -> Iterator[tuple[str, str, str]]:

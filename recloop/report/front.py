@@ -57,7 +57,7 @@ def build_front(
         studies: of each study in order `title`, the `datasets` that its tier has and the `runs`, paths of run.json.
         tier: `tier`, its name, and `seeds`.
         output: the folder that holds a folder of each study, with claims.csv, claims.json and ledger.csv.
-        sources: raw data behind the studies, see `recloop.plan.exhibits.sources`.
+        sources: raw data behind the studies, see `recloop.plan.Plan.sources`.
         work: the graph of all work, see `recloop.plan.exhibits.steps`.
     """
     said = interchange.write_all([output / name / "claims.json" for name in studies], output)

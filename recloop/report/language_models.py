@@ -39,4 +39,4 @@ def published(settings: Mapping) -> str:
     """Name a language model that is not ours."""
     if "provider" in settings:
         return f"{settings['provider']['name']} of a provider"
-    return settings.get("package") or f"{settings['name']} at {settings['revision']}"
+    return settings.get("package") or f"{settings['name']} at `{settings['revision']}`"

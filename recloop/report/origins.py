@@ -27,7 +27,7 @@ def data(sources: Mapping[str, Mapping]) -> list[Part]:
     """Say of each source whose data it is and which bytes were used.
 
     Args:
-        sources: see `recloop.plan.exhibits.sources`.
+        sources: see `recloop.plan.Plan.sources`.
     """
     return [TEXT, Grid(DATA, [row(name, source) for name, source in sources.items()])]
 

@@ -281,7 +281,7 @@ def front_job(output):
         }
     settings = {"studies": studies, "output": "results"}
     settings |= {"tier": {"tier": config["tier"], "seeds": PLAN.seeds}}
-    settings |= {"sources": exhibits.sources(PLAN), "work": exhibits.steps(PLAN)}
+    settings |= {"sources": PLAN.sources(), "work": exhibits.steps(PLAN)}
     made = {"stamp": output.stamp, "key": PLAN.front.key, "files": output[:-1]}
     return keep("front", {"settings": settings, "made": made})
 
