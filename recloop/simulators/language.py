@@ -67,7 +67,8 @@ class LanguageEnvironment:
         """Open the model with its items and, where it has learnt, its adapters and score head.
 
         Args:
-            settings: of the environment as the study resolves it.
+            settings: of the environment as the study resolves it; with `recompute` activations are computed anew on the
+                way back, for less memory.
             folder: what `language_training.train` wrote; None before that.
             data: `sessions`, `item_tokens` and, for a model of ours, `language_model`.
             device: cpu or cuda.
@@ -85,6 +86,8 @@ class LanguageEnvironment:
         wording = Wording(model, *said(settings, tokens, data["sessions"]))
         torch.manual_seed(seed)
         adapters.adapt(model, **settings["adapters"])
+        if settings["recompute"]:
+            adapters.checkpoint_gradients(model)
         model.network.eval()
         labels = settings["prompts"]["labels"]
         opened = cls(model, tokens, wording, settings["prompts"], labels)
