@@ -113,6 +113,10 @@ def opened(data):
     return lambda **changes: LanguageEnvironment.open({**SETTINGS, **changes}, None, data, seed=3)
 
 
+def test_where_no_brands_are_known_nothing_is_said_of_kin(folder):
+    assert json.loads((folder / "tokens/tokens.json").read_text())["kin"] is None
+
+
 def test_tokens_that_start_from_words_are_their_mean(folder):
     rows, _ = checkpoint.load(folder / "tokens/tokens.safetensors")
     model = open_language_model({}, folder / "lm")

