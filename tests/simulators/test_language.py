@@ -183,6 +183,32 @@ def test_the_likeliest_number_is_chosen(opened, monkeypatch):
     assert len(set(labels)) == 3
 
 
+@pytest.mark.parametrize("by", ["number", "reward"])
+def test_what_choices_cost_is_what_is_asked(opened, monkeypatch, by):
+    it = opened()
+    seen, lists = [[1, 2, 3], [4]], torch.tensor([[0, 5, 6], [7, 1, 2]])
+    rows = spied(it, monkeypatch)
+    chosen = it.choose(seen, lists, by)
+    it.rewards(seen, chosen[:, None])
+    assert it.cost_of_choices(seen, lists, by) == (len(rows), sum(map(len, rows)))
+
+
+def test_what_answers_cost_is_what_is_asked(opened, monkeypatch):
+    it, windows = opened(), [[1, 2, 3], [4, 5]]
+    steps = [[1], [1, 2], [1, 2, 3], [4]]
+    rows = spied(it, monkeypatch)
+    it.states(torch.tensor([[1, 2, 3], [4, 5, ITEMS]]), ITEMS)
+    it.rewards(steps, torch.tensor([[2, 0], [3, 0], [6, 0], [5, 0]]))
+    assert it.cost_of_answers(windows, steps, [2, 3, 6, 5], 2) == (10, sum(map(len, rows)))
+
+
+def spied(it, monkeypatch):
+    """Collect the prompts that an environment asks."""
+    rows, last = [], it.last
+    monkeypatch.setattr(it, "last", lambda given, *more: rows.extend(given) or last(given, *more))
+    return rows
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
