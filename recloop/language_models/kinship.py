@@ -47,9 +47,15 @@ def kinship(
     item, kin, stranger, third = said
     gains = [gain(model, item, third, other) for other in (kin, stranger)]
     won = (gains[0] > gains[1]).float() + 0.5 * (gains[0] == gains[1]).float()
-    mean, error = won.mean().item(), won.std(correction=0).item() / math.sqrt(len(won))
-    bounds = {"low": mean - NORMAL * error, "high": mean + NORMAL * error}
-    return {"preferred": mean, **bounds, "pairs": len(won)}
+    low, high = interval(mean := won.mean().item(), len(won))
+    return {"preferred": mean, "low": low, "high": high, "pairs": len(won)}
+
+
+def interval(share: float, number: int) -> tuple[float, float]:
+    """Bound a share of a few (Wilson. Probable Inference. JASA 1927): where all are alike, it is not certain."""
+    more = NORMAL**2 / number
+    half = NORMAL * math.sqrt(share * (1 - share) / number + more / (4 * number))
+    return (share + more / 2 - half) / (1 + more), (share + more / 2 + half) / (1 + more)
 
 
 def gain(
