@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ PRECISIONS = (
     "4-bit",
 )  # without avx512_bf16 a processor is faster in float32
 BUDGET = 4096  # tokens of a batch with padding
+ITEM = re.compile(r"<item_\d+>")  # items.word
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,27 @@ class LanguageModel:
 
     # -- texts to batches ---------------------------------------------------------------------------------------------
 
-    def tokens(self, texts: list[str]) -> list[list[int]]:
-        """Return the token numbers of texts, with the marks that the model expects around a text."""
-        return self.tokenizer(texts)["input_ids"] if texts else []
+    def tokens(self, texts: list[str], marks: bool = True) -> list[list[int]]:
+        """Return the token numbers of texts, with the marks that the model expects around a text or without them.
+
+        Raises:
+            ModelError: an empty text, or the token of an item that the model has none for.
+        """
+        if not texts:
+            return []
+        self.check_items(texts)
+        rows = self.tokenizer(texts, add_special_tokens=marks)["input_ids"]
+        if [] in rows:
+            raise ModelError(f"text {rows.index([])} of {len(rows)} is empty; expected some words")
+        return rows
+
+    def check_items(self, texts: list[str]) -> None:
+        """Stop at the token of an item that the model has none for: it would be read as loose signs."""
+        if named := {one for text in texts for one in ITEM.findall(text)}:
+            known = self.tokenizer.get_added_vocab()
+            if unknown := sorted(named - known.keys()):
+                items = sum(ITEM.fullmatch(one) is not None for one in known)
+                raise ModelError(f"{unknown[0]} is no token of this model, which has {items} items")
 
     def spoken(self, prompts: list[str]) -> list[str]:
         """Put each prompt into the chat template as what a user says.
@@ -194,7 +214,7 @@ class LanguageModel:
         """Return the log-probability of each answer behind its prompt, summed over the answer's tokens."""
         self.network.eval()
         heads = self.tokens(prompts)
-        tails = self.tokenizer(answers, add_special_tokens=False)["input_ids"] if answers else []
+        tails = self.tokens(answers, marks=False)
         lengths = [len(head) + len(tail) for head, tail in zip(heads, tails, strict=True)]
         found = torch.empty(len(prompts))
         for batch in by_length(lengths, budget):
@@ -231,7 +251,7 @@ class LanguageModel:
         self, prompts: list[str], answers: list[str], budget: int = BUDGET
     ) -> Float[Tensor, "prompt answer"]:
         """Return the log-probability of each of the same few answers behind each prompt."""
-        tails = self.tokenizer(answers, add_special_tokens=False)["input_ids"]
+        tails = self.tokens(answers, marks=False)
         if not self.encodes and all(len(tail) == 1 for tail in tails):
             return self.following(prompts, [tail[0] for tail in tails], budget)
         pairs = [(prompt, answer) for prompt in prompts for answer in answers]
@@ -300,7 +320,7 @@ class LanguageModel:
         """Return the token numbers of prompts as they are asked: a chat template brings its own marks."""
         if not decoding.chat or not prompts:
             return self.tokens(prompts)
-        return self.tokenizer(self.spoken(prompts), add_special_tokens=False)["input_ids"]
+        return self.tokens(self.spoken(prompts), marks=False)
 
     @torch.no_grad()
     def generate(

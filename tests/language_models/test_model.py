@@ -14,6 +14,7 @@ from recloop.language_models.constraint import OneOf, OnlyItems
 from recloop.language_models.decoding import Decoding
 from recloop.language_models.drawing import Draw
 from recloop.language_models.files import ModelError, published, revision_of
+from recloop.language_models.items import ItemTokens
 from recloop.storage.settings import SettingsError
 
 TEXTS = ["a red shoe", "Live Forever is a track from the album Definitely Maybe", "a blue shoe"]
@@ -293,3 +294,17 @@ def test_what_is_allowed_by_hand():
         OnlyItems(range(10, 13), 4, end=2)
     with pytest.raises(ValueError, match="got none"):
         OneOf([], end=2)
+
+
+def test_empty_texts_and_unknown_items_are_refused(model):
+    it = model()
+    with pytest.raises(ModelError, match="text 1 of 2 is empty"):
+        it.tokens(["a red shoe", ""], marks=False)
+    with pytest.raises(ModelError, match="text 0 of 1 is empty"):
+        it.likelihoods(["a red shoe"], [""])
+    with pytest.raises(ModelError, match="<item_7> is no token of this model, which has 0 items"):
+        it.hidden(["they took <item_7>"])
+    ItemTokens(it, 5, seed=1)
+    assert it.hidden(["they took <item_4>"]).shape == (1, it.dim)
+    with pytest.raises(ModelError, match="<item_5> is no token of this model, which has 5 items"):
+        it.following(["they took <item_4> and <item_5>"], [0])
