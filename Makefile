@@ -8,7 +8,7 @@ MIRRORED := $(if $(MIRROR),"mirror=$(MIRROR)")
 JOB := .venv/bin/python benchmarks/job.py
 ARGS :=
 
-.PHONY: help setup reproduce laptop real full test resume kills kept slurm-check audit accessible gpu-check lint format lock pull unlock clean
+.PHONY: help setup reproduce laptop real full test resume kills perturbed kept slurm-check audit accessible gpu-check lint format lock pull unlock clean
 
 help: ## list these commands
 	@echo "make COMMAND [MIRROR=folder of raw files] [ARGS='more for snakemake or pytest, e.g. -n']"
@@ -37,6 +37,9 @@ resume: setup ## kill every way of training, the slow ones too, and compare the 
 
 kills: setup ## kill whole smoke runs at random moments and compare the results, e.g. ARGS='--kills 100'
 	@$(JOB) kills .venv/bin/python benchmarks/kills.py $(ARGS)
+
+perturbed: setup ## whole smoke runs again with all that could be random otherwise: the same files, e.g. ARGS='--studies hdt'
+	@$(JOB) perturbed .venv/bin/python benchmarks/perturbed.py $(ARGS)
 
 kept: setup ## make a study, record, push and pull it with DVC, and see that nothing is made twice: minutes
 	@RECLOOP_DVC=1 $(JOB) kept .venv/bin/pytest tests/workflow/test_dvc_agrees.py $(ARGS)

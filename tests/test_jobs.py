@@ -1,23 +1,26 @@
 """Named jobs keep what came out in docs/jobs.md, and only then."""
 
-import importlib.util
+import json
+import os
+import random
 import re
+import subprocess
 import sys
 from pathlib import Path
 
+import job as program
+import numpy as np
+import perturbed
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCE = importlib.util.spec_from_file_location("job", ROOT / "benchmarks/job.py")
 
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """Give the script, whose table is in another folder."""
-    found = importlib.util.module_from_spec(SOURCE)
-    SOURCE.loader.exec_module(found)
-    monkeypatch.setattr(found, "KEPT", tmp_path / "jobs.md")
-    return found
+    monkeypatch.setattr(program, "KEPT", tmp_path / "jobs.md")
+    return program
 
 
 def run(job, name: str, source: str) -> int:
@@ -58,3 +61,35 @@ def test_kept_results_are_of_jobs_that_there_are(job):
 def test_ci_kills_some_runs():
     """As many as `make kills` does when nobody asks for more, at moments of the day."""
     assert 'benchmarks/kills.py --kills 3 --seed "$moments"' in (ROOT / ".ci/run").read_text()
+
+
+WHAT_A_PROCESS_SEES = """
+import json, numpy, os, random, sys, time
+folder = sys.argv[1]
+with os.scandir(folder) as found:
+    scanned = [one.name for one in found]
+clock = sorted(time.time() for _ in range(200_000))
+seen = [os.listdir(folder), scanned, clock[-1] - clock[0] > 1e7, random.random(), numpy.random.random(), hash("a")]
+print(json.dumps(seen))
+"""
+
+
+def test_a_perturbed_process_sees_another_world(tmp_path):
+    """Otherwise `make perturbed` and the test of randomness would compare a run with itself."""
+    for name in "abc":
+        (tmp_path / name).touch()
+    seen = {}
+    for name, path, told in (
+        ("plain", "", perturbed.PLAIN),
+        ("otherwise", perturbed.PERTURBED, perturbed.OTHERWISE),
+    ):
+        command = [sys.executable, "-c", WHAT_A_PROCESS_SEES, str(tmp_path)]
+        environment = os.environ | told | {"PYTHONPATH": str(path)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        seen[name] = json.loads(done.stdout)
+    assert seen["otherwise"][:3] == [["c", "b", "a"], ["c", "b", "a"], True]
+    assert seen["plain"][2] is False
+    again = random.Random(5)
+    assert seen["otherwise"][3] == again.random() != seen["plain"][3]
+    assert seen["otherwise"][4] == np.random.RandomState(6).random()
+    assert seen["otherwise"][5] != seen["plain"][5]

@@ -18,11 +18,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recloop.report import sheet
+from recloop.report.labels import indexed
 from recloop.report.plots import Panel, Plot
 
 WIDTH = 3.33  # inches, one column of acmart
 DPI = 300  # of what is no vector graphic
+BELOW, ABOVE = 0.33, 0.22  # inches, of labels below and of the title above the axes
 EMPTY = 0.4  # inches, a panel that was not run
+BESIDE = 1.2  # inches, for the legend beside curves
+LINE, SPACE = 0.1, 0.042  # inches, of a line in it and between two labels
 WIDE = 25  # times; on a straight axis the labels of small places would lie on one another
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
 PALETTE = sns.color_palette("colorblind")
@@ -83,9 +87,9 @@ class Row:
         count: int,
         left: float,
         gap: float,
-        below: float = 0.33,
+        below: float = BELOW,
         right: float = 0.07,
-        above: float = 0.22,
+        above: float = ABOVE,
     ) -> list[Axes]:
         """Put axes side by side below the title, with room for labels at the left and below."""
         width = (WIDTH - left - right - gap * (count - 1)) / count
@@ -128,7 +132,26 @@ def draw(plot: Plot) -> Figure:
 
 def height(panel: Panel, data: pl.DataFrame) -> float:
     """Measure a panel in inches; one that was not run needs a line only."""
-    return panel.height if data["value"].count() else EMPTY
+    if not data["value"].count():
+        return EMPTY
+    return max(panel.height, room(names(data)) if panel.beside else 0.0)
+
+
+def names(data: pl.DataFrame) -> list[str]:
+    """List what has values, in the order of the rows."""
+    return data.drop_nulls("value")["label"].drop_nulls().unique(maintain_order=True).to_list()
+
+
+def room(labels: list[str]) -> float:
+    """Measure a panel that is as high as the legend beside it, which stands in the middle of the axes."""
+    lines = sum(len(folded(indexed(label)).splitlines()) for label in labels)
+    return lines * LINE + (len(labels) - 1) * SPACE + abs(BELOW - ABOVE) + SPACE
+
+
+def legend(ax: Axes) -> None:
+    """Put the legend beside the curves."""
+    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
+    ax.legend(frameon=False, borderaxespad=0, handlelength=1.4, **place)
 
 
 def folded(name: str, width: int = 20) -> str:

@@ -37,6 +37,7 @@ class Panel:
         axis: what the horizontal axis shows.
         baseline: printed name of the run that others are compared with.
         measure: what the vertical axis shows.
+        beside: whether its labels stand in a legend beside it; the panel is then at least as high.
     """
 
     letter: str
@@ -47,6 +48,7 @@ class Panel:
     axis: str = ""
     baseline: str | None = None
     measure: str = ""
+    beside: bool = False
 
 
 Drawn = tuple[Panel, list[dict]]  # a panel with its rows

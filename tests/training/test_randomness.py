@@ -6,46 +6,23 @@ import subprocess
 import sys
 
 import pytest
+from perturbed import OTHERWISE, PERTURBED, PLAIN
 
 from recloop.plan.artifacts import with_all_inputs
 from recloop.plan.studies import Run
 
 STUDY, DATASET, MODEL = "gsasrec", "ml1m", "sasrec"
 
-# What a process is told, and what is otherwise in one that is perturbed.
+# What both processes begin with; the perturbed one has benchmarks/otherwise on its path.
 BEGIN = """
-import hashlib, json, os, random, sys, time
+import hashlib, json, sys
 from pathlib import Path
 from pkgutil import resolve_name
 
-told, place = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-if len(sys.argv) > 3:
-    listed, scanned, clock = os.listdir, os.scandir, time.time
-
-    class Scanned:
-        def __init__(self, *folder):
-            with scanned(*folder) as found:
-                self.entries = sorted(found, key=lambda entry: entry.name, reverse=True)
-        def __iter__(self):
-            return iter(self.entries)
-        def __enter__(self):
-            return iter(self.entries)
-        def __exit__(self, *_):
-            self.close()
-        def close(self):
-            pass
-
-    os.listdir = lambda *folder: sorted(listed(*folder), reverse=True)
-    os.scandir = Scanned
-    time.time = lambda: clock() - 1e8 * (int(clock() * 1000) % 2)  # to and fro by three years
-
-import numpy as np
 import polars as pl
-import torch
 from safetensors.torch import load_file
 
-if len(sys.argv) > 3:
-    random.seed(5), np.random.seed(6), torch.manual_seed(7), random.random(), torch.rand(3)
+told, place = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
 """
 # From raw files to ranks, three times in one process: seed 1, seed 1 again after all that happened, seed 2.
 CHAIN = """
@@ -104,14 +81,6 @@ MAKERS = {
     "corpora": "recloop.language_models.corpora.make_corpus",
     "language_models": "recloop.language_models.pretrain.pretrain",
 }
-THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS")
-PLAIN = {"PYTHONHASHSEED": "0"} | dict.fromkeys(THREADS, "1")
-OTHERWISE = dict.fromkeys(THREADS, "3") | {
-    "PYTHONHASHSEED": "77",
-    "OMP_WAIT_POLICY": "passive",  # threads that have nothing to do leave the processors to others
-    "TZ": "Pacific/Kiritimati",
-    "LC_ALL": "C",
-}
 # Both tests look at what two programs make: to load PyTorch takes longer than most of it.
 pytestmark = pytest.mark.xdist_group("randomness")
 
@@ -143,12 +112,13 @@ def shared(own_plan) -> dict:
 def made(plan, own_plan, tmp_path_factory) -> dict[str, list[dict]]:
     """The hashes of a run and of what studies share, made by a plain process and by one that is perturbed."""
     given, found = {"chain": chain(plan), "shared": shared(own_plan)}, {}
-    for name, words, environment in (("plain", [], PLAIN), ("perturbed", ["perturbed"], OTHERWISE)):
+    ways = {"plain": ((), PLAIN), "perturbed": ((str(PERTURBED),), OTHERWISE)}
+    for name, (first, environment) in ways.items():
         folder = tmp_path_factory.mktemp(name)
         (folder / "given.json").write_text(json.dumps(given))
         source = BEGIN + CHAIN + SHARED
-        command = [sys.executable, "-c", source, str(folder / "given.json"), str(folder), *words]
-        own = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
+        command = [sys.executable, "-c", source, str(folder / "given.json"), str(folder)]
+        own = os.environ | {"PYTHONPATH": os.pathsep.join([*first, *sys.path])} | environment
         done = subprocess.run(command, env=own, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

@@ -38,17 +38,22 @@ def trainings(project) -> set[str]:
     return {job for job in project.plan() if job.startswith("train")}
 
 
-@pytest.fixture(scope="module")
-def project(copied, tmp_path_factory):
-    """A project under git and DVC whose own settings are tiny, with a folder as DVC's remote."""
-    it = copied()
+def under_dvc(it, remote) -> None:
+    """Put a project under git and DVC, with a folder as DVC's remote, and make its own settings tiny."""
     it.settings = []
     small = {"tier": "smoke", "studies": [STUDY], "seeds": [1], "device": "cpu"}
     it.edit_yaml("config.yaml", lambda config: config | small)
-    it.remote = tmp_path_factory.mktemp("remote")
     succeed(it, "git", "init", "-q")
     succeed(it, *dvc("init", "-q"))
-    succeed(it, *dvc("remote", "add", "-q", "-d", "folder", str(it.remote)))
+    succeed(it, *dvc("remote", "add", "-q", "-d", "folder", str(remote)))
+
+
+@pytest.fixture(scope="module")
+def project(copied, tmp_path_factory):
+    """A project under DVC in which Snakemake has made everything."""
+    it = copied()
+    it.remote = tmp_path_factory.mktemp("remote")
+    under_dvc(it, it.remote)
     it.snakemake()
     return it
 
@@ -61,6 +66,18 @@ def test_after_snakemake_dvc_trains_nothing(project):
     assert all(after[name] == when for name, when in before.items())
     assert project.plan() == set()
     assert "didn't change" in succeed(project, *dvc("repro"))
+
+
+def test_after_dvc_snakemake_has_nothing_to_do(copied, tmp_path):
+    it = copied()
+    under_dvc(it, tmp_path)
+    succeed(it, *dvc("repro"))
+    before = made(it)
+    assert it.plan() == set()
+    it.snakemake()
+    assert made(it) == before
+    shown = succeed(it, *dvc("metrics", "show"))
+    assert STUDY in shown
 
 
 def test_an_interrupted_push_is_gone_on_with(project):
@@ -77,12 +94,8 @@ def test_an_interrupted_push_is_gone_on_with(project):
 
 def test_a_fresh_clone_that_pulls_trains_nothing(project, copied):
     clone = copied()
-    clone.settings = []
-    clone.edit("config.yaml", lambda _: (project.root / "config.yaml").read_text())
+    under_dvc(clone, project.remote)
     shutil.copyfile(project.root / "dvc.lock", clone.root / "dvc.lock")
-    succeed(clone, "git", "init", "-q")
-    succeed(clone, *dvc("init", "-q"))
-    succeed(clone, *dvc("remote", "add", "-q", "-d", "folder", str(project.remote)))
     succeed(clone, *dvc("pull"))
     clone.snakemake("--touch")
     assert trainings(clone) == set()

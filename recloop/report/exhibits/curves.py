@@ -22,7 +22,6 @@ from recloop.report.tables import split
 
 NEEDS = ("datasets", "over")  # keywords
 HEIGHT = 1.75  # inches
-LEGEND = 1.2  # inches, beside the curves
 VALIDATION = "NDCG@10"  # what most training loops select by
 SWEPT = re.compile(r",\w+=\{.*?\}")
 
@@ -48,7 +47,7 @@ def over_turns(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             rows += plots.points(evidence, letter, dataset, [f"{metric}@{turn}"], places)
         title = ", ".join(filter(None, [labels.panel_title(evidence, dataset), part.get("title")]))
         metrics = (f"{metric}@{entry['turns']}",)
-        yield Panel(letter, title, draw, HEIGHT, metrics, "turn", measure=metric), rows
+        yield Panel(letter, title, draw, HEIGHT, metrics, "turn", measure=metric, beside=True), rows
 
 
 def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
@@ -63,7 +62,7 @@ def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             rows += [found | point for point in validations(evidence, quantity)]
         title = labels.panel_title(evidence, dataset)
         given = (letter, title, draw, HEIGHT, (metric,), "update")
-        yield Panel(*given, measure=f"valid {metric}"), rows
+        yield Panel(*given, measure=f"valid {metric}", beside=True), rows
 
 
 def validations(evidence: Evidence, quantity: Quantity) -> list[dict]:
@@ -87,7 +86,7 @@ def over_values(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             places = [(value, name, ", ".join(words)) for value, name in found]
             rows += plots.points(evidence, letter, dataset, entry["metrics"], places)
         given = (letter, part["title"], draw, HEIGHT, (metric,), part["axis"])
-        yield Panel(*given, measure=measure), rows
+        yield Panel(*given, measure=measure, beside=True), rows
 
 
 def over_asked(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
@@ -101,16 +100,16 @@ def over_asked(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             rows += plots.points(evidence, letter, dataset, [metric], places)
         title, measure = labels.panel_title(evidence, dataset), labels.metric(*split(metric))
         given = (letter, title, draw, HEIGHT, (metric,), entry["axis"])
-        yield Panel(*given, measure=measure), rows
+        yield Panel(*given, measure=measure, beside=True), rows
 
 
 def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     """Draw a curve per label with the legend beside it: mean and standard deviation over seeds."""
     from recloop.report import drawing
 
-    (ax,) = row.axes(1, left=0.55, gap=0.0, right=LEGEND)
+    (ax,) = row.axes(1, left=0.55, gap=0.0, right=drawing.BESIDE)
     data = data.drop_nulls("value")
-    for number, name in enumerate(data["label"].unique(maintain_order=True)):
+    for number, name in enumerate(drawing.names(data)):
         text = drawing.folded(labels.indexed(name))
         style = {"label": text, "linewidth": 1, "markersize": 3, "markeredgewidth": 0, "band": 0.15}
         place = number % len(drawing.PALETTE)
@@ -119,5 +118,4 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     drawing.ticks(ax, panel.axis, data)
     ax.set_ylabel(panel.measure)
     ax.locator_params(axis="y", nbins=5)
-    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
-    ax.legend(frameon=False, borderaxespad=0, handlelength=1.4, **place)
+    drawing.legend(ax)

@@ -85,7 +85,7 @@ def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             rows += [about | point for point in found or [{"not_run": reason}]]
         title = labels.panel_title(evidence, dataset)
         given = (letter, title, curves.draw, HEIGHT, (TERMS[term],), "update")
-        yield Panel(*given, measure=f"{TERMS[term]} (nats, valid)"), rows
+        yield Panel(*given, measure=f"{TERMS[term]} (nats, valid)", beside=True), rows
 
 
 def noted(evidence: Evidence) -> dict[tuple[str, str], dict[int, list[dict]]]:
@@ -173,7 +173,7 @@ def draw_hours(panel: Panel, data: pl.DataFrame, row) -> None:
     """Stack the shares of the clusters over the hours."""
     from recloop.report import drawing
 
-    (ax,) = row.axes(1, left=0.55, gap=0.0, right=curves.LEGEND)
+    (ax,) = row.axes(1, left=0.55, gap=0.0, right=drawing.BESIDE)
     data = data.drop_nulls("value")
     below = np.zeros(24)
     for number, name in enumerate(sorted(data["label"].unique())):
@@ -197,7 +197,7 @@ def draw_day(panel: Panel, data: pl.DataFrame, row) -> None:
     """Mark every event at its hour and cluster by what the user did next."""
     from recloop.report import drawing
 
-    (ax,) = row.axes(1, left=0.55, gap=0.0, right=curves.LEGEND)
+    (ax,) = row.axes(1, left=0.55, gap=0.0, right=drawing.BESIDE)
     data = data.drop_nulls("value")
     ax.plot(data["place"], data["value"], color="0.7", linewidth=0.8, zorder=1)
     for number, (name, marker) in enumerate(DID.items()):
@@ -217,11 +217,12 @@ def draw_day(panel: Panel, data: pl.DataFrame, row) -> None:
 
 def finish(ax, panel: Panel, measure: str) -> None:
     """Label the axes of a whole day and put the legend beside them."""
+    from recloop.report import drawing
+
     ax.set_xlabel(panel.axis, labelpad=1)
     ax.set_ylabel(measure)
     ax.set_xlim(0, 24)
-    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
-    ax.legend(frameon=False, borderaxespad=0, handlelength=1.4, **place)
+    drawing.legend(ax)
 
 
 DRAWN = {by_hour: draw_hours, one_day: draw_day}

@@ -1,8 +1,8 @@
 """`learning`: what episodes brought while an agent learned, over the steps it had taken, a panel per measure.
 
-Keywords: `datasets`, `models`, `measures` (`return`, `length`) and perhaps `published`: curves of others, each with its
-`label`, its `steps` and a list for each measure; they are drawn dashed, and the axis is then logarithmic. A stand-in
-has other rewards: there they are left out.
+Keywords: `datasets`, `models`, `measures` (`return`, `length`), perhaps `names` of overrides, as tables have them, and
+perhaps `published`: curves of others, each with its `label`, its `steps` and a list for each measure; they are drawn
+dashed, and the axis is then logarithmic. A stand-in has other rewards: there they are left out.
 """
 
 import json
@@ -16,11 +16,12 @@ import polars as pl
 from recloop.evaluation.results import Quantity
 from recloop.report import labels, plots
 from recloop.report.evidence import Evidence
-from recloop.report.exhibits.curves import HEIGHT, LEGEND
+from recloop.report.exhibits.curves import HEIGHT
 from recloop.report.plots import Drawn, Panel, Plot
 
 NEEDS = ("datasets", "models", "measures")  # keywords
 POINTS = 25  # of a curve
+FIRST = 0.01  # of the steps: where a curve over a logarithmic axis begins
 PUBLISHED = "published"
 
 
@@ -32,20 +33,24 @@ def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
 def panels(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
     """Collect the curves of all runs and those of others, a panel per data set and measure."""
     pairs = product(entry["datasets"], entry["measures"])
+    number = evidence.study["evaluation"]["recent"]
     for (dataset, measure), letter in zip(pairs, ascii_lowercase, strict=False):
-        rows = []
+        rows, others = [], published(entry, evidence.stand_in(dataset))
         for model in entry["models"]:
             quantity = Quantity(dataset, model, measure, 0)
-            found = plots.about(evidence, letter, quantity, labels.model(evidence.study, model))
-            known = [found | point for point in points(evidence, quantity)]
+            named = labels.variant(evidence.study, entry.get("names", {}), model)
+            label = named or labels.model(evidence.study, model)
+            found = plots.about(evidence, letter, quantity, label)
+            given = played(evidence, quantity), measure, number, bool(others)
+            known = [found | point for point in points(*given)]
             rows += known or [found | {"not_run": evidence.why_model(dataset, model)}]
-        for curve in published(entry, evidence.stand_in(dataset)):
+        for curve in others:
             quantity = Quantity(dataset, curve["label"], measure, 0)
             found = plots.about(evidence, letter, quantity, curve["label"]) | {"series": PUBLISHED}
             pairs_ = zip(curve["steps"], curve[measure], strict=True)
             rows += [found | {"place": place, "value": value} for place, value in pairs_]
         title = f"{labels.panel_title(evidence, dataset)}, {measure}"
-        yield Panel(letter, title, draw, HEIGHT, (), "steps", measure=measure), rows
+        yield Panel(letter, title, draw, HEIGHT, (), "steps", measure=measure, beside=True), rows
 
 
 def published(entry: Mapping, stand_in: str | None) -> list[Mapping]:
@@ -53,23 +58,36 @@ def published(entry: Mapping, stand_in: str | None) -> list[Mapping]:
     return [] if stand_in else entry.get(PUBLISHED, [])
 
 
-def points(evidence: Evidence, quantity: Quantity) -> Iterator[dict]:
-    """Read the played episodes of a model: at each point the mean of the last ones before it, by seed."""
-    for run in evidence.runs:
-        record = json.loads(run.read_text())
-        if (record["dataset"], record["model"]) != (quantity.dataset, quantity.model):
-            continue
-        for place, value in recent(record.get("played", {}), quantity.metric, evidence.study):
+def played(evidence: Evidence, quantity: Quantity) -> list[dict]:
+    """Read the records of a model's runs that say how its episodes went."""
+    records = [json.loads(run.read_text()) for run in evidence.runs]
+    place = quantity.dataset, quantity.model
+    return [one for one in records if (one["dataset"], one["model"]) == place and one.get("played")]
+
+
+def points(records: list[dict], measure: str, number: int, ratios: bool) -> Iterator[dict]:
+    """Average a number of last episodes at each place, by seed.
+
+    The last episode of a seed ends some steps behind that of another one: places are those of the longest.
+    """
+    most = max((record["played"]["steps"][-1] for record in records), default=0)
+    for record in records:
+        for place, value in recent(record["played"], measure, spread(most, ratios), number):
             yield {"seed": record["seed"], "place": place, "value": value}
 
 
-def recent(played: Mapping, measure: str, study: Mapping) -> list[tuple[float, float]]:
-    """Average the last episodes at evenly spread steps."""
-    if not played:
-        return []
-    steps, values = np.array(played["steps"]), np.array(played[measure], dtype=float)
-    number = study["evaluation"]["recent"]
-    places = np.linspace(0, steps[-1], POINTS + 1)[1:]
+def spread(most: int, ratios: bool) -> np.ndarray:
+    """Spread places evenly up to the most steps, or at equal ratios for a logarithmic axis."""
+    if ratios:
+        return np.geomspace(FIRST * most, most, POINTS)
+    return np.linspace(0, most, POINTS + 1)[1:]
+
+
+def recent(
+    episodes: Mapping, measure: str, places: np.ndarray, number: int
+) -> list[tuple[float, float]]:
+    """Average a number of last episodes at each place; none before the first one is over."""
+    steps, values = np.array(episodes["steps"]), np.array(episodes[measure], dtype=float)
     ends = np.searchsorted(steps, places, side="right")
     pairs = zip(places.tolist(), ends.tolist(), strict=True)
     return [
@@ -81,9 +99,9 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     """Draw a curve per label, mean and standard deviation over seeds; those of others dashed."""
     from recloop.report import drawing
 
-    (ax,) = row.axes(1, left=0.55, gap=0.0, right=LEGEND)
+    (ax,) = row.axes(1, left=0.55, gap=0.0, right=drawing.BESIDE)
     data = data.drop_nulls("value")
-    for number, name in enumerate(data["label"].unique(maintain_order=True)):
+    for number, name in enumerate(drawing.names(data)):
         mine = data.filter(label=name)
         place = number % len(drawing.PALETTE)
         others = PUBLISHED in mine["series"]
@@ -96,5 +114,4 @@ def draw(panel: Panel, data: pl.DataFrame, row) -> None:
     else:
         drawing.ticks(ax, panel.axis, data)
     ax.set_ylabel(panel.measure)
-    beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 6}
-    ax.legend(frameon=False, borderaxespad=0, handlelength=1.4, **beside)
+    drawing.legend(ax)
