@@ -18,7 +18,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 UNLOCKED = {
     "openclip",  # brings torchvision, which has to fit the torch that is there
     "quantised",  # for GPUs
-    "energy",  # for GPUs
 }
 BY_HAND = UNLOCKED | {"kubernetes"}  # few have kubectl
 OPTIONAL = PROJECT["optional-dependencies"]

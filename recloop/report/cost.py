@@ -9,10 +9,9 @@ from recloop.report.outline import Grid, Part
 from recloop.report.printing import number
 
 COST = ("data set", "model", "runs", "parameters", "time per run", "peak memory (MB)")
-COUNTED = {"processors_joules": "processors", "gpu_joules": "GPUs"}  # recloop/storage/energy.py
 SPENT = {
     **dict.fromkeys(["dataset", "model"], pl.String),
-    **dict.fromkeys(["parameters", "seconds", "peak_memory_mb", *COUNTED], pl.Float64),
+    **dict.fromkeys(["parameters", "seconds", "peak_memory_mb"], pl.Float64),
 }
 
 
@@ -25,7 +24,7 @@ def section(study: Mapping, runs: list[dict], trained: list[bool]) -> list[Part]
     memory, seconds = number(frame["peak_memory_mb"].max(), 0), duration(frame["seconds"].sum())
     where = "; ".join(sorted(set(map(machine, done))))
     text = f"{len(done)} runs, {seconds} in all, at most {memory} MB of memory. Made on: {where}."
-    text += unfinished(trained) + energy(frame)
+    text += unfinished(trained)
     kinds = frame.with_columns(model=pl.col("model").str.split(",").list.first())
     grouped = kinds.group_by("dataset", "model").agg(
         pl.len().alias("runs"),
@@ -50,19 +49,6 @@ def unfinished(done: list[bool]) -> str:
     if not left:
         return f" All {len(done)} validated trainings were trained out." if done else ""
     return f" {left} of {len(done)} validated trainings were not trained out: longer ones might be better."
-
-
-def energy(frame: pl.DataFrame) -> str:
-    """Say what the runs took of energy, as far as machines counted it."""
-    counted = [name for name in COUNTED if frame[name].count()]
-    if not counted:
-        return " Energy: no counter of these machines could be read."
-    parts = [
-        f"{number(frame[name].sum() / 1000, 1)} kJ of {COUNTED[name]} ({frame[name].count()} runs)"
-        for name in counted
-    ]
-    shared = ", by their share of the machine's processor time" * ("processors_joules" in counted)
-    return f" Energy, as the machines counted it{shared}: {' and '.join(parts)}."
 
 
 def machine(run: Mapping) -> str:

@@ -20,7 +20,6 @@ from recloop.fitting.finite import Diverged, Spoiled
 from recloop.fitting.progress import run_facts
 from recloop.fitting.team import here
 from recloop.storage import checkpoint
-from recloop.storage.energy import Meter
 from recloop.storage.files import write_json
 from recloop.training import loop_of
 from recloop.training.given import check_given, lacking
@@ -48,7 +47,7 @@ def train(
         device: cpu or cuda.
         threads: processor threads to use.
     """
-    with isolated(threads, device), Clock(checkpoint_dir, device) as clock:
+    with isolated(threads, device), Clock(checkpoint_dir) as clock:
         name = f"{identity['source']} {identity['model']} seed {identity['seed']}"
 
         def log(line: str) -> None:
@@ -208,42 +207,32 @@ def forget_peaks(device: str) -> None:
 
 
 class Clock:
-    """Wall and processor time of a run, and its energy where counted, over all processes that have worked on it.
+    """Wall and processor time of a run, over all processes that have worked on it.
 
     What a killed process spent since its last line of progress is lost.
 
     Args:
         folder: of the run's checkpoints; the clock's file lies there.
-        device: cpu or cuda.
     """
 
-    def __init__(self, folder: Path, device: str = "cpu"):
+    def __init__(self, folder: Path):
         self.path = folder / "clock.json"
-        self.meter = Meter(
-            str(torch.cuda.get_device_properties().uuid) if device == "cuda" else None
-        )
 
     def __enter__(self) -> "Clock":
         self.before = json.loads(self.path.read_text()) if self.path.exists() else {}
-        self.started = time.monotonic(), time.process_time()
+        self.started = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
         return self
 
     def __exit__(self, *_: object) -> None:
         self.save()
 
     def read(self) -> dict[str, float]:
-        """Add what this process spent to what those before it did."""
-        spent = {
-            "seconds": time.monotonic() - self.started[0],
-            "cpu_seconds": time.process_time() - self.started[1],
-            **{f"{part}_joules": joules for part, joules in self.meter.read().items()},
-        }
-        return self.before | {
-            name: self.before.get(name, 0.0) + took for name, took in spent.items()
-        }
+        """Add this process's time to that of those before it."""
+        now = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        return {name: self.before.get(name, 0.0) + now[name] - self.started[name] for name in now}
 
     def save(self) -> None:
-        """Write down what was spent so far."""
+        """Write the time spent so far."""
         if here().leads:
             write_json(self.path, self.read())
 
@@ -263,7 +252,7 @@ def count(weights: dict[str, Tensor]) -> int:
 
 
 def costs(clock: Clock, device: str) -> dict:
-    """List what the run took: time, energy, memory, and on what; of several processes, what the first took."""
+    """List what the run took: time, processor time, memory, and on what; of several processes, what the first took."""
     gpu = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
     return clock.read() | {
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -3,7 +3,6 @@
 import json
 import shutil
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -310,21 +309,6 @@ def test_seconds_count_all_resumptions(split, settings_of, identity, tmp_path):
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert 1000 < record["seconds"] < 1500
     assert 500 < record["cpu_seconds"] < 1000
-
-
-def test_joules_count_all_resumptions(tmp_path, monkeypatch):
-    """Of parts that one process could count and another could not, what was counted is kept."""
-    from recloop.training import run as module
-
-    (tmp_path / "clock.json").write_text(json.dumps({"seconds": 1.0, "gpu_joules": 100.0}))
-    counted = SimpleNamespace(read=lambda: {"gpu": 5.0, "processors": 2.0})
-    monkeypatch.setattr(module, "Meter", lambda gpu: counted)
-    with module.Clock(tmp_path) as clock:
-        spent = clock.read()
-    assert (spent["gpu_joules"], spent["processors_joules"]) == (105.0, 2.0)
-    counted.read = dict
-    with module.Clock(tmp_path) as clock:
-        assert clock.read()["gpu_joules"] == 105.0
 
 
 def test_a_stopped_run_leaves_its_seconds(split, settings_of, identity, tmp_path, monkeypatch):
