@@ -18,6 +18,7 @@ from torch import Tensor
 from recloop.fitting.context import TrainingContext
 from recloop.language_models import open_language_model
 from recloop.language_models.items import ItemTokens, word
+from recloop.language_models.kinship import kinship
 from recloop.language_models.model import LanguageModel
 from recloop.language_models.prompts import Prompt
 from recloop.storage import checkpoint
@@ -42,6 +43,8 @@ def learn_item_tokens(
 ) -> None:
     """Learn one token for each item of a split, and keep the rows of the embedding table.
 
+    Before that it is measured what the model knows of the items, see `recloop.language_models.kinship`.
+
     Args:
         sessions: folder of a split, whose items.parquet says what items are called.
         settings: `language_model`, what `open_language_model` takes; `sentence`, the template of an item; `words`, most
@@ -63,6 +66,7 @@ def learn_item_tokens(
     sentences = [prompt.fill(item=word(item), **words) for item, words in enumerate(about)]
     opened = open_language_model(settings["language_model"], model, device)
     of = opened.identity
+    knows = known(opened, sessions, settings["words"], seed)
     tokens = ItemTokens(opened, len(sentences), seed)
     begin(tokens, [" ".join(words.values()) for words in about], settings["start"])
     draft = output.with_name(f"{output.name}.part")
@@ -73,9 +77,17 @@ def learn_item_tokens(
     checkpoint.save(output / WEIGHTS, {"rows": tokens.table.float()}, {"model": of})
     key = digest(settings, seed, sha256_of(output / WEIGHTS))
     seconds = time.monotonic() - started
-    record = {"items": len(sentences), "model": of, "key": key, "seconds": seconds}
+    record = {"items": len(sentences), "model": of, "key": key, "seconds": seconds, "kin": knows}
     write_json(output / RECORD, record | {"settings": settings, "seed": seed})
     shutil.rmtree(draft, ignore_errors=True)
+
+
+def known(model: LanguageModel, sessions: Path, words: int, seed: int) -> dict | None:
+    """Measure whether a model expects items of one brand behind each other; None where no brands are known."""
+    rows = pl.read_parquet(sessions / "items.parquet", columns=["item", "title", "brand"])
+    rows = rows.sort("item")
+    titles = [" ".join((title or "").split()[:words]) for title in rows["title"]]
+    return kinship(model, titles, rows["brand"].to_list(), seed)
 
 
 def described(sessions: Path, fields: list[str], words: int) -> list[dict[str, str]]:

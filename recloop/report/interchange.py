@@ -19,7 +19,8 @@ from recloop.storage.settings import SettingsError, check, load_schema
 
 FORMAT, VERSION = "recloop verdicts", 1
 SCHEMA = "verdicts"
-CELL = ("exhibit", "dataset", "model", "metric", "k", "ours", "sd", "seeds", "difference", "margin")
+CELL = ("exhibit", "dataset", "model", "metric", "k", "ours", "sd", "low", "high", "seeds")
+DECIDED = ("difference", "margin", "status", "why")
 COMPARED = ("kind", "dataset", "metric", "k", "comparison", "seeds", "effect", "low", "high")
 TESTED = ("p_against", "p_against_holm", "unfinished", "verdict", "not_run")
 CLOSE = 1e-5  # scores are written with six digits
@@ -110,9 +111,8 @@ def data(evidence: Evidence, name: str) -> dict:
 
 def cell(row: Mapping) -> dict:
     """Say what became of one printed number."""
-    found = {name: row[name] for name in CELL}
-    found |= {"printed": row["value"], "doubtful": printing.doubtful(row)}
-    return found | {"status": row["status"], "why": row["why"]}
+    found = {name: row[name] for name in CELL + DECIDED}
+    return found | {"printed": row["value"], "doubtful": printing.doubtful(row)}
 
 
 def claim(rows: pl.DataFrame) -> dict:

@@ -17,11 +17,12 @@ from recloop.report.sizes import size
 
 OURS = {
     **dict.fromkeys(["source", "stand_in"], pl.String),
-    **dict.fromkeys(["ours", "sd"], pl.Float64),
+    **dict.fromkeys(["ours", "sd", "low", "high"], pl.Float64),
     "seeds": pl.Int64,
     **dict.fromkeys(["difference", "margin"], pl.Float64),
     **dict.fromkeys(["status", "why"], pl.String),
 }
+SPREAD = ("sd", "low", "high", "seeds")  # of ours over seeds, with the 95% interval of the mean
 STATUSES = ("reproduced", "different", "not trained out", "stand-in", "no margin", "not run")
 
 
@@ -63,9 +64,7 @@ def measured(evidence: Evidence, row: Mapping) -> dict:
     if row["k"] is not None:
         quantity = Quantity(row["dataset"], row["model"], row["metric"], row["k"])
         cell = tables.measured(evidence, row["exhibit"], quantity)
-        return {name: cell.get(name) for name in ("ours", "sd", "seeds")} | {
-            "why": cell.get("not_run")
-        }
+        return {name: cell.get(name) for name in ("ours", *SPREAD)} | {"why": cell.get("not_run")}
     ours = size(evidence.split(row["dataset"]), row["metric"])
     return {"ours": ours, "why": "no split" if ours is None else None}
 
@@ -113,7 +112,8 @@ def markdown(cells: pl.DataFrame) -> str:
     lines = [
         "## Ledger",
         "",
-        f"Every one of the {len(cells)} printed numbers beside ours is in `ledger.csv`.",
+        f"Every one of the {len(cells)} printed numbers beside ours is in `ledger.csv`, ours with its 95% "
+        "interval over seeds.",
         "",
     ]
     lines += [verdicts.pipes(head), verdicts.pipes(["---", "---", *["---:"] * (len(head) - 2)])]

@@ -18,6 +18,7 @@ from torch import Tensor
 from recloop.data.batches import Batch, Sessions, cut
 from recloop.data.feedback import FILE, items_of, moments
 from recloop.simulators.histories import Histories, negatives
+from recloop.simulators.previews import Cost, left_to_ask
 from recloop.storage import checkpoint
 from recloop.storage.files import sha256_of, write_json
 
@@ -74,22 +75,30 @@ def write_feedback(
     items = items_of(sessions)
     windows = cut(Sessions.read(sessions / "train.parquet"), settings["length"], items)
     drafts = output.with_name(f"{output.name}.part")
-    parts = []
-    for number, rows in enumerate(torch.arange(len(windows)).split(AT_ONCE)):
-        draft = drafts / f"{number:05}.safetensors"
-        if not draft.exists():
-            chance = torch.Generator().manual_seed(seed * 1_000_003 + number)
-            drafts.mkdir(parents=True, exist_ok=True)
-            found = answered(environment, windows.take(rows), items, pool, chance)
-            checkpoint.save(draft, found, {})
-            log(f"{int(rows[-1]) + 1:,} of {len(windows):,} windows")
-        parts.append(checkpoint.load(draft)[0])
+    rows = torch.arange(len(windows)).split(AT_ONCE)
+    places = [drafts / f"{number:05}.safetensors" for number in range(len(rows))]
+    costs = [cost_of(environment, windows.take(part), items, pool) for part in rows]
+    for number in left_to_ask(costs, [place.exists() for place in places], log):
+        chance = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        drafts.mkdir(parents=True, exist_ok=True)
+        found = answered(environment, windows.take(rows[number]), items, pool, chance)
+        checkpoint.save(places[number], found, {})
+        log(f"{int(rows[number][-1]) + 1:,} of {len(windows):,} windows")
+    parts = [checkpoint.load(place)[0] for place in places]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     output.mkdir(parents=True, exist_ok=True)
     checkpoint.save(output / FILE, whole, {"seed": seed, "pool": pool})
     record = moments(whole["rewards"]) | {"steps": len(whole["rewards"]), "settings": settings}
     write_json(output / "feedback.json", record | {"hash": sha256_of(output / FILE)})
     shutil.rmtree(drafts)
+
+
+def cost_of(environment: Any, windows: Batch, items: int, pool: int) -> Cost:
+    """Count what it takes to answer to every step of some windows."""
+    histories = Histories.of(windows, items)
+    sessions = [[item for item in row if item != items] for row in windows.session.tolist()]
+    following = histories.following.tolist()
+    return environment.cost_of_answers(sessions, histories.seen, following, pool + 1)
 
 
 def answered(

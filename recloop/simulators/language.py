@@ -20,6 +20,7 @@ from recloop.language_models.item_tokens import described, put, with_items
 from recloop.language_models.items import ItemTokens
 from recloop.language_models.model import BUDGET, LanguageModel
 from recloop.language_models.wording import Wording
+from recloop.simulators.previews import Cost
 from recloop.simulators.saving import WEIGHTS
 from recloop.storage import checkpoint
 
@@ -67,7 +68,8 @@ class LanguageEnvironment:
         """Open the model with its items and, where it has learnt, its adapters and score head.
 
         Args:
-            settings: of the environment as the study resolves it.
+            settings: of the environment as the study resolves it; with `recompute` activations are computed anew on the
+                way back, for less memory.
             folder: what `language_training.train` wrote; None before that.
             data: `sessions`, `item_tokens` and, for a model of ours, `language_model`.
             device: cpu or cuda.
@@ -85,6 +87,8 @@ class LanguageEnvironment:
         wording = Wording(model, *said(settings, tokens, data["sessions"]))
         torch.manual_seed(seed)
         adapters.adapt(model, **settings["adapters"])
+        if settings["recompute"]:
+            adapters.checkpoint_gradients(model)
         model.network.eval()
         labels = settings["prompts"]["labels"]
         opened = cls(model, tokens, wording, settings["prompts"], labels)
@@ -188,16 +192,42 @@ class LanguageEnvironment:
         self, histories: list[list[int]], lists: Int[Tensor, "history k"]
     ) -> Float[Tensor, "history k"]:
         """Return the score of each place's label as the next token behind the selection prompt."""
-        head, labels = self.label_tokens(lists.shape[1])
-        rows = [
-            self.wording.fill(self.selection_prompt, history=history, list=listed) + head
-            for history, listed in zip(histories, lists.tolist(), strict=True)
-        ]
+        rows, labels = self.selections(histories, lists)
         found = torch.empty(len(rows), len(labels))
         for batch in by_length([len(row) for row in rows], self.budget):
             logits = self.last([rows[place] for place in batch]).logits[:, -1]
             found[batch] = logits[:, labels].float().cpu()
         return found
+
+    def selections(
+        self, histories: list[list[int]], lists: Int[Tensor, "history k"]
+    ) -> tuple[list[list[int]], list[int]]:
+        """Write the selection prompt of each list, and give the tokens by which its answers differ."""
+        head, labels = self.label_tokens(lists.shape[1])
+        rows = [
+            self.wording.fill(self.selection_prompt, history=history, list=listed) + head
+            for history, listed in zip(histories, lists.tolist(), strict=True)
+        ]
+        return rows, labels
+
+    # -- what it takes ------------------------------------------------------------------------------------------------
+
+    def cost_of_answers(
+        self, windows: list[list[int]], histories: list[list[int]], actions: list[int], each: int
+    ) -> Cost:
+        """Count what states of some windows and `each` rewards of a history take, actions as long as the given ones."""
+        states = [self.wording.begin + self.wording.listed(one) for one in windows]
+        return cost(states + self.asked(histories, actions) * each)
+
+    def cost_of_choices(
+        self, histories: list[list[int]], lists: Int[Tensor, "history k"], by: str
+    ) -> Cost:
+        """Count what it takes to choose of each list and to reward what is chosen."""
+        rewards = self.asked(histories, lists[:, 0].tolist())
+        each = (
+            [rewards] * lists.shape[1] if by == "reward" else [self.selections(histories, lists)[0]]
+        )
+        return cost([row for rows in (*each, rewards) for row in rows])
 
     def label_tokens(self, number: int) -> tuple[list[int], list[int]]:
         """Return what all labels begin with, and the first token by which each differs.
@@ -218,6 +248,11 @@ class LanguageEnvironment:
                 f"labels {', '.join(self.labels)}: two begin with the same token; take others in prompts.yaml"
             )
         return ids[0][:same], first
+
+
+def cost(rows: list[list[int]]) -> Cost:
+    """Count prompts and their tokens."""
+    return len(rows), sum(map(len, rows))
 
 
 def said(

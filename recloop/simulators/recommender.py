@@ -26,6 +26,7 @@ from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
 from recloop.models import build
 from recloop.simulators.histories import share_of
+from recloop.simulators.previews import NOTHING, Cost
 from recloop.simulators.saving import WEIGHTS, write
 from recloop.storage import checkpoint
 
@@ -95,6 +96,14 @@ class RecommenderEnvironment:
     ) -> Int[Tensor, " history"]:
         """Choose the item of each list that scores highest, however it is asked."""
         return lists.gather(1, self.rewards(histories, lists).argmax(1)[:, None])[:, 0]
+
+    def cost_of_answers(self, *asked: Any) -> Cost:
+        """Take no prompt."""
+        return NOTHING
+
+    def cost_of_choices(self, *asked: Any) -> Cost:
+        """Take no prompt."""
+        return NOTHING
 
 
 def build_network(settings: Mapping[str, Any], items: int) -> nn.Module:

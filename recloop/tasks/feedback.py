@@ -214,29 +214,38 @@ def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
 def spoken(plan: Plan, study: str) -> dict[str, dict]:
     """Describe for a report the language models of the environments that runs ask, or read what they answered.
 
-    Ours learns anew for each data set; the first stands for all.
+    Ours learns anew for each data set; the first stands for all. What a model knows of the items of each data set is
+    in the records of their tokens (`knows`).
     """
-    labels: dict[str, list[str]] = {}  # of environments, by the model that they share
+    labels: dict[str, dict[str, None]] = {}  # of environments, by the model that they share
     found, seen = {}, set()
     for run in plan.study_runs(study):
         name = reads(plan, run)
-        if name is None or name in seen:
+        if name is None or (name, run.dataset) in seen:
             continue
-        seen.add(name)
-        component = plan.component(study, "simulators", name)
-        settings = for_dataset(component, plan.plays(study, run.dataset))
+        seen.add((name, run.dataset))
+        training = plan.settings(run.study, run.dataset, run.model)["training"]
+        settings = settings_of(plan, study, run.dataset, name, training)
         if "language_model" not in settings:
             continue
-        model = own_model(plan, study, run.dataset, settings)
-        part = {"settings": settings["language_model"], "place": model.path if model else None}
-        key = next((key for key, known in found.items() if part.items() <= known.items()), name)
-        labels.setdefault(key, []).append(component["label"])
-        texts = [plan.recipe(study, run.dataset)["manifest"]]
-        if other := settings["language_model"].get("learnt_from"):
-            texts.append(manifest(other["source"]))
-        learnt = " and ".join(one["title"] for one in texts) if model else None
-        found[key] = part | {"label": ", ".join(labels[key]), "learnt_from": learnt}
-    return found
+        said, model = settings["language_model"], own_model(plan, study, run.dataset, settings)
+        key = next((key for key, one in found.items() if one["settings"] == said), name)
+        if key not in found:
+            place = {"place": model.path if model else None}
+            learnt = {"learnt_from": learnt_from(plan, study, run.dataset, said) if model else None}
+            found[key] = {"settings": said, **place, **learnt, "knows": {}}
+        labels.setdefault(key, {})[plan.component(study, "simulators", name)["label"]] = None
+        tokens = item_tokens(plan, study, run.dataset, settings, model)
+        found[key]["knows"].setdefault(run.dataset, tokens.record)
+    return {key: one | {"label": ", ".join(labels[key])} for key, one in found.items()}
+
+
+def learnt_from(plan: Plan, study: str, dataset: str, described: Mapping) -> str:
+    """Name the sources whose texts a language model of ours learnt from."""
+    texts = [plan.recipe(study, dataset)["manifest"]]
+    if other := described.get("learnt_from"):
+        texts.append(manifest(other["source"]))
+    return " and ".join(one["title"] for one in texts)
 
 
 def reads(plan: Plan, run: Run) -> str | None:

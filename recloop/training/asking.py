@@ -22,12 +22,14 @@ from recloop.models import build
 from recloop.models.nonparametric.item_knn import ItemKNN
 from recloop.simulators.feedback import open_environment
 from recloop.simulators.histories import Histories, negatives
+from recloop.simulators.previews import left_to_ask
 from recloop.storage import checkpoint
 from recloop.training.sequences import data_facts, judged_on, read_part, write_lists
 
 __all__ = ["prepare", "rank", "train"]
 
 ENVIRONMENT = "environment"
+AT_ONCE = 512  # steps between two lines of progress
 CHOSEN_BY = (ENVIRONMENT, "first", "drawn", "popular", "neighbours")
 
 
@@ -79,12 +81,47 @@ def train(
     windows = cut(Sessions.read(sessions / "train.parquet"), training["length"], items)
     histories = Histories.of(windows, items)
     lists = proposed(early, windows, training["proposed"], context.device)
-    context.log(f"chooses at {len(histories):,} steps")
-    chosen = choose(environment, histories, lists, sessions, training, context.seed)
-    found = {"chosen": chosen, "lists": lists}
-    if environment is not None:
-        found["chosen_rewards"] = environment.rewards(histories.seen, chosen[:, None])[:, 0]
-    return found, facts
+    if environment is None:
+        chosen = choose(None, histories, lists, sessions, training, context.seed)
+        return {"chosen": chosen, "lists": lists}, facts
+    return answered(environment, histories, lists, training["chooses"], context), facts
+
+
+def answered(
+    environment: Any,
+    histories: Histories,
+    lists: Int[Tensor, "step k"],
+    by: str,
+    context: TrainingContext,
+) -> dict[str, Tensor]:
+    """Let the environment choose of each list, and reward what it chose; goes on where a killed job stopped."""
+    parts = torch.arange(len(histories)).split(AT_ONCE)
+    steps = [histories.take(rows) for rows in parts]
+    costs = [
+        environment.cost_of_choices(one.seen, lists[rows], by)
+        for one, rows in zip(steps, parts, strict=True)
+    ]
+    folder, found = context.checkpoint_dir, {}
+    drafts = [
+        folder and folder / f"choices-{number:05}.safetensors" for number in range(len(parts))
+    ]
+    for number in left_to_ask(
+        costs, [bool(draft and draft.exists()) for draft in drafts], context.log
+    ):
+        chosen = environment.choose(steps[number].seen, lists[parts[number]], by)
+        rewards = environment.rewards(steps[number].seen, chosen[:, None])[:, 0]
+        found[number] = {"chosen": chosen, "chosen_rewards": rewards}
+        if draft := drafts[number]:
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(draft, found[number], {})
+        context.log(f"{int(parts[number][-1]) + 1:,} of {len(histories):,} steps")
+    whole = [
+        found.get(number) or checkpoint.load(drafts[number])[0] for number in range(len(parts))
+    ]
+    joined = {
+        name: torch.cat([one[name] for one in whole]) for name in ("chosen", "chosen_rewards")
+    }
+    return joined | {"lists": lists}
 
 
 @torch.no_grad()

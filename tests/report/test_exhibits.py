@@ -77,6 +77,15 @@ def test_ledger_never_calls_a_stand_in_reproduced(made):
     assert set(ledger.filter(dataset="retailrocket")["status"]) == {"reproduced", "different"}
 
 
+def test_every_cell_that_is_decided_has_its_interval(made):
+    ledger = pl.read_csv(made / "ledger.csv", infer_schema_length=None)
+    decided = ledger.filter(pl.col("status").is_in(["reproduced", "different"]), seeds=2)
+    assert len(decided)
+    half = 12.7062 * decided["sd"] / 2**0.5  # Student's t for two seeds
+    assert (decided["ours"] - half).to_list() == pytest.approx(decided["low"].to_list(), rel=1e-4)
+    assert (decided["ours"] + half).to_list() == pytest.approx(decided["high"].to_list(), rel=1e-4)
+
+
 def test_verdicts_of_generated_results(made, study):
     judged = pl.read_csv(made / "claims.csv")
     verdicts = dict(judged.select("id", "claim_verdict").unique().iter_rows())

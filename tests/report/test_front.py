@@ -69,7 +69,7 @@ def test_counts_every_study_claim_and_printed_number(front, generated):
     assert text.startswith("# What was made, and what holds")
     assert f"**2 studies, tier laptop, seeds 1, 2.** {len(claims)} claims." in text
     assert all(f"**{claim}** " in text for claim in claims)
-    assert "| [ialp](ialp/ledger.csv) | 111 |" in text
+    assert "| [ialp](ialp/ledger.csv) | 129 |" in text
     assert "known answers found" in text
 
 

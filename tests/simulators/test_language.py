@@ -46,6 +46,7 @@ SETTINGS = {
     "dealt": False,
     "state_loss": 1.0,
     "adapters": {"rank": 4, "alpha": 8.0},
+    "recompute": False,
     "prompts": PROMPTS,
     "share": 1.0,
     "length": LENGTH,
@@ -110,6 +111,10 @@ def data(folder):
 def opened(data):
     """Give a function that opens an environment before it has learnt."""
     return lambda **changes: LanguageEnvironment.open({**SETTINGS, **changes}, None, data, seed=3)
+
+
+def test_where_no_brands_are_known_nothing_is_said_of_kin(folder):
+    assert json.loads((folder / "tokens/tokens.json").read_text())["kin"] is None
 
 
 def test_tokens_that_start_from_words_are_their_mean(folder):
@@ -178,6 +183,32 @@ def test_the_likeliest_number_is_chosen(opened, monkeypatch):
     assert len(set(labels)) == 3
 
 
+@pytest.mark.parametrize("by", ["number", "reward"])
+def test_what_choices_cost_is_what_is_asked(opened, monkeypatch, by):
+    it = opened()
+    seen, lists = [[1, 2, 3], [4]], torch.tensor([[0, 5, 6], [7, 1, 2]])
+    rows = spied(it, monkeypatch)
+    chosen = it.choose(seen, lists, by)
+    it.rewards(seen, chosen[:, None])
+    assert it.cost_of_choices(seen, lists, by) == (len(rows), sum(map(len, rows)))
+
+
+def test_what_answers_cost_is_what_is_asked(opened, monkeypatch):
+    it, windows = opened(), [[1, 2, 3], [4, 5]]
+    steps = [[1], [1, 2], [1, 2, 3], [4]]
+    rows = spied(it, monkeypatch)
+    it.states(torch.tensor([[1, 2, 3], [4, 5, ITEMS]]), ITEMS)
+    it.rewards(steps, torch.tensor([[2, 0], [3, 0], [6, 0], [5, 0]]))
+    assert it.cost_of_answers(windows, steps, [2, 3, 6, 5], 2) == (10, sum(map(len, rows)))
+
+
+def spied(it, monkeypatch):
+    """Collect the prompts that an environment asks."""
+    rows, last = [], it.last
+    monkeypatch.setattr(it, "last", lambda given, *more: rows.extend(given) or last(given, *more))
+    return rows
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -221,6 +252,26 @@ def test_the_losses_by_hand(opened, folder):
     ]
     expected = expected + torch.stack(terms).mean()
     assert made.loss((rows, number)).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+# peft 0.21 asks transformers 5.23 under a name that goes in 6
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_activations_computed_anew_change_no_gradient(opened, folder):
+    found = []
+    for again in (False, True):
+        it = objective(opened(recompute=again), folder)
+        it.model.train()
+        calls = []
+        layer = it.environment.model.network.get_base_model().model.layers[0].mlp
+        layer.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        it.loss((torch.arange(6), 1)).backward()
+        grads = {name: one.grad for name, one in it.model.named_parameters() if one.requires_grad}
+        found.append((len(calls), grads))
+    (once, own), (twice, anew) = found
+    assert twice == 2 * once
+    assert own.keys() == anew.keys()
+    assert any("lora_" in name and one.any() for name, one in own.items())
+    assert all(torch.allclose(own[name], anew[name], atol=1e-7) for name in own)
 
 
 def test_a_state_has_nothing_to_be_told_from_where_all_items_are_the_same():

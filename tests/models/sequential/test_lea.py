@@ -137,6 +137,23 @@ def test_values_read_the_environments_state_and_the_ranking_does_not(answered, s
     assert not torch.allclose(steps[0].values, steps[1].values)
 
 
+@pytest.mark.parametrize(("projection", "same"), [("normed", True), ("linear", False)])
+def test_the_size_of_a_state_counts_only_where_nothing_norms_it(answered, projection, same):
+    torch.manual_seed(1)
+    model = LEASNQN(
+        backbone=lambda: Last(ITEMS),
+        items=ITEMS,
+        state_dim=2,
+        projection=projection,
+        **PLAIN,
+        **ALONE,
+    )
+    batch, larger = answered(), answered()
+    object.__setattr__(larger, "states", larger.states * 10)
+    own, other = (model.step(*model.networks, one).values for one in (batch, larger))
+    assert torch.allclose(own, other, atol=1e-3) is same
+
+
 class Last(torch.nn.Module):
     """The last item, through a layer that learns."""
 
@@ -269,6 +286,10 @@ def test_items_are_ranked_by_their_nearness_to_the_state():
     [
         ({"state": "own"}, "state='own': expected one of hidden, both, environment"),
         ({"reward": "own", "state": "hidden"}, "reward='own'"),
+        (
+            {"projection": "own", "state": "hidden"},
+            "projection='own': expected one of normed, linear",
+        ),
         ({"refused_of": "own", "state": "hidden"}, "refused_of='own'"),
         ({"refused_of": "catalogue", "state": "hidden"}, "rewards what it was asked about"),
         ({"state": "both"}, "the environment has no states"),
