@@ -59,6 +59,17 @@ def test_every_finding_stands_in_its_file(line, file):
         assert number[0] in {f"{value:.{digits}f}" for one in columns for value in one}
 
 
+def test_every_number_of_the_readme_is_kept():
+    """A paragraph that quotes numbers links the pages that they are on."""
+    parts = (DOCS.parent / "README.md").read_text(encoding="utf-8").split("\n\n")
+    quoting = [part for part in parts if NUMBER.search(part)]
+    assert quoting
+    for part in quoting:
+        studies = re.findall(r"\(docs/results/(\w+)/README\.md\)", part)
+        kept = set().union(*(values(DOCS / "results" / study) for study in studies))
+        assert not set(NUMBER.findall(part)) - kept
+
+
 @pytest.mark.parametrize("folder", KEPT, ids=[folder.name for folder in KEPT])
 def test_a_kept_page_is_whole(folder):
     record = json.loads((folder / "kept.json").read_text())

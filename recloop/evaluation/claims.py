@@ -16,9 +16,14 @@ Verdict, by intersection-union (Berger 1982): a claim holds if the 95% interval 
 region; it fails if any comparison lies outside by a one-sided test at 5% after Holm's correction over those of its
 comparisons that decide something; else it is undecided. A comparison whose runs are missing is not run, and says why;
 one that rests on a training that was not trained out (`recloop.evaluation.trained`) or that diverged decides nothing.
+
+The longer a conjunction, the less likely it is to hold, however true. Its `power` is the chance that all of its
+comparisons that were run would be certain in another run of this size, if every effect were the printed one, brought to
+our level, or the measured one where nothing is printed.
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -71,9 +76,13 @@ class Comparison:
 
     def within(self, low: float, high: float) -> bool:
         """Check whether an interval lies in the region."""
+        return bool(self.hold(np.array([low]), np.array([high]))[0])
+
+    def hold(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Check which of many intervals lie in the region."""
         if self.closed:
-            return bool(self.low <= low and high <= self.high)
-        return bool(self.low < low and high < self.high)
+            return (self.low <= low) & (high <= self.high)
+        return (self.low < low) & (high < self.high)
 
 
 def comparisons(check: Mapping, points: Points) -> list[Comparison]:
@@ -175,10 +184,13 @@ def run(points: Points, model: str, dataset: str) -> str:
     return found[0][1]
 
 
-def judge(comparison: Comparison, sampling: Sampling) -> dict:
+def judge(comparison: Comparison, sampling: Sampling, printed: Mapping) -> tuple[dict, np.ndarray]:
     """Estimate a comparison with its interval, and test it against its region.
 
     All models are taken at the seeds that they share: sweeps may have been run with fewer than main tables.
+
+    Returns:
+        What was found, and in which draws the comparison would be certain, see `likely`.
     """
     seeds = sampling.results.seeds(comparison.dataset, comparison.models)
     observed = np.array(
@@ -191,7 +203,9 @@ def judge(comparison: Comparison, sampling: Sampling) -> dict:
     low, high = (float(bound) for bound in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     inside = min(effect - comparison.low, comparison.high - effect)
     below, above = (effect, comparison.low), (-effect, -comparison.high)
-    return {
+    true = expected(comparison, observed[:, 0], printed)
+    moved = (effect if true is None else true) - effect + draws - draws.mean()
+    found = {
         "seeds": len(seeds),
         "effect": effect,
         "low": low,
@@ -203,6 +217,35 @@ def judge(comparison: Comparison, sampling: Sampling) -> dict:
         ),
         "distance": inside / error if error else float(np.sign(inside)) * LARGE,
     }
+    return found, comparison.hold(low + moved, high + moved)
+
+
+def expected(comparison: Comparison, ours: np.ndarray, printed: Mapping) -> float | None:
+    """Compute the printed effect as it would be at our level: per metric the printed values have the mean of ours.
+
+    It is None where one of them is not printed. On a stand-in levels differ, and only what is relative to them carries
+    over.
+    """
+    values = [printed.get(quantity) for quantity in comparison.quantities]
+    if any(value is None for value in values):
+        return None
+    scaled, measures = np.array(values, dtype=float), [one[2:] for one in comparison.quantities]
+    for measure in set(measures):
+        rows = [place for place, one in enumerate(measures) if one == measure]
+        level = scaled[rows].mean()
+        scaled[rows] *= ours[rows].mean() / level if level else 1.0
+    return float(comparison.statistic(scaled[:, None])[0])
+
+
+def likely(certain: Mapping[str, list[np.ndarray]]) -> float | None:
+    """Compute the chance that all comparisons are certain at once; None where none was run.
+
+    Args:
+        certain: by data set, of each comparison the draws in which it would be. Comparisons of one data set hang
+            together, as they rest on the same sessions and runs; those of two data sets do not.
+    """
+    shares = [float(np.logical_and.reduce(draws).mean()) for draws in certain.values()]
+    return float(np.prod(shares)) if shares else None
 
 
 def examine(
@@ -227,7 +270,7 @@ def examine(
     reasons = [missing(one, sampling, why) for one in unfolded]
     ready = [one for one, reason in zip(unfolded, reasons, strict=True) if not reason]
     sampling.draw_all(quantity for one in ready for quantity in one.quantities)
-    rows = []
+    rows, certain = [], defaultdict(list)
     for one, reason in zip(unfolded, reasons, strict=True):
         names = {
             "kind": one.kind,
@@ -236,11 +279,14 @@ def examine(
             "k": one.k,
             "comparison": one.label,
         }
-        judged = judge(one, sampling) if not reason else {}
+        judged, draws = judge(one, sampling, printed) if not reason else ({}, None)
+        if draws is not None:
+            certain[one.dataset].append(draws)
         waits = any(unfinished(one.dataset, model) for model in one.models)
         about = {"not_run": reason, "unfinished": waits, "printed": in_print(one, printed)}
         rows.append(names | judged | about)
-    return with_verdicts(rows)
+    power = likely(certain)
+    return with_verdicts([row | {"power": power} for row in rows])
 
 
 def all_count(dataset: str, model: str) -> int:

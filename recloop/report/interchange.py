@@ -124,7 +124,11 @@ def claim(rows: pl.DataFrame) -> dict:
         for row in rows.iter_rows(named=True)
     ]
     about = {name: first[name] for name in ("id", "claim", "strength")}
-    about |= {"made_in": first["origin"], "verdict": first["claim_verdict"]}
+    about |= {
+        "made_in": first["origin"],
+        "verdict": first["claim_verdict"],
+        "power": first["power"],
+    }
     return about | {"comparisons": compared}
 
 

@@ -31,6 +31,7 @@ SCHEMA = {
     **dict.fromkeys(["verdict", "not_run"], pl.String),
     **dict.fromkeys(["unfinished", "printed"], pl.Boolean),
     "claim_verdict": pl.String,
+    "power": pl.Float64,  # of the whole claim
     **dict.fromkeys(["planted", "expected"], pl.String),  # of known answers only
 }
 ORDER = ("holds", "holds in part", "undecided", UNFINISHED, "fails", "not run")
@@ -116,7 +117,9 @@ LEGEND = (
     "the sessions) is on the claimed side, fails if one is on the other side at p < 0.05 after Holm's correction over "
     "those that decide, and is undecided otherwise. `not trained out`: it rests on a training that was still "
     "gaining when its budget ended. `one seed`: another seed may decide otherwise. `in part`: some of its data sets "
-    "were not run. *Comparisons*: how many lie on the claimed side, and how many of those with their whole interval. "
+    "were not run. *Comparisons*: how many lie on the claimed side, and how many of those with their whole interval; "
+    "*power*, where there are several: the chance that all would in another run of this size, if every effect were the "
+    "printed one brought to our level (the measured one where none is printed). "
     "*Printed numbers*: the same checks on the values that the paper prints. Every comparison is in `claims.csv`."
 )
 
@@ -144,7 +147,7 @@ def summary(study: Mapping, rows: pl.DataFrame) -> list[str]:
     return [
         qualified(rows["claim_verdict"][0], rows),
         "<br>".join(per_set),
-        agreeing(rows),
+        agreeing(rows) + power(rows),
         worst(study, rows),
         in_print(rows),
     ]
@@ -174,6 +177,12 @@ def agreeing(rows: pl.DataFrame) -> str:
     return (
         f"{ran['leans'].sum()} of {len(ran)}, {ran['certain'].sum()} certain" if len(ran) else "–"
     )
+
+
+def power(rows: pl.DataFrame) -> str:
+    """Write of several comparisons the chance that all of them would be certain."""
+    several = rows["not_run"].null_count() > 1
+    return f"; power {100 * rows['power'][0]:.0f}%" if several else ""
 
 
 def worst(study: Mapping, rows: pl.DataFrame) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 from recloop.data.catalogues import build_catalogue
 from recloop.data.pictures import Pictures, decode
@@ -19,6 +20,7 @@ from recloop.data.worlds import boutique
 from recloop.data.worlds.boutique_words import COLOURS, TYPES, Product, draw_product
 
 SOURCES = Path(__file__).parents[2] / "sources"
+STUDIES = SOURCES.parent / "studies"
 KINDS = tuple(TYPES)
 SHIRT = {
     "kind": "shirts",
@@ -94,6 +96,20 @@ def test_no_two_products_have_the_same_attributes_until_a_kind_is_sold_out():
     there = len(COLOURS) * math.prod(len(set(values)) for values in choices)
     sold_out = boutique.assortment(("shirts",), there + 40, random)
     assert len({frozenset(one.attributes.items()) for one in sold_out}) > 0.99 * there
+
+
+@pytest.mark.parametrize("study", ["pmmir", "gommir"])
+def test_no_two_items_of_a_study_have_the_same_attributes(study):
+    tiers = yaml.safe_load((STUDIES / study / "tiers.yaml").read_text())
+    shops = [entry for tier in tiers.values() for entry in tier["datasets"].values()]
+    shops = [entry for entry in shops if entry.get("source", "").startswith("boutique")]
+    assert len(shops) >= 6
+    for entry in shops:
+        source = load_source(SOURCES / f"{entry['source']}.yaml")
+        items = (source["sizes"] | entry["sizes"])["items"]
+        random = np.random.Generator(np.random.PCG64(source["seed"]))
+        sold = boutique.assortment(source["kinds"], items, random)
+        assert len({frozenset(one.attributes.items()) for one in sold}) == items
 
 
 @pytest.mark.parametrize("kind", KINDS)

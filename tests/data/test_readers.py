@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from recloop.data.prepare import prepare
 from recloop.data.quarantine import MalformedError
 from recloop.data.tables import write_tables
 
@@ -442,6 +443,56 @@ def test_movielens_sequences_keep_the_parts_of_the_release(tmp_path):
 def test_movielens_sequences_of_different_releases_are_refused(tmp_path, name, text, says):
     with pytest.raises(MalformedError, match=says):
         _read("movielens_sequences", tmp_path / "raw", RELEASE | {name: text})
+
+
+WHOLE = {
+    "train_input.txt": "1 2 3\n4 5\n2 6 1\n",
+    "val_output.txt": "2\n",
+    "test_input.txt": "1 2 3 7\n4 5 6 2\n2 6 1 5\n",
+    "test_output.txt": "9\n3\n8\n",
+}
+
+
+def test_movielens_release_tests_every_user_and_learns_nothing_else(tmp_path):
+    events, reading = _read("movielens_release", tmp_path / "raw", WHOLE)
+    rows = events.sort("user", "position").group_by("user", maintain_order=True).agg("item", "part")
+    assert rows["item"].to_list() == [list("12379"), list("45623"), list("26158")]
+    train, held = ["train"], ["test", "test"]
+    validated = [*train * 2, "valid", "valid", "test"]
+    assert rows["part"].to_list() == [[*train * 3, *held], validated, [*train * 3, *held]]
+    assert reading.items["item"].to_list() == list("123456789")
+    kept = {"events": ["rating"], "purchases": [], "sessions": {"by": "user"}, "order": []}
+    tables, split = tmp_path / "raw" / "tables", {"by": "given", "targets": "last"}
+    record = prepare(tables, tmp_path / "split", kept, split, 1, {"title": "a release"})
+    targets = {part: count["targets"] for part, count in record["counts"].items()}
+    assert targets == {"train": 2 + 1 + 2, "valid": 1, "test": 3}
+    asked = pl.read_parquet(tmp_path / "split" / "test.parquet")
+    assert (
+        asked.select(pl.col("item").list.len() - pl.col("first_target")).to_series().to_list()
+        == [1] * 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        (
+            "test_input.txt",
+            "1 2 3\n4 5 6 2\n2 6 1 5\n",
+            "line 1 does not go on for one item or two",
+        ),
+        (
+            "test_input.txt",
+            "1 2 3 7\n4 9 6 2\n2 6 1 5\n",
+            "line 2 does not go on for one item or two",
+        ),
+        ("test_input.txt", "1 2 3 7\n4 5 6 2\n", "not all good lines go together"),
+        ("val_output.txt", "6\n", "last items of the 1 lines"),
+    ],
+)
+def test_movielens_release_takes_files_of_one_release_alone(tmp_path, name, text, says):
+    with pytest.raises(MalformedError, match=says):
+        _read("movielens_release", tmp_path / "raw", WHOLE | {name: text})
 
 
 def test_movielens_sequences_set_a_line_aside_with_its_counterpart_missing(tmp_path):

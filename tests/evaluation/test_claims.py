@@ -5,7 +5,14 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from recloop.evaluation.claims import claim_verdict, comparisons, conjunction, examine
+from recloop.evaluation.claims import (
+    claim_verdict,
+    comparisons,
+    conjunction,
+    examine,
+    expected,
+    likely,
+)
 from recloop.evaluation.contrasts import extra_share, quotient, rank_correlation, slope
 from recloop.evaluation.metrics import evaluate
 from recloop.evaluation.results import Quantity, Results, Sampling
@@ -165,6 +172,36 @@ def test_conjunction_of_checks(sampling):
     rising = {"kind": "trend", "direction": "rises", "models": ["m,a={0,1,2}"]}
     assert verdict(sampling, ordering("best", "bad"), rising) == "holds"
     assert verdict(sampling, ordering("good", "same"), rising) == "undecided"
+
+
+def test_the_power_of_a_conjunction_is_that_of_all_of_it(sampling):
+    power = lambda *checks, **facts: run_claim(sampling, *checks, **facts)[0][0]["power"]  # noqa: E731
+    sure, unsure = ordering("best", "bad"), ordering("good", "same")
+    assert power(sure) == 1.0
+    assert power(unsure) < 0.2
+    assert power(sure, unsure) == power(unsure)
+    assert power(sure, unsure, absent=["same"]) == 1.0  # of what was run
+    assert power(unsure, absent=["same"]) is None
+    printed = {Quantity("d", "good", "HR", 2): 0.9, Quantity("d", "same", "HR", 2): 0.3}
+    assert power(unsure, printed=printed) == 1.0
+
+
+def test_a_printed_effect_is_brought_to_our_level():
+    ours, printed = np.array([0.5, 0.3]), {"a": 60.0, "b": 40.0}  # means of 0.4 and 50
+    quantities = {Quantity("d", name, "HR", 2): value for name, value in printed.items()}
+    (gain,) = comparisons(ordering("a", "b", metrics=["HR@2"], datasets=["d"]), points)
+    assert expected(gain, ours, quantities) == pytest.approx(0.48 - 0.32)
+    check = {"kind": "ratio", "models": ["a"], "than": ["b"], "within": [1, None]}
+    (ratio,) = comparisons(check | {"metrics": ["HR@2"], "datasets": ["d"]}, points)
+    assert expected(ratio, ours, quantities) == pytest.approx(1.5)
+    assert expected(gain, ours, dict(list(quantities.items())[:1])) is None
+
+
+def test_what_rests_on_the_same_data_hangs_together():
+    one, other = np.array([True, True, False, False]), np.array([True, False, False, False])
+    assert likely({"d": [one, other]}) == 0.25  # in one draw of four both are certain
+    assert likely({"d": [one], "e": [other]}) == 0.5 * 0.25
+    assert likely({}) is None
 
 
 def test_what_was_not_run_is_said(sampling):

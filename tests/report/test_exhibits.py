@@ -25,7 +25,7 @@ def test_table_has_every_cell_with_its_marks(made):
     from recloop.report.tables import CELL
 
     cells = pl.read_csv(made / "table_4_3.csv", schema_overrides=CELL)
-    assert len(cells) == 3 * 21 * 13
+    assert len(cells) == 3 * 22 * 13
     assert len(cells.drop_nulls("printed")) == 234
     best = cells.filter(model="modt4r", column="HR@10", dataset="retailrocket").row(0, named=True)
     assert (best["rank"], best["mark"], best["seeds"]) == (1, "*", 2)

@@ -157,16 +157,19 @@ def test_every_letter_of_the_tables_of_all_studies_is_known_to_pdflatex(drawn):
         assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}"), path
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no TeX engine here")
-def test_every_table_compiles(drawn, tmp_path):
+@pytest.mark.parametrize("engine", ["pdflatex", "lualatex"])
+def test_every_table_compiles(engine, drawn, tmp_path):
     from saved import studies
+
+    if not shutil.which(engine):
+        pytest.skip(f"no {engine} here")
 
     head = r"\documentclass[twocolumn]{article}\usepackage{booktabs,graphicx}\begin{document}"
     for name in studies():
         body = [path.read_text(encoding="utf-8") for path in sorted(drawn(name).glob("*.tex"))]
         whole = "\n\\clearpage\n".join([head, *body, r"\end{document}"])
         (tmp_path / f"{name}.tex").write_text(whole, encoding="utf-8")
-        command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", f"{name}.tex"]
+        command = [engine, "-halt-on-error", "-interaction=nonstopmode", f"{name}.tex"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:]
 

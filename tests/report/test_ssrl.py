@@ -127,7 +127,7 @@ def test_rows_are_grouped_by_host_with_simple_baselines_first(evidence):
         "NItNet",
         "SASRec",
     ]
-    assert len(cells) == (6 + 5 + 3 * 8 + 14) * 13
+    assert len(cells) == (7 + 5 + 3 * 8 + 14) * 13
     row = cells.filter(model="sasrec_sa2c", column="NDCG_purchase@10").row(0, named=True)
     assert (row["row"], row["printed"]) == ("SASRec-SA2C", 0.3728)
     assert cells.filter(model="sasrec_sa2c", column="Reward@20")["mark"].to_list() == ["*"]

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from recloop.report.verdicts import qualified
+from recloop.report.verdicts import power, qualified
 
 
 def rows(*pairs: tuple[str, int | None]) -> pl.DataFrame:
@@ -25,3 +25,12 @@ def rows(*pairs: tuple[str, int | None]) -> pl.DataFrame:
 )
 def test_a_decision_says_that_it_rests_on_one_seed(verdict, comparisons, expected):
     assert qualified(verdict, rows(*comparisons)) == expected
+
+
+def test_several_comparisons_have_a_power_to_print():
+    def claim(*not_run: str | None) -> pl.DataFrame:
+        ran = {"not_run": pl.Series(not_run, dtype=pl.String)}
+        return pl.DataFrame(ran).with_columns(power=pl.lit(0.315))
+
+    assert power(claim(None, None, "too large")) == "; power 32%"
+    assert power(claim(None, "too large")) == ""

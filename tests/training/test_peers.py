@@ -7,6 +7,7 @@ import signal
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.flop_counter import FlopCounterMode
 
 from recloop.data.batches import Events, cut
 from recloop.fitting.context import TrainingContext
@@ -237,14 +238,27 @@ def test_the_mean_of_swa_is_that_of_the_last_epochs(peers):
 # -- what is served ----------------------------------------------------------------------------------------------------
 
 
+def operations(model) -> int:
+    """Count what it takes to score a batch of sessions."""
+    session = torch.arange(4 * LENGTH).reshape(4, LENGTH) % ITEMS
+    with FlopCounterMode(display=False) as counter:
+        model.eval().score(session)
+    return counter.get_total_flops()
+
+
 @pytest.mark.parametrize("way", ["layer", "parameter", "noise", "prune", "swa", "none"])
-def test_the_served_model_is_the_host_and_no_larger(run, make, way):
+def test_the_served_model_is_the_host_no_larger_and_no_slower(run, make, way):
     weights, record = run(exchange=way)
-    host = make({"model": HOST, "inference": {}}).state_dict()
-    assert {name: one.shape for name, one in weights.items()} == {
-        name: one.shape for name, one in host.items()
-    }
-    assert record["parameters"] == sum(one.numel() for one in host.values())
+    host, served = (make({"model": HOST, "inference": {}}) for _ in range(2))
+    assert record["parameters"] == sum(one.numel() for one in host.state_dict().values())
+    served.load_state_dict(weights)  # as it is, nothing beside it
+    assert type(served) is type(host)
+    assert operations(served) == operations(host) > 0
+
+
+def test_two_models_at_once_take_twice_as_long(make):
+    one, both = (make({"model": model, "inference": {}}) for model in (HOST, ENSEMBLE))
+    assert operations(both) == 2 * operations(one)
 
 
 def test_the_better_peer_on_validation_is_served(peers):
