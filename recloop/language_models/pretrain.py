@@ -82,8 +82,7 @@ def pretrain(
     sizes = settings_of(settings.get("pretrain", {}))
     folder = output.with_name(f"{output.name}.part")
     with first_alone():
-        corpora = [own, *([other] if other else [])]
-        words, rows = numbered(corpora, sizes, folder / "tokens", threads)
+        words, rows = numbered([own, *([other] if other else [])], sizes, folder / "tokens")
     network = build(sizes, words).to(device)
     context = TrainingContext(seed, folder, device, log, f"language model of {own}")
     objective = NextToken(network, rows, schedule_of(sizes), context)
@@ -140,9 +139,7 @@ def keys_of(own: Path, other: Path | None) -> list[str]:
     return [texts.read_record(one)["key"] for one in (own, other) if one]
 
 
-def numbered(
-    folders: list[Path], sizes: dict, work: Path, processes: int
-) -> tuple[PreTrainedTokenizerFast, Rows]:
+def numbered(folders: list[Path], sizes: dict, work: Path) -> tuple[PreTrainedTokenizerFast, Rows]:
     """Learn a tokenizer from the training texts of all folders and number the tokens of all texts."""
     corpora = [texts.read(folder) for folder in folders]
     learnt = [
@@ -161,7 +158,7 @@ def numbered(
 
     rows: Rows = {"train": [], "valid": [], "test": []}
     for corpus in corpora:
-        tokens = texts.mapped(corpus, encode, made_of, work, processes)
+        tokens = texts.mapped(corpus, encode, made_of, work)
         for ids, part in zip(tokens["ids"], tokens["part"], strict=True):
             rows[part].append(ids)
     if empty := [part for part, lines in rows.items() if not lines]:

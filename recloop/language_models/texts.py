@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from recloop.storage.files import replacing, sha256_of, write_json
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from recloop.language_models.prompts import Prompt
 
 TABLE, RECORD = "texts.arrow", "corpus.json"
-MANY = 20_000  # rows; fewer are mapped sooner than other processes have started
 
 
 def save(rows: Dataset, folder: Path, record: dict) -> None:
@@ -75,14 +74,8 @@ def read_record(folder: Path) -> dict:
     return json.loads((folder / RECORD).read_text())
 
 
-def mapped(
-    rows: Dataset,
-    function: Callable,
-    made_of: object,
-    folder: Path | None = None,
-    processes: int = 1,
-) -> Dataset:
-    """Map a function over batches of rows; with a folder once: the result lies in a file under a key of our own.
+def mapped(rows: Dataset, function: Callable, made_of: object, folder: Path) -> Dataset:
+    """Map a function over batches of rows, once: the result lies in a file under a key of our own.
 
     Neither is code pickled for a fingerprint nor anything kept outside the folder.
 
@@ -90,36 +83,35 @@ def mapped(
         rows: with a fingerprint of ours.
         function: from columns to columns.
         made_of: JSON-like, all that decides what the function does.
-        folder: for the result; None keeps it in memory.
-        processes: that share the rows, where there are `MANY`.
+        folder: for the result.
     """
-    from datasets import disable_progress_bars
-
-    disable_progress_bars()
+    folder.mkdir(parents=True, exist_ok=True)
     key = digest(rows._fingerprint, made_of)
-    way = {"batched": True, "remove_columns": rows.column_names, "load_from_cache_file": False}
-    way |= {"num_proc": processes} if processes > 1 and len(rows) >= MANY else {}
-    if folder is None:
-        return rows.map(function, new_fingerprint=key, keep_in_memory=True, **way)
     place = folder / f"{key}.arrow"
     if not place.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{key}.", dir=folder) as drafts:
-            draft = Path(drafts, place.name)
-            made = rows.map(function, new_fingerprint=key, cache_file_name=str(draft), **way)
-            if not draft.exists():  # each process has written its own part
-                write_table(made, draft)
-            draft.replace(place)
+        from datasets import disable_progress_bars
+
+        disable_progress_bars()
+        draft = place.with_name(f"{key}.{os.getpid()}.part")
+        rows.map(
+            function,
+            batched=True,
+            remove_columns=rows.column_names,
+            new_fingerprint=key,
+            cache_file_name=str(draft),
+            load_from_cache_file=False,
+        )
+        draft.replace(place)
     return opened(place, key)
 
 
-def prompted(rows: Dataset, prompt: Prompt, folder: Path, processes: int = 1) -> Dataset:
+def prompted(rows: Dataset, prompt: Prompt, folder: Path) -> Dataset:
     """Fill a prompt with each row: one column, `prompt`.
 
     Args:
         rows: with a column for each field of the prompt, and a fingerprint of ours.
         prompt: of a study.
-        folder, processes: as of `mapped`.
+        folder: for the result.
 
     Raises:
         SettingsError: a field that is no column.
@@ -134,15 +126,17 @@ def prompted(rows: Dataset, prompt: Prompt, folder: Path, processes: int = 1) ->
         )
         return {"prompt": list(filled)}
 
-    return mapped(rows, fill, {"template": prompt.template}, folder, processes)
+    return mapped(rows, fill, {"template": prompt.template}, folder)
 
 
-def preferences(prompts: list[str], chosen: list[str], rejected: list[str]) -> Dataset:
+def pairs(prompts: list[str], chosen: list[str], rejected: list[str]) -> Dataset:
     """Put preferences into a data set: what was asked, the better answer and the worse one.
 
     Raises:
         ValueError: columns of other lengths, or a pair of equal answers.
     """
+    from datasets import Dataset
+
     if not len(prompts) == len(chosen) == len(rejected):
         raise ValueError(
             f"expected as many answers as prompts, got {len(prompts)} prompts, {len(chosen)} chosen and "
@@ -151,11 +145,5 @@ def preferences(prompts: list[str], chosen: list[str], rejected: list[str]) -> D
     for place, (better, worse) in enumerate(zip(chosen, rejected, strict=True)):
         if better == worse:
             raise ValueError(f"pair {place}: expected two different answers, got {better!r} twice")
-    return rows_of({"prompt": prompts, "chosen": chosen, "rejected": rejected})
-
-
-def rows_of(columns: Mapping[str, list]) -> Dataset:
-    """Put columns of JSON-like values into a data set, whose fingerprint is the hash of them."""
-    from datasets import Dataset
-
-    return Dataset(Dataset.from_dict(dict(columns)).data, fingerprint=digest(columns))
+    columns = {"prompt": prompts, "chosen": chosen, "rejected": rejected}
+    return Dataset.from_dict(columns)

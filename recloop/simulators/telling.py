@@ -7,12 +7,11 @@ like it.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import torch
@@ -21,13 +20,9 @@ from torch import Tensor
 
 from recloop.data.ratings import read_ratings
 from recloop.language_models.prompts import Prompt
-from recloop.language_models.texts import prompted, rows_of
 from recloop.simulators.preferences import TABLE
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 LEARNING = ("train", "valid")  # parts whose users are asked for
 RECORD = "preferences.json"
@@ -104,9 +99,7 @@ def tell_preferences(
     texts = describe(sessions / "items.parquet", judge.attributes)
     known = histories(sessions, tables, judge)
     order = arranged(len(known), len(texts), judge)
-    drafts = output.with_name(f"{output.name}.part")
-    prompts = prompted(filled(judge, texts, known, order), asked, drafts, threads)["prompt"][:]
-    shutil.rmtree(drafts)
+    prompts = list(filled(asked, judge, texts, known, order))
     letters = asked.answers[: order.shape[2] + 1]
     logs, speaker = weigh(prompts, letters, judge, answers, model, device, log)
     tensors = {"liked": liked(logs, order, len(texts)), "history": marked(known, len(texts))}
@@ -158,22 +151,20 @@ def arranged(users: int, items: int, judge: Judge) -> Int[Tensor, "user prompt c
 
 
 def filled(
+    prompt: Prompt,
     judge: Judge,
     texts: Sequence[str],
     known: Sequence[Sequence[int]],
     order: Int[Tensor, "user prompt candidate"],
-) -> Dataset:
-    """List what the fields of the prompts are filled with, for all users one after the other."""
+) -> Iterator[str]:
+    """Write the prompts of all users."""
     none = f"{ascii_lowercase[order.shape[2]]}. None"
-    told, candidates = [], []
     for history, dealt in zip(known, order.tolist(), strict=True):
-        told += [", ".join(texts[item] for item in history) or "none"] * len(dealt)
+        told = ", ".join(texts[item] for item in history) or "none"
         for items in dealt:
             pairs = zip(ascii_lowercase, items, strict=False)
             listed = [f"{letter}. {texts[item]}" for letter, item in pairs]
-            candidates.append(" ".join([*listed, none]))
-    words = {name: [value] * len(told) for name, value in judge.words.items()}
-    return rows_of({**words, "history": told, "candidates": candidates})
+            yield prompt.fill(**judge.words, history=told, candidates=" ".join([*listed, none]))
 
 
 def weigh(

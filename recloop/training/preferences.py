@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,14 +23,12 @@ from recloop.fitting.tuning import fit_tuned
 from recloop.language_models.alignment import restored, spread, summed, tokenised
 from recloop.language_models.batching import by_length
 from recloop.language_models.bodies import load_learnt, padded
-from recloop.language_models.texts import mapped, preferences
 from recloop.models import build, locate
 from recloop.models.gaze.reward import Texts, bradley_terry
 from recloop.training.gaze import ANSWERS, SCALED, Gaze, plain, plain_texts, read_gaze, replaced
 from recloop.training.language import opened, tokenizer_of
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 ACCURACY = Metric("valid_accuracy", "accuracy")
@@ -119,33 +117,18 @@ def read_part(data: dict[str, Path], settings: dict, part: str) -> Pairs:
     rows, training = pl.read_parquet(data["pairs"] / f"{part}.parquet"), settings["training"]
     if training["labels"] not in LABELS:
         raise ValueError(f"labels={training['labels']!r}: expected one of {', '.join(LABELS)}")
-    given = preferences(*(rows[name].to_list() for name in ("prompt", *ANSWERS)))
-    texts = [(row["prompt"], row[answer]) for row in given for answer in ANSWERS]
+    texts = [
+        (prompt, one)
+        for prompt, *both in rows.select("prompt", *ANSWERS).iter_rows()
+        for one in both
+    ]
     tokenizer = tokenizer_of(data, settings)
-    whole = numbered(given, tokenizer, training["template"])
+    whole = [templated(tokenizer, training["template"], *one) for one in texts]
     kept = [ids[-training["length"] :] for ids in whole]
     gaze = gaze_of(data, settings, part, [plain(*one) for one in texts], tokenizer, whole)
     if training["labels"] == "reversed":
         kept, gaze = swapped(kept), swapped(gaze)
     return Pairs([torch.tensor(ids) for ids in kept], [torch.from_numpy(one) for one in gaze], rows)
-
-
-def numbered(
-    given: Dataset, tokenizer: PreTrainedTokenizerBase | None, template: str
-) -> list[list[int]]:
-    """List the token numbers of all texts, both of a pair one after the other."""
-
-    def number(batch: Mapping) -> dict:
-        return {
-            answer: [
-                templated(tokenizer, template, *one)
-                for one in zip(batch["prompt"], batch[answer], strict=True)
-            ]
-            for answer in ANSWERS
-        }
-
-    found = mapped(given, number, {"template": template})
-    return [row[answer] for row in found for answer in ANSWERS]
 
 
 def swapped(texts: list) -> list:

@@ -1,7 +1,6 @@
 """Texts are data sets that are mapped into memory under our own keys, and nothing is made twice or pickled."""
 
 import json
-import os
 
 import polars as pl
 import pytest
@@ -68,27 +67,6 @@ def test_what_was_mapped_is_not_mapped_again(tmp_path, monkeypatch):
     assert all(path.suffix == ".arrow" for path in (tmp_path / "work").iterdir())
 
 
-def test_several_processes_map_the_same_rows(tmp_path, monkeypatch):
-    texts.save(shoes(), tmp_path / "corpus", {})
-    rows = texts.read(tmp_path / "corpus")
-
-    def upper(batch):
-        return {
-            "text": [text.upper() for text in batch["text"]],
-            "maker": [os.getpid()] * len(batch["text"]),
-        }
-
-    alone = texts.mapped(rows, upper, 1, tmp_path / "alone", processes=2)
-    assert {*alone["maker"]} == {os.getpid()}  # few rows
-    monkeypatch.setattr(texts, "MANY", 30)
-    shared = texts.mapped(rows, upper, 1, tmp_path / "shared", processes=2)
-    assert len({*shared["maker"]} - {os.getpid()}) == 2
-    assert shared["text"][:] == alone["text"][:] == [text.upper() for text in rows["text"]]
-    assert shared._fingerprint == alone._fingerprint
-    assert [path.suffix for path in (tmp_path / "shared").iterdir()] == [".arrow"]
-    assert texts.mapped(rows, upper, 1)["text"][:] == alone["text"][:]  # in memory
-
-
 def test_prompts_are_filled_row_by_row(tmp_path):
     texts.save(shoes(3), tmp_path / "corpus", {})
     rows, prompt = texts.read(tmp_path / "corpus"), Prompt("reward", "Is {text} next?")
@@ -99,12 +77,12 @@ def test_prompts_are_filled_row_by_row(tmp_path):
 
 
 def test_pairs_of_preferences():
-    found = texts.preferences(["p", "q"], ["a", "b"], ["b", "c"])
+    found = texts.pairs(["p", "q"], ["a", "b"], ["b", "c"])
     assert found[1] == {"prompt": "q", "chosen": "b", "rejected": "c"}
     with pytest.raises(ValueError, match="1 prompts, 2 chosen and 2 rejected"):
-        texts.preferences(["p"], ["a", "b"], ["b", "c"])
+        texts.pairs(["p"], ["a", "b"], ["b", "c"])
     with pytest.raises(ValueError, match="pair 1: expected two different answers, got 'c' twice"):
-        texts.preferences(["p", "q"], ["a", "c"], ["b", "c"])
+        texts.pairs(["p", "q"], ["a", "c"], ["b", "c"])
 
 
 # -- corpora -----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import torch
 
 from recloop.language_models.model import LanguageModel
 from recloop.language_models.prompts import Prompt
-from recloop.language_models.texts import prompted
 from recloop.language_models.tokenizer import learn
 from recloop.simulators.agreement import agreement
 from recloop.simulators.telling import (
@@ -102,11 +101,11 @@ def test_every_item_is_a_candidate_of_every_user():
     assert arranged(1, 2, Judge(**SETTINGS)).shape == (1, 1, 2)
 
 
-def test_a_prompt_by_hand(tmp_path):
+def test_a_prompt_by_hand():
     order = torch.tensor([[[1, 0]]])
     prompt = Prompt("preference", PROMPT["template"])
-    rows = filled(Judge(**SETTINGS), ["red", "blue"], [[0]], order)
-    assert prompted(rows, prompt, tmp_path)["prompt"][:] == [
+    found = [*filled(prompt, Judge(**SETTINGS), ["red", "blue"], [[0]], order)]
+    assert found == [
         "In a shop, by color; category: wearing red. coat? a. blue b. red c. None. I take"
     ]
 
