@@ -27,9 +27,9 @@ def check(parts: Parts, by: str) -> dict[str, Any]:
     else:
         _no_common_ids(parts)
     _validation_is_not_test(parts)
-    if by in ("time", "next_session"):
+    if by == "time":
         _no_later_start(parts)
-    if by in ("last_session", "time", "next_session"):
+    if by in ("last_session", "time"):
         _no_later_training(parts)
     return report(parts)
 

@@ -30,7 +30,7 @@ PARTS = ("train", "valid", "test")
 CATALOGUE = "items.csv"  # titles and the like, beside the events of any log
 PICTURES = "pictures.json"  # stands for the pictures that are files of their own
 WAYS_TO_CUT = ("given", "user", "gap", "count")
-WAYS_TO_SPLIT = ("session", "time", "last_session", "next_session", "leave_one_out", "given")
+WAYS_TO_SPLIT = ("session", "time", "last_session", "leave_one_out", "given")
 TARGETS = ("all", "last")  # which events of held-out sessions are predicted
 STEPS = {
     "sample": "sample_sessions",
@@ -43,7 +43,7 @@ CUTS = {
     "gap_minutes": "gap",
     "events": "count",
 }  # a setting of `sessions` and the way that needs it
-BY_SHARES = ("session", "time", "next_session")
+BY_SHARES = ("session", "time")
 
 
 class SettingError(SettingsError):

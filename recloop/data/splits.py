@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recloop.data.settings import BY_SHARES, PARTS
+from recloop.data.settings import PARTS
 
 NAMES = {"train": "training", "valid": "validation", "test": "test"}
 SEQUENCES = ("item", "event", "time")
@@ -26,16 +26,14 @@ class SplitError(ValueError):
 def split(
     sessions: pl.DataFrame, by: str, shares: Sequence[int | float] | None = None, seed: int = 0
 ) -> dict[str, pl.DataFrame]:
-    """Part sessions in one of six ways.
+    """Part sessions in one of five ways.
 
     Args:
         sessions: one row per session, from `sessions.as_lists`.
         by: session (random shares), leave_one_out (last item tests, the one before validates),
             last_session (of each user; in the order of their numbers where no time is known), time
-            (shares by the start of sessions), next_session (by time, and of each user who trains the
-            first session after either moment; later ones are left out), given (every event comes
-            with its part).
-        shares: of training, validation and test, for session, time and next_session.
+            (shares by the start of sessions), given (every event comes with its part).
+        shares: of training, validation and test, for session and time.
         seed: of the random shares.
     """
     if by == "leave_one_out":
@@ -43,7 +41,9 @@ def split(
     elif by == "given":
         parts = _given(sessions)
     else:
-        part = _PARTINGS[by](sessions, _checked(shares) if by in BY_SHARES else None, seed)
+        part = _PARTINGS[by](
+            sessions, _checked(shares) if by in ("session", "time") else None, seed
+        )
         parts = {name: sessions.filter(pl.Series(part == k)) for k, name in enumerate(PARTS)}
         one = pl.lit(1, pl.Int32).alias("first_target")
         parts = {name: rows.with_columns(one) for name, rows in parts.items()}
@@ -88,12 +88,7 @@ def _by_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
 
 
 def _by_time(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
-    return _eras(sessions, "time", shares)
-
-
-def _eras(sessions: pl.DataFrame, by: str, shares: Any) -> NDArray[Any]:
-    """Tell of each session how many of the two moments it starts after."""
-    starts = _times(sessions, by, pl.col("time").list.first())
+    starts = _times(sessions, "time", pl.col("time").list.first())
     ordered, number = np.sort(starts), len(starts)
     cuts = np.round(np.cumsum(shares)[:2] * number).astype(int).clip(0, number - 1)
     # Sessions that start in the same millisecond stay on the same side.
@@ -114,18 +109,6 @@ def _by_last_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[
         .otherwise(0)
     )  # fmt: skip
     return sessions.select(part=part)["part"].to_numpy()
-
-
-def _by_next_session(sessions: pl.DataFrame, shares: Any, seed: int) -> NDArray[Any]:
-    if sessions["user"].null_count():
-        raise SplitError("split by next_session needs users. Split by session or time instead.")
-    era = pl.Series("era", _eras(sessions, "next_session", shares))
-    start = pl.col("time").list.first()
-    place = pl.struct(start, "session").rank("ordinal").over("user", "era")
-    trains = (pl.col("era") == 0).any().over("user")
-    held_out = (place == 1) & trains
-    part = pl.when((pl.col("era") == 0) | held_out).then("era").otherwise(len(PARTS))
-    return sessions.with_columns(era).select(part=part)["part"].to_numpy()
 
 
 def _leave_one_out(sessions: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -182,12 +165,7 @@ def _check_given(sessions: pl.DataFrame) -> None:
         )
 
 
-_PARTINGS = {
-    "session": _by_session,
-    "time": _by_time,
-    "last_session": _by_last_session,
-    "next_session": _by_next_session,
-}
+_PARTINGS = {"session": _by_session, "time": _by_time, "last_session": _by_last_session}
 WAYS = (*_PARTINGS, "leave_one_out", "given")
 
 

@@ -38,7 +38,7 @@ class Users:
         """Read the users of `train`, or those with a session in `valid` or `test` and all their earlier sessions.
 
         Args:
-            folder: of a split by last_session or next_session.
+            folder: of a split by last_session.
             part: train, valid or test.
 
         Raises:
@@ -177,7 +177,7 @@ def _stop_unless_last_sessions(table: pl.DataFrame, part: str) -> None:
     if repeated or several:
         raise ValueError(
             f"{part}: {repeated} sessions occur in two parts and {several} users have more than one session in this "
-            "one; expected one session of each user: split by last_session or next_session"
+            "one; expected the last session of each user: split by last_session"
         )
 
 

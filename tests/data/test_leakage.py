@@ -38,7 +38,7 @@ def _parts(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
     }
 
 
-@pytest.mark.parametrize("by", ["session", "last_session", "time", "next_session"])
+@pytest.mark.parametrize("by", ["session", "last_session", "time"])
 def test_a_clean_split_passes(by):
     check(_parts(), by)
 

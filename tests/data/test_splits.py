@@ -1,4 +1,4 @@
-"""Six ways to part sessions, counted by hand, and what must hold for all of them."""
+"""Five ways to part sessions, counted by hand, and what must hold for all of them."""
 
 from __future__ import annotations
 
@@ -84,19 +84,6 @@ def test_times_of_some_sessions_only_are_no_order():
         split(sessions, "last_session")
 
 
-def test_the_next_session_after_a_moment_tests():
-    """Two moments for all users: starts up to 50 train, up to 70 validate, later ones test."""
-    starts = {"a": [10, 20, 60, 65, 80, 95], "b": [30, 40, 50, 90], "c": [70, 100]}
-    rows = [(user, [1, 2], start) for user, those in starts.items() for start in those]
-    parts = split(_sessions(rows), "next_session", [5 / 12, 3 / 12, 4 / 12])
-    # Of a the second session after either moment is left out, and of c, who does not train, all.
-    assert _ids(parts) == [[0, 1, 6, 7, 8], [2], [4, 9]]
-    check(parts, "next_session")
-    later = parts["train"].with_columns(time=pl.col("time").list.eval(pl.element() + 30))
-    with pytest.raises(LeakageError, match="sessions of train start after valid has begun"):
-        check(parts | {"train": later}, "next_session")
-
-
 def test_time_parts_by_the_start():
     starts = [90, 10, 20, 30, 40, 50, 60, 70, 80, 100]
     parts = split(_sessions([(None, [1, 2], start) for start in starts]), "time", SHARES)
@@ -140,8 +127,6 @@ def test_odd_shares_stop(shares):
     [
         ("time", "a", None, "needs times"),
         ("last_session", None, 1, "needs users"),
-        ("next_session", None, 1, "next_session needs users"),
-        ("next_session", "a", None, "next_session needs times"),
         ("session", None, 1, "leaves valid and test empty"),
     ],
 )
@@ -168,16 +153,11 @@ def test_no_split_leaks(by, visits, seed):
     if by == "given":
         given = [[place % 3] * len(items) for place, (_, items, _) in enumerate(visits)]
         sessions = sessions.with_columns(pl.Series("part", given, dtype=pl.List(pl.UInt8)))
-    try:
-        parts = split(sessions, by, [0.6, 0.2, 0.2], seed)
-    except SplitError:
-        assume(by != "next_session")  # nobody who trains comes back
-        raise
+    parts = split(sessions, by, [0.6, 0.2, 0.2], seed)
     assume(not parts["valid"]["item"].sort().equals(parts["test"]["item"].sort()))
     check(parts, by)
     whole = parts["train"] if by == "leave_one_out" else pl.concat(parts.values())
-    if by != "next_session":  # which leaves some out
-        assert sorted(whole["session"]) == sessions["session"].to_list()
+    assert sorted(whole["session"]) == sessions["session"].to_list()
 
 
 def _count(visits: list) -> dict[str, int]:

@@ -182,7 +182,7 @@ def alone(tiers: dict, study: str) -> dict:
     tiers["smoke"]["datasets"] = {dataset: datasets[dataset]}
     if study == "ialp":
         tiers["smoke"]["simulators"]["logs"]["user_model"] = "deepfm"  # so that there is one
-    if study in ("modt4r", "hdt"):
+    if study == "modt4r":
         tiers["smoke"]["absent"] = {f"{dataset}_temporal": "left out here"}
     return tiers
 
