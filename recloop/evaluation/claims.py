@@ -19,7 +19,8 @@ one that rests on a training that was not trained out (`recloop.evaluation.train
 
 The longer a conjunction, the less likely it is to hold, however true. Its `power` is the chance that all of its
 comparisons that were run would be certain in another run of this size, if every effect were the printed one, brought to
-our level, or the measured one where nothing is printed.
+our level. Where one is not printed there is none: power at a measured effect says no more than its interval (Hoenig and
+Heisey, The American Statistician 2001).
 """
 
 import itertools
@@ -184,13 +185,16 @@ def run(points: Points, model: str, dataset: str) -> str:
     return found[0][1]
 
 
-def judge(comparison: Comparison, sampling: Sampling, printed: Mapping) -> tuple[dict, np.ndarray]:
+def judge(
+    comparison: Comparison, sampling: Sampling, printed: Mapping
+) -> tuple[dict, np.ndarray | None]:
     """Estimate a comparison with its interval, and test it against its region.
 
     All models are taken at the seeds that they share: sweeps may have been run with fewer than main tables.
 
     Returns:
-        What was found, and in which draws the comparison would be certain, see `likely`.
+        What was found, and in which draws the comparison would be certain, see `likely`; None where the effect is not
+        printed.
     """
     seeds = sampling.results.seeds(comparison.dataset, comparison.models)
     observed = np.array(
@@ -203,8 +207,6 @@ def judge(comparison: Comparison, sampling: Sampling, printed: Mapping) -> tuple
     low, high = (float(bound) for bound in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     inside = min(effect - comparison.low, comparison.high - effect)
     below, above = (effect, comparison.low), (-effect, -comparison.high)
-    true = expected(comparison, observed[:, 0], printed)
-    moved = (effect if true is None else true) - effect + draws - draws.mean()
     found = {
         "seeds": len(seeds),
         "effect": effect,
@@ -217,6 +219,10 @@ def judge(comparison: Comparison, sampling: Sampling, printed: Mapping) -> tuple
         ),
         "distance": inside / error if error else float(np.sign(inside)) * LARGE,
     }
+    true = expected(comparison, observed[:, 0], printed)
+    if true is None:
+        return found, None
+    moved = true - effect + draws - draws.mean()
     return found, comparison.hold(low + moved, high + moved)
 
 
@@ -237,13 +243,15 @@ def expected(comparison: Comparison, ours: np.ndarray, printed: Mapping) -> floa
     return float(comparison.statistic(scaled[:, None])[0])
 
 
-def likely(certain: Mapping[str, list[np.ndarray]]) -> float | None:
-    """Compute the chance that all comparisons are certain at once; None where none was run.
+def likely(certain: Mapping[str, list[np.ndarray | None]]) -> float | None:
+    """Compute the chance that all comparisons are certain at once; None where none was run, or of one it is not known.
 
     Args:
         certain: by data set, of each comparison the draws in which it would be. Comparisons of one data set hang
             together, as they rest on the same sessions and runs; those of two data sets do not.
     """
+    if any(draws is None for known in certain.values() for draws in known):
+        return None
     shares = [float(np.logical_and.reduce(draws).mean()) for draws in certain.values()]
     return float(np.prod(shares)) if shares else None
 
@@ -279,8 +287,9 @@ def examine(
             "k": one.k,
             "comparison": one.label,
         }
-        judged, draws = judge(one, sampling, printed) if not reason else ({}, None)
-        if draws is not None:
+        judged: dict = {}
+        if not reason:
+            judged, draws = judge(one, sampling, printed)
             certain[one.dataset].append(draws)
         waits = any(unfinished(one.dataset, model) for model in one.models)
         about = {"not_run": reason, "unfinished": waits, "printed": in_print(one, printed)}

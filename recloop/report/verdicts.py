@@ -118,8 +118,8 @@ LEGEND = (
     "those that decide, and is undecided otherwise. `not trained out`: it rests on a training that was still "
     "gaining when its budget ended. `one seed`: another seed may decide otherwise. `in part`: some of its data sets "
     "were not run. *Comparisons*: how many lie on the claimed side, and how many of those with their whole interval; "
-    "*power*, where there are several: the chance that all would in another run of this size, if every effect were the "
-    "printed one brought to our level (the measured one where none is printed). "
+    "*power*, where there are several and all are printed: the chance that all would in another run of this size, if "
+    "every effect were the printed one brought to our level. "
     "*Printed numbers*: the same checks on the values that the paper prints. Every comparison is in `claims.csv`."
 )
 
@@ -180,9 +180,9 @@ def agreeing(rows: pl.DataFrame) -> str:
 
 
 def power(rows: pl.DataFrame) -> str:
-    """Write of several comparisons the chance that all of them would be certain."""
-    several = rows["not_run"].null_count() > 1
-    return f"; power {100 * rows['power'][0]:.0f}%" if several else ""
+    """Write of several comparisons the chance that all of them would be certain, where it is known."""
+    chance, several = rows["power"][0], rows["not_run"].null_count() > 1
+    return f"; power {100 * chance:.0f}%" if several and chance is not None else ""
 
 
 def worst(study: Mapping, rows: pl.DataFrame) -> str:

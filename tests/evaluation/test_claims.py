@@ -177,13 +177,19 @@ def test_conjunction_of_checks(sampling):
 def test_the_power_of_a_conjunction_is_that_of_all_of_it(sampling):
     power = lambda *checks, **facts: run_claim(sampling, *checks, **facts)[0][0]["power"]  # noqa: E731
     sure, unsure = ordering("best", "bad"), ordering("good", "same")
-    assert power(sure) == 1.0
-    assert power(unsure) < 0.2
-    assert power(sure, unsure) == power(unsure)
-    assert power(sure, unsure, absent=["same"]) == 1.0  # of what was run
-    assert power(unsure, absent=["same"]) is None
-    printed = {Quantity("d", "good", "HR", 2): 0.9, Quantity("d", "same", "HR", 2): 0.3}
-    assert power(unsure, printed=printed) == 1.0
+    assert power(sure) is None  # nothing is printed
+    apart, near = ({"best": 0.9, "good": good, "same": 0.3, "bad": 0.1} for good in (0.9, 0.3001))
+    given, close = (
+        {"printed": {Quantity("d", name, "HR", 2): value for name, value in one.items()}}
+        for one in (apart, near)
+    )
+    assert power(sure, **close) == power(sure, unsure, **given) == 1.0
+    assert power(unsure, **close) < 0.2
+    assert power(sure, unsure, **close) == power(unsure, **close)
+    assert power(sure, unsure, absent=["same"], **close) == 1.0  # of what was run
+    assert power(unsure, absent=["same"], **close) is None
+    del close["printed"][Quantity("d", "best", "HR", 2)]
+    assert power(sure, unsure, **close) is None
 
 
 def test_a_printed_effect_is_brought_to_our_level():
