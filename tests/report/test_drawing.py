@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from recloop.report.drawing import folded, ticks
+from recloop.report.drawing import folded, ticks, wrapped
 
 
 def test_a_name_breaks_at_commas_and_at_the_width_of_its_room():
@@ -45,3 +45,10 @@ def test_a_place_without_room_on_narrow_axes_has_no_label():
     assert len(ax.get_xticks()) == len(places)
     spans = [label.get_window_extent() for label in labels]
     assert all(one.x1 < other.x0 for one, other in pairwise(spans))
+
+
+def test_a_stamp_never_leaves_the_figure():
+    part = "Industry (small language model): amazon_scientific, stand-in for Industry (small language model)"
+    lines = wrapped(f"tier real; {part}; seed 1")
+    assert max(map(len, lines)) <= 92
+    assert " ".join(lines).replace(";", "") == f"tier real {part} seed 1"
