@@ -163,8 +163,8 @@ def folded(name: str, width: int = 20) -> str:
 
 def wrapped(stamp: str, width: int = 92) -> list[str]:
     """Break the stamp into lines between its parts, and a part that is too long for one between its words."""
-    lines = [""]
-    for part in [line for part in stamp.split("; ") for line in wrap(part, width)]:
+    lines, parts = [""], [line for part in stamp.split("; ") for line in wrap(part, width)]
+    for part in parts:
         joined = f"{lines[-1]}; {part}" if lines[-1] else part
         lines = [*lines[:-1], joined] if len(joined) <= width else [*lines, part]
     return list(filter(None, lines))
