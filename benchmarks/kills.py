@@ -154,7 +154,7 @@ def compare(found: dict[str, str], wanted: dict[str, str]) -> None:
         name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)
     )
     if differ:
-        raise SystemExit("\n".join([f"kills: {len(differ)} files differ:", *differ[:20]]))
+        raise SystemExit("\n".join([*differ[:20], f"{len(differ)} files differ"]))
     print(f"over: all {len(found)} files are those of the undisturbed run", flush=True)
 
 

@@ -47,6 +47,9 @@ class Used(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         "torch": lambda torch: (torch.manual_seed(7), torch.rand(3)),
     }
 
+    def __init__(self):
+        self.loaders = {}  # of those that are being loaded, by name
+
     def find_spec(self, name, path=None, target=None):
         if name not in self.states:
             return None
@@ -56,8 +59,7 @@ class Used(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         finally:
             sys.meta_path.insert(0, self)
         if found and found.loader:
-            self.loaders = {**getattr(self, "loaders", {}), name: found.loader}
-            found.loader = self
+            self.loaders[name], found.loader = found.loader, self
         return found
 
     def create_module(self, spec):

@@ -73,22 +73,28 @@ def quartets(
     """Draw items, each with kin of another title, a stranger, and a third one, of neither brand where there is one."""
     chance = torch.Generator().manual_seed(seed)
     known = [item for item, pair in enumerate(zip(titles, brands, strict=True)) if all(pair)]
+    families: dict[str | None, list[int]] = {}
+    for item in known:
+        families.setdefault(brands[item], []).append(item)
+    numbers = {brand: number for number, brand in enumerate(families)}
+    items = torch.tensor(known, dtype=torch.long)
+    family = torch.tensor([numbers[brands[item]] for item in known], dtype=torch.long)
     found = []
     for place in torch.randperm(len(known), generator=chance).tolist():
         item = known[place]
-        kin = [one for one in known if brands[one] == brands[item] and titles[one] != titles[item]]
-        strangers = [one for one in known if brands[one] != brands[item]]
-        if not kin or len(strangers) < 2:
+        kin = [one for one in families[brands[item]] if titles[one] != titles[item]]
+        if not kin or len(known) - len(families[brands[item]]) < 2:
             continue
-        stranger = pick(strangers, chance)
-        others = [one for one in strangers if brands[one] != brands[stranger]]
-        third = pick(others or [one for one in strangers if one != stranger], chance)
-        found.append([item, pick(kin, chance), stranger, third])
+        strange = family != family[place]
+        stranger = pick(items[strange], chance)
+        others = strange & (family != numbers[brands[stranger]])
+        third = pick(items[others if others.any() else strange & (items != stranger)], chance)
+        found.append([item, pick(torch.tensor(kin), chance), stranger, third])
         if len(found) == PAIRS:
             break
     return torch.tensor(found, dtype=torch.long).view(-1, 4)
 
 
-def pick(items: list[int], chance: torch.Generator) -> int:
+def pick(items: Int[Tensor, " item"], chance: torch.Generator) -> int:
     """Draw one of some items."""
-    return items[int(torch.randint(len(items), (), generator=chance))]
+    return int(items[torch.randint(len(items), (), generator=chance)])

@@ -26,9 +26,8 @@ class Meter:
     def __init__(self, gpu: str | None = None):
         self.counters = counters()
         self.gpu = gpu and gpu_counter(gpu)
-        self.joules = dict.fromkeys(
-            [*(["processors"] if self.counters else []), *(["gpu"] if self.gpu else [])], 0.0
-        )
+        counted = {"processors": self.counters, "gpu": self.gpu}
+        self.joules = {part: 0.0 for part, counter in counted.items() if counter}
         self.last = self.state()
 
     def state(self) -> dict:
@@ -45,8 +44,8 @@ class Meter:
 
         RAPL's counters start again at zero after some hundred thousand joules: to be read at least that often.
         """
-        before, self.last = self.last, self.state()
-        now = self.last
+        before, now = self.last, self.state()
+        self.last = now
         if self.counters:
             spent = now["all"] - before["all"]
             share = min(1.0, (now["own"] - before["own"]) / spent) if spent > 0 else 0.0

@@ -33,7 +33,7 @@ def make(evidence: Evidence, entry: Mapping, name: str) -> Plot:
 def panels(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
     """Collect the curves of all runs and those of others, a panel per data set and measure."""
     pairs = product(entry["datasets"], entry["measures"])
-    number = evidence.study["evaluation"]["recent"]
+    number, records = evidence.study["evaluation"]["recent"], played(evidence)
     for (dataset, measure), letter in zip(pairs, ascii_lowercase, strict=False):
         rows, others = [], published(entry, evidence.stand_in(dataset))
         for model in entry["models"]:
@@ -41,7 +41,7 @@ def panels(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
             named = labels.variant(evidence.study, entry.get("names", {}), model)
             label = named or labels.model(evidence.study, model)
             found = plots.about(evidence, letter, quantity, label)
-            given = played(evidence, quantity), measure, number, bool(others)
+            given = records.get((dataset, model), []), measure, number, bool(others)
             known = [found | point for point in points(*given)]
             rows += known or [found | {"not_run": evidence.why_model(dataset, model)}]
         for curve in others:
@@ -58,11 +58,13 @@ def published(entry: Mapping, stand_in: str | None) -> list[Mapping]:
     return [] if stand_in else entry.get(PUBLISHED, [])
 
 
-def played(evidence: Evidence, quantity: Quantity) -> list[dict]:
-    """Read the records of a model's runs that say how its episodes went."""
-    records = [json.loads(run.read_text()) for run in evidence.runs]
-    place = quantity.dataset, quantity.model
-    return [one for one in records if (one["dataset"], one["model"]) == place and one.get("played")]
+def played(evidence: Evidence) -> dict[tuple[str, str], list[dict]]:
+    """Read the records of runs that say how their episodes went, by data set and model."""
+    found: dict[tuple[str, str], list[dict]] = {}
+    for record in (json.loads(run.read_text()) for run in evidence.runs):
+        if record.get("played"):
+            found.setdefault((record["dataset"], record["model"]), []).append(record)
+    return found
 
 
 def points(records: list[dict], measure: str, number: int, ratios: bool) -> Iterator[dict]:
