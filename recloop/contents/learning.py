@@ -2,7 +2,8 @@
 
 Ours: the papers use published networks. A ViT learns to name attributes from its pooled state, as the published one
 learnt the names of ImageNet; a BERT learns words that are hidden (Devlin et al. NAACL 2019) and, in the place of which
-sentence follows, attributes from its pooled state. The catalogue shares no item with those that are recommended.
+sentence follows, attributes from its pooled state where there are any. The catalogue shares no item with those that
+are recommended.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 HIDDEN = "[MASK]"
 IGNORED = -100  # of cross_entropy
 TOGETHER = 256  # items that are judged together
-UNSEEN = 8  # pixels of pictures that nobody looks at
 
 
 def learn_network(
@@ -74,9 +74,9 @@ def learn_network(
     started, sizes = time.monotonic(), SIZES[settings["class"]]
     only_known("learn", settings.get("learn", {}), LOOP | sizes)
     chosen = LOOP | sizes | settings.get("learn", {})
-    size = chosen["image_size"] if settings["class"] == "networks.Pictures" else UNSEEN
-    prepare = Preparation(size=size, short_side=None)
-    known = PretrainingData.read(catalogue, prepare, chosen["held_out"], seed, workers=threads)
+    prepare = Preparation(size=chosen["image_size"], short_side=None)
+    looks = prepare if settings["class"] == "networks.Pictures" else None
+    known = PretrainingData.read(catalogue, looks, chosen["held_out"], seed, workers=threads)
     made = {name: chosen[name] for name in sizes} | {"pooling": settings.get("pooling", "first")}
     learner = LEARNERS[settings["class"]](known, prepare, **made)
     folder = output.with_name(f"{output.name}.part")

@@ -1,14 +1,15 @@
 """Products with pictures, attributes and what people said about them: one form for every source.
 
 A reader gives a `Catalogue` by the source's own names; `build_catalogue` drops what has no sound picture, numbers the
-rest from 0 on and writes the tables and the shards of pictures.
+rest from 0 on and writes the tables and the shards of pictures. A source of titles alone keeps all items and has no
+shards.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,7 @@ class Catalogue:
     Args:
         items: `ITEMS` columns, one row per item in the order in which they will be numbered; `part` is the released
             split (train, valid or test) or null.
-        pictures: names and encoded bytes in any order; those of unknown items are passed over.
+        pictures: names and encoded bytes in any order; those of unknown items are passed over. None for titles alone.
         attributes: `ATTRIBUTES` columns, lower case.
         captions: `CAPTIONS` columns, sentences that people wrote about a target next to a reference.
         sequences: `SEQUENCES` columns, published purchases.
@@ -53,7 +54,7 @@ class Catalogue:
     """
 
     items: pl.DataFrame
-    pictures: Iterator[tuple[str, bytes]]
+    pictures: Iterator[tuple[str, bytes]] | None
     attributes: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=ATTRIBUTES))
     captions: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=CAPTIONS))
     sequences: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=SEQUENCES))
@@ -81,14 +82,16 @@ def build_catalogue(source: dict, raw: Path, output: Path) -> None:
 
 def _write(found: Catalogue, source: dict, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
+    names = set(found.items["name"])
     with tempfile.TemporaryFile(dir=output) as spool:
-        places, damaged = spooled(found.pictures, set(found.items["name"]), spool)
-        tables, missing = _numbered(found, places)
+        places, damaged = spooled(found.pictures or (), names, spool)
+        tables, missing = _numbered(found, names if found.pictures is None else places)
         tolerated = source.get("pictures", {}).get("max_missing", MAX_MISSING)
         _not_too_many(missing, found.items.height, damaged, tolerated)
         tables["quarantine"] = pl.concat([found.malformed, _set_aside(damaged)])
         content = _content(tables)
-        shards = picked(spool, [places[name] for name in tables["items"]["name"]], content)
+        shown = [places[name] for name in tables["items"]["name"] if places]
+        shards = picked(spool, shown, content)
         write_shards(shards, output / FOLDER)
     for name, table in tables.items():
         table.write_parquet(output / f"{name}.parquet")
@@ -124,11 +127,9 @@ def _check_values(name: str, table: pl.DataFrame) -> None:
         )
 
 
-def _numbered(
-    found: Catalogue, places: Mapping[str, Any]
-) -> tuple[dict[str, pl.DataFrame], list[str]]:
-    """Keep what has a picture and put numbers for names."""
-    has = found.items["name"].is_in(list(places))
+def _numbered(found: Catalogue, kept: Collection[str]) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Keep some items, those with a picture, and put numbers for names."""
+    has = found.items["name"].is_in(list(kept))
     items = found.items.filter(has).with_row_index("item").cast({"item": pl.Int32})
     numbers, has_name = items.select("name", "item"), pl.col("item").is_in(items["name"].implode())
     captions = _as_numbers(_as_numbers(found.captions, "target", numbers), "reference", numbers)

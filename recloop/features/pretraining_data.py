@@ -24,7 +24,7 @@ class PretrainingData:
     """A catalogue ready to be learnt.
 
     Attributes:
-        pixels: prepared pictures.
+        pixels: prepared pictures; without any pixel where nobody looks at them.
         known: titles, kinds and attributes, in item order.
         labels: pairs of attribute and value that enough pictures have.
         has: which item has which label.
@@ -44,9 +44,22 @@ class PretrainingData:
 
     @classmethod
     def read(
-        cls, catalogue: Path, prepare: Preparation, held_out: float, seed: int, workers: int = 2
+        cls,
+        catalogue: Path,
+        prepare: Preparation | None,
+        held_out: float,
+        seed: int,
+        workers: int = 2,
     ) -> PretrainingData:
-        """Read a catalogue that `build_catalogue` wrote; `held_out` is the share of items set aside."""
+        """Read a catalogue that `build_catalogue` wrote.
+
+        Args:
+            catalogue: its folder.
+            prepare: makes pixels of pictures; None leaves them out.
+            held_out: share of items set aside.
+            seed: of which those are.
+            workers: threads that decode.
+        """
         known = products(
             pl.read_parquet(catalogue / "items.parquet"),
             pl.read_parquet(catalogue / "attributes.parquet"),
@@ -55,7 +68,9 @@ class PretrainingData:
         order = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))
         held = round(len(known) * held_out)
         sentences = pl.read_parquet(catalogue / "captions.parquet", columns=["caption"])["caption"]
-        pixels = decoded(catalogue, prepare, len(known), workers)
+        pixels = torch.empty(len(known), 3, 0, 0, dtype=torch.uint8)
+        if prepare:
+            pixels = decoded(catalogue, prepare, len(known), workers)
         annotated = annotated_labels(has, attributes_of(labels))
         train, held = order[held:], order[:held]
         return cls(pixels, known, labels, has, annotated, train, held, sentences.to_list())

@@ -11,7 +11,7 @@ from recloop.report.printing import number
 HEAD = (
     "encoder",
     "what it is",
-    "pictures",
+    "items",
     "zero-shot accuracy",
     "chance",
     "mean average precision",
@@ -19,8 +19,8 @@ HEAD = (
 )
 TEXT = (
     "Small encoders of our own are **not the papers' encoders**: they learn from a catalogue that nothing else uses. "
-    "Accuracy is the share of held-out pictures whose attribute values are named rightly, chance the most frequent "
-    "value always; average precision ranks held-out pictures by an attribute value, chance is its share."
+    "Accuracy is the share of held-out items whose attribute values are named rightly, chance the most frequent "
+    "value always; average precision ranks held-out items by an attribute value, chance is its share."
 )
 
 
@@ -45,8 +45,9 @@ def row(name: str, encoder: Mapping) -> list[str]:
     size, source = f"{record['parameters']:,} numbers", encoder["learnt_from"]
     what = f"**ours**: a small {settings['class']}, {size}, trained on {source}"
     measures = ("accuracy", "chance", "precision", "precision_chance")
-    pictures = f"{learnt['train']:,} seen, {learnt['held_out']:,} held out"
-    return [name, what, pictures, *(number(found[measure], 3) for measure in measures)]
+    items = f"{learnt['train']:,} seen, {learnt['held_out']:,} held out"
+    shown = [number(found[one], 3) if one in found else "–" for one in measures]
+    return [name, what, items, *shown]
 
 
 def published(settings: Mapping) -> str:

@@ -1,5 +1,7 @@
 """Networks of our own learn to read and to see, and are opened as published ones are."""
 
+import json
+
 import polars as pl
 import pytest
 import torch
@@ -9,9 +11,13 @@ from recloop.contents.items import Contents
 from recloop.contents.learning import learn_network
 from recloop.contents.opening import open_network
 from recloop.contents.writing import make_contents
+from recloop.data.catalogues import build_catalogue
+from recloop.data.pictures import PictureError
 from recloop.language_models.files import ModelError
+from recloop.report.encoders import row
 from tests.features.conftest import picture, write_catalogue
 
+WORDS = ["steel", "acorn", "tube", "valve", "tape", "gauge", "filter"]
 SMALL = {"dim": 16, "layers": 2, "heads": 2, "epochs": 6, "batch_size": 12, "held_out": 0.2}
 
 
@@ -59,3 +65,27 @@ def test_a_sentence_has_the_likeliest_value_of_each_attribute():
     labels = [("colour", "red"), ("colour", "blue"), ("kind", "shirt"), ("fit", "slim")]
     assert sentence([0.6, 0.9, 0.7, 0.2], labels) == "blue colour shirt"
     assert sentence([0.1] * 4, labels) is None
+
+
+def test_a_network_learns_to_read_from_titles_alone(tmp_path, raw):
+    """Items without attributes and pictures teach hidden words; nothing can be looked at there."""
+    lines = [
+        f"i{n}\t {' '.join(WORDS[(n + step) % len(WORDS)] for step in range(4))} &amp; co"
+        for n in range(80)
+    ]
+    (raw / "items.tsv").write_text("\n".join([*lines, "i80"]) + "\n")
+    build_catalogue(
+        {"reader": "item_sequences", "reading": {"max_malformed": 0.1}}, raw, tmp_path / "catalogue"
+    )
+    items = pl.read_parquet(tmp_path / "catalogue/items.parquet")
+    assert items["title"][0] == "steel acorn tube valve & co"
+    assert items.height == 80
+    settings = {"class": "networks.Words", "learn": SMALL | {"epochs": 30, "learning_rate": 0.02}}
+    learn_network(tmp_path / "catalogue", settings, tmp_path / "net", seed=1, log=lambda line: None)
+    record = json.loads((tmp_path / "net/encoder.json").read_text())
+    assert record["loss"][-1] < 0.5 * record["loss"][0]
+    told = {"settings": settings, "place": str(tmp_path / "net"), "learnt_from": "titles"}
+    assert row("own", told)[2:] == ["64 seen, 16 held out", "–", "–", "–", "–"]
+    looks = {"class": "networks.Pictures", "learn": SMALL | {"image_size": 16, "patch": 8}}
+    with pytest.raises(PictureError, match="expected shards"):
+        learn_network(tmp_path / "catalogue", looks, tmp_path / "eyes", seed=1)

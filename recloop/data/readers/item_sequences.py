@@ -13,9 +13,11 @@ from pathlib import Path
 
 import polars as pl
 
+from recloop.data.catalogues import Catalogue
 from recloop.data.quarantine import MALFORMED, Checked, missing, read_fields, separate
 from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
+KIND = "product"  # nothing tells more
 TITLES = {"item": pl.String, "title": pl.String}
 
 
@@ -44,6 +46,27 @@ def read(
         malformed=pl.concat([lists.malformed, named.malformed]),
         files=(raw / users, raw / titles),
     )
+
+
+def read_catalogue(
+    raw: Path,
+    users: str = "users.tsv",
+    titles: str = "items.tsv",
+    separator: str = "\t",
+    max_malformed: float = 0.01,
+) -> Catalogue:
+    """Read the items that have a title, for a network that learns to read; without pictures and attributes.
+
+    Args:
+        users: not read.
+        Others: as `read`.
+    """
+    named = checked(raw / titles, ("item", "title"), max_malformed, separator)
+    title = pl.col("title").map_elements(html.unescape, return_dtype=pl.String).str.strip_chars()
+    items = named.rows.select(
+        pl.col("item").alias("name"), title, kind=pl.lit(KIND), part=pl.lit(None, pl.String)
+    )
+    return Catalogue(items.collect(), pictures=None, malformed=named.malformed)
 
 
 def checked(
