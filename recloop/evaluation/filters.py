@@ -4,6 +4,7 @@ A metric is a base, such as HR, and filters behind underscores. An event counts 
 
 - `click`, `purchase`: the target is an ordinary event; it is one that counts as a purchase (Xin et al. SIGIR 2020).
 - `new`: the target has not occurred earlier in its session.
+- `seen`, `unseen`: some training session shows the target; none does, so that nothing but its contents can be known.
 - `ser`: the target does not occur in earlier sessions of the user, which makes it a serendipity item (HDT, S5.4.3).
 - `image`, `text`, `mixed`: the user met items by pictures alone, by titles alone, by both (TransRec, S3.4.1).
 - `ips`: events weigh by the inverse of their target's share of the training events, and weights are normalised to
@@ -26,14 +27,18 @@ COLUMNS = {
     "text": ("kind", "text"),
     "mixed": ("kind", "mixed"),
 }
+SHOWN = {"seen": True, "unseen": False}
 KINDS = ("image", "text", "mixed")  # of users
 
-KNOWN = (*COLUMNS, INVERSE)
+COUNTED = (INVERSE, *SHOWN)  # what the training part shows how often decides
+KNOWN = (*COLUMNS, *SHOWN, INVERSE)
 ABSENT = {
     "click": "is anything but a purchase",
     "purchase": "is a purchase",
     "new": "is new to its session",
     OF_USERS: "is new to its user",
+    "seen": "is in some training session",
+    "unseen": "is in no training session",
     "image": "is of a user of pictures alone",
     "text": "is of a user of titles alone",
     "mixed": "is of a user of titles and pictures",
@@ -61,11 +66,14 @@ def weights(
     Args:
         lists: with the columns `purchase`, `repeated`, `past` and `target` where filters need them.
         filters: of the metric.
-        counts: training events per item, shape (items,); for `ips` only.
+        counts: training events per item, shape (items,); for `ips`, `seen` and `unseen`.
     """
     found = np.ones(len(lists))
     for name in filters:
-        found *= inverse_share(lists, counts) if name == INVERSE else chosen(lists, name)
+        if name == INVERSE:
+            found *= inverse_share(lists, counts)
+        else:
+            found *= shown(lists, counts, name) if name in SHOWN else chosen(lists, name)
     return found
 
 
@@ -80,12 +88,25 @@ def chosen(lists: pl.DataFrame, name: str) -> np.ndarray:
     return lists[column].to_numpy() == wanted
 
 
+def shown(lists: pl.DataFrame, counts: np.ndarray | None, name: str) -> np.ndarray:
+    """Mark the events whose target the training part shows, or never shows."""
+    return (known(counts, name) > 0)[lists["target"].to_numpy()] == SHOWN[name]
+
+
+def known(counts: np.ndarray | None, name: str) -> np.ndarray:
+    """Return the training events per item; stop where they were not handed over."""
+    if counts is None:
+        raise ValueError(
+            f"The filter '{name}' needs counts; hand over the training events per item."
+        )
+    return np.asarray(counts, dtype=float)
+
+
 def inverse_share(lists: pl.DataFrame, counts: np.ndarray | None) -> np.ndarray:
     """Divide one by the share that each target has of the training events."""
-    if counts is None:
-        raise ValueError("The filter 'ips' needs counts; hand over the training events per item.")
-    shown = np.maximum(np.asarray(counts, dtype=float), 1.0)  # ours: never shown counts as once
-    return np.sum(counts) / shown[lists["target"].to_numpy()]
+    counts = known(counts, INVERSE)
+    often = np.maximum(counts, 1.0)  # ours: never shown counts as once
+    return np.sum(counts) / often[lists["target"].to_numpy()]
 
 
 def why_absent(filters: tuple[str, ...]) -> str | None:

@@ -36,12 +36,12 @@ def is_record(call: ast.Call) -> bool:
 
 @functools.cache
 def filter_names() -> tuple[str, ...]:
-    """List the filters of metrics: those that go by a column, and the inverse share."""
+    """List the filters of metrics: those by a column, by what training shows, and the inverse share."""
     found: dict[str, object] = {}
     for node in tree(FILTERS).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found[node.targets[0].id] = node.value
-    keys = found["COLUMNS"].keys
+    keys = [*found["COLUMNS"].keys, *found["SHOWN"].keys]
     words = [found[key.id] if isinstance(key, ast.Name) else key for key in keys]
     return tuple(word.value for word in (*words, found["INVERSE"]))
 

@@ -7,7 +7,7 @@ import pytest
 from recloop.evaluation import evaluate, per_event
 from recloop.evaluation.metric import Facts
 from recloop.evaluation.metrics import value
-from recloop.evaluation.records import find, why_absent
+from recloop.evaluation.records import find, needs, why_absent
 from recloop.evaluation.results import Quantity, Results, Sampling
 from recloop.evaluation.rewards import of_items, training_purchases
 
@@ -43,6 +43,16 @@ def test_filters_choose_events():
     assert found("HR_new", 1) == pytest.approx((1 + 0 + 0.5 + 0) / 4)
     assert found("HR_ser") == pytest.approx(2 / 3)
     assert found("NDCG_purchase") == pytest.approx(1 / np.log2(3) / 2)
+
+
+def test_items_that_no_training_session_shows_stand_apart():
+    """Item 2 is in no training session; the target of one event of five."""
+    assert found("HR_unseen", 1) == pytest.approx(0.5)  # tied for the first place
+    assert found("HR_seen", 1) == pytest.approx((1 + 0 + 0 + 0) / 4)
+    assert needs("NDCG_seen") == needs("NDCG_unseen") == ("counts",)
+    with pytest.raises(ValueError, match="needs counts"):
+        value(LISTS, "HR_seen", 1, Facts())
+    assert "in no training session" in why_absent("HR_unseen")
 
 
 def test_inverse_popularity_is_self_normalised():

@@ -87,8 +87,8 @@ def needs(name: str) -> tuple[str, ...]:
     metric = record(name)
     if not metric:
         return ()
-    weighed = metric.filters and filters.INVERSE in find(name)[1]
-    return metric.needs + (("counts",) if weighed else ())
+    counted = metric.filters and not set(filters.COUNTED).isdisjoint(find(name)[1])
+    return metric.needs + (("counts",) if counted else ())
 
 
 def why_absent(name: str) -> str | None:
