@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 UNLOCKED = {
+    "agents",  # only what a benchmark compares with
     "openclip",  # brings torchvision, which has to fit the torch that is there
     "quantised",  # for GPUs
     "energy",  # for GPUs

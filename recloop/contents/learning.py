@@ -2,8 +2,8 @@
 
 Ours: the papers use published networks. A ViT learns to name attributes from its pooled state, as the published one
 learnt the names of ImageNet; a BERT learns words that are hidden (Devlin et al. NAACL 2019) and, in the place of which
-sentence follows, attributes from its pooled state where there are any. The catalogue shares no item with those that
-are recommended.
+sentence follows, attributes from its pooled state; without attributes that state learns nothing of its own, and a mean
+is what to read. Nothing of the catalogue is recommended where the network reads.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def learn_network(
     """Train a small network and judge it on items held out.
 
     Args:
-        catalogue: folder of `build_catalogue`; none of its items is recommended.
+        catalogue: folder of `build_catalogue`; none of its items is recommended where the network reads.
         settings: `class`, networks.Words or networks.Pictures, perhaps `pooling`, and `learn`, changes to
             `settings.LOOP` and to `settings.SIZES` of the class.
         output: folder for what `open_network` reads, and encoder.json.

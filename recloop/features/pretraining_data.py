@@ -1,4 +1,4 @@
-"""What a small encoder learns from: all pictures in memory, attributes as labels, and the items held out."""
+"""What a small encoder learns from: all items in memory, attributes as labels, and the items held out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 
-from recloop.data.pictures import Pictures
+from recloop.data.pictures import FOLDER, PictureError, Pictures
 from recloop.features.captions import Label, Product, products
 from recloop.features.loading import Loader
 from recloop.features.preparation import Preparation
 
-FEWEST = 5  # pictures that a label needs to be a label
+FEWEST = 5  # items that a label needs to be a label
 
 
 @dataclass
@@ -26,7 +26,7 @@ class PretrainingData:
     Attributes:
         pixels: prepared pictures; without any pixel where nobody looks at them.
         known: titles, kinds and attributes, in item order.
-        labels: pairs of attribute and value that enough pictures have.
+        labels: pairs of attribute and value that enough items have.
         has: which item has which label.
         annotated: which labels the catalogue says something about; silence on an attribute is no denial.
         train, held_out: items learnt from and items never seen.
@@ -59,6 +59,9 @@ class PretrainingData:
             held_out: share of items set aside.
             seed: of which those are.
             workers: threads that decode.
+
+        Raises:
+            PictureError: pictures are asked for and there are none.
         """
         known = products(
             pl.read_parquet(catalogue / "items.parquet"),
@@ -69,6 +72,10 @@ class PretrainingData:
         held = round(len(known) * held_out)
         sentences = pl.read_parquet(catalogue / "captions.parquet", columns=["caption"])["caption"]
         pixels = torch.empty(len(known), 3, 0, 0, dtype=torch.uint8)
+        if prepare and not any((catalogue / FOLDER).glob("*.parquet")):
+            raise PictureError(
+                f"{catalogue}: has titles alone; a network of pictures needs a source with pictures"
+            )
         if prepare:
             pixels = decoded(catalogue, prepare, len(known), workers)
         annotated = annotated_labels(has, attributes_of(labels))

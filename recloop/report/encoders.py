@@ -18,7 +18,8 @@ HEAD = (
     "chance",
 )
 TEXT = (
-    "Small encoders of our own are **not the papers' encoders**: they learn from a catalogue that nothing else uses. "
+    "Small encoders of our own are **not the papers' encoders**: they learn from a catalogue "
+    "none of whose items is recommended where they read. "
     "Accuracy is the share of held-out items whose attribute values are named rightly, chance the most frequent "
     "value always; average precision ranks held-out items by an attribute value, chance is its share."
 )

@@ -87,5 +87,5 @@ def test_a_network_learns_to_read_from_titles_alone(tmp_path, raw):
     told = {"settings": settings, "place": str(tmp_path / "net"), "learnt_from": "titles"}
     assert row("own", told)[2:] == ["64 seen, 16 held out", "–", "–", "–", "–"]
     looks = {"class": "networks.Pictures", "learn": SMALL | {"image_size": 16, "patch": 8}}
-    with pytest.raises(PictureError, match="expected shards"):
+    with pytest.raises(PictureError, match="titles alone"):
         learn_network(tmp_path / "catalogue", looks, tmp_path / "eyes", seed=1)

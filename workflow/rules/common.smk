@@ -5,7 +5,7 @@ PATHS
     data/raw/{source}                                      raw files
     data/tables/{source}-{key}/                            tidy tables
     data/sessions/{source}-{key}/                          sessions in three parts
-    data/catalogues/{source}-{key}/                        items with pictures, attributes and words
+    data/catalogues/{source}-{key}/                        items with pictures or titles alone, attributes and words
     data/dialogues/{source}-{key}/                         who looks for what, with which past
     data/encoders/{encoder}-{key}/                         encoders that the workflow trains itself
     data/features/{source}-{key}/{encoder}-{key}/          pictures as an encoder sees them

@@ -25,7 +25,7 @@ rule make_contents:
 
 
 rule learn_network:
-    """Train a small network of words or of pictures on a catalogue of which nothing is recommended."""
+    """Train a small network of words or of pictures on a catalogue of which nothing is recommended there."""
     input:
         lambda wildcards: network(wildcards).records,
     output:

@@ -1,4 +1,4 @@
-"""Raw files to sessions and splits, or to catalogues of pictures and dialogues.
+"""Raw files to sessions and splits, or to catalogues of pictures or titles, and dialogues.
 
 IN   sources/{source}.yaml                  where the raw files are, or which world makes them
 OUT  data/raw/{source}/                     raw files (DVC keeps the published ones)
@@ -79,7 +79,7 @@ rule split:
 
 
 rule build_catalogue:
-    """Read one source of pictures into a catalogue; set damaged ones aside."""
+    """Read one source of pictures, or of titles alone, into a catalogue; set damaged ones aside."""
     input:
         lambda wildcards: catalogue(wildcards).records,
     output:

@@ -3,7 +3,7 @@
 Fu et al. IISAN. SIGIR 2024. Ni et al. A Content-Driven Micro-Video Recommendation Dataset at Scale. 2023. A line of
 the first file is a user and the items in the order of time, `user<TAB>item item …`; of the second an item and its
 title. Pictures are files named by item, in archives or in the folder `images`; who wants them reads them
-(recloop/contents/writing.py).
+(recloop/contents/writing.py). Titles alone are a catalogue, too, for networks that learn to read.
 """
 
 from __future__ import annotations
