@@ -121,6 +121,11 @@ class LanguageModel:
         self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
+    @property
+    def begin(self) -> list[int]:
+        """Token numbers of the mark before a text; none where the model has none, such as SmolLM2."""
+        return self.tokenizer("")["input_ids"]
+
     # -- texts to batches ---------------------------------------------------------------------------------------------
 
     def tokens(self, texts: list[str], marks: bool = True) -> list[list[int]]:

@@ -27,7 +27,7 @@ class Wording:
                 "an environment needs a causal language model, this one has an encoder"
             )
         self.model, self.said, self.between = model, said, between
-        self.begin = model.tokens([""])[0]  # the mark before a text, where the model has one
+        self.begin = model.begin
 
     @functools.cache  # noqa: B019 as many as there are templates
     def pieces(self, template: str) -> list[tuple[list[int], str | None]]:

@@ -49,7 +49,7 @@ class Wording:
     def __init__(self, material: Material, part: Part):
         self.material, self.part, self.training = material, part, material.training
         self.names = tuple(self.training["attributes"])
-        self.begin = material.lm.tokens([""])[0]
+        self.begin = material.lm.begin
         self.tails = [
             [*self.numbers(f" {title}")[: self.training["title_tokens"]], material.lm.end]
             for title in material.titles

@@ -55,7 +55,7 @@ class ItemPrompts(nn.Module):
         """Make the soft prompts of items, and the mark before them where the model has one."""
         states = self.map(latent).unflatten(1, (self.tokens, self.lm.dim))
         made = self.norm(self.layer(states)).to(self.lm.network.dtype)
-        begin = torch.tensor(self.lm.tokens([""])[0], dtype=torch.long, device=made.device)
+        begin = torch.tensor(self.lm.begin, dtype=torch.long, device=made.device)
         first = self.lm.network.get_input_embeddings()(begin).expand(len(made), -1, -1)
         return torch.cat([first, made], 1)  # behind the mark with which the model's texts begin
 
