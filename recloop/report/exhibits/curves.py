@@ -2,7 +2,7 @@
 
 - `over: turns`: a metric at every turn up to `turns`; `panels` have `models`, `datasets` and perhaps a `title`.
 - `over: updates`: the validation score of `models` as the training went on; a panel per data set. `metrics` names
-  what it is of, where that is not NDCG@10.
+  what it is of, where that is not NDCG@10; `names` are those of overrides.
 - `over: values`: metrics over a swept keyword. With `panels` (`models` with braces, `title`, `axis`): a panel each, a
   curve per model and data set. Without: a panel per data set and metric, a curve per model.
 """
@@ -58,7 +58,9 @@ def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
         rows = []
         for model in entry["models"]:
             quantity = Quantity(dataset, model, *validation)
-            found = plots.about(evidence, letter, quantity, labels.model(evidence.study, model))
+            label = labels.variant(evidence.study, entry.get("names", {}), model)
+            label = label or labels.model(evidence.study, model)
+            found = plots.about(evidence, letter, quantity, label)
             rows += [found | point for point in validations(evidence, quantity)]
         title = labels.panel_title(evidence, dataset)
         given = (letter, title, draw, HEIGHT, (metric,), "update")
