@@ -311,9 +311,14 @@ def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | 
 
 
 def in_print(comparison: Comparison, printed: Mapping) -> bool | None:
-    """Put the same question to the printed numbers; None where the paper prints no number."""
-    values = [printed.get(quantity) for quantity in comparison.quantities]
-    if any(value is None for value in values):
+    """Put the same question to the printed numbers; None where the paper prints no number.
+
+    None, too, where a model stands beside itself, since a tier has the setting of one row as what holds anyway: print
+    has two numbers for them, and which is which is lost.
+    """
+    asked = comparison.quantities
+    values = [printed.get(quantity) for quantity in asked]
+    if any(value is None for value in values) or (len(asked) > 1 and len({*asked}) == 1):
         return None
     effect = float(comparison.statistic(np.array(values)[:, None])[0])
     return comparison.within(effect, effect)

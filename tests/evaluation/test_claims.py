@@ -261,6 +261,13 @@ def test_printed_numbers_are_asked_the_same(sampling):
     assert second["printed"] is None
 
 
+def test_print_says_nothing_of_a_model_beside_itself(sampling):
+    """Where a tier has the setting of a row as what holds anyway, print has two numbers for one name."""
+    printed = {Quantity("d", "best", "HR", 2): 0.5}
+    ((row,), found) = run_claim(sampling, ordering("best", "best"), printed=printed)
+    assert (row["printed"], found) == (None, "undecided")
+
+
 def test_holm_is_over_the_whole_claim(sampling):
     rows, _ = run_claim(
         sampling, ordering("bad", "best"), ordering("best", "bad"), ordering("best", "good")
