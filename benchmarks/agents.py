@@ -72,14 +72,13 @@ class Episodes(VecEnv):
     """The world as Stable-Baselines3 steps it: over episodes begin anew at once, observations are one array."""
 
     def __init__(self, it: RatedItems):
-        self.it, self.seen = it, it.reset()[0]
+        self.it = it
         box = gymnasium.spaces.Box(-10, ITEMS, (2 * MEMORY,), np.float32)
         super().__init__(it.episodes, box, gymnasium.spaces.Discrete(ITEMS))
         self.asked = None
 
     def reset(self) -> np.ndarray:
-        self.seen, _ = self.it.reset()
-        return packed(self.seen)
+        return packed(self.it.reset()[0])
 
     def step_async(self, actions: np.ndarray) -> None:
         self.asked = torch.as_tensor(actions)
@@ -87,12 +86,12 @@ class Episodes(VecEnv):
     def step_wait(self) -> tuple:
         seen, reward, left, capped, _ = self.it.step(self.asked)
         over, shown = left | capped, packed(seen)
-        self.seen, _ = self.it.reset(options={"reset_mask": over})
+        begun, _ = self.it.reset(options={"reset_mask": over})
         told = [
             {"terminal_observation": row, "TimeLimit.truncated": False} if end else {}
             for row, end in zip(shown, over.tolist(), strict=True)
         ]
-        return packed(self.seen), reward.numpy(), over.numpy(), told
+        return packed(begun), reward.numpy(), over.numpy(), told
 
     def close(self) -> None:
         """Nothing is open."""
@@ -192,6 +191,24 @@ def asked_of(agent: BaseAlgorithm, greedy: bool, seen: Seen) -> Tensor:
     return torch.as_tensor(agent.predict(packed(seen), deterministic=greedy)[0])
 
 
+def compared(name: str, seeds: int, steps: int, generator: torch.Generator) -> dict[str, list]:
+    """Let both libraries learn with some seeds; give returns and steps a second of each training."""
+    for learn in (ours, theirs):
+        learn(name, 1, 100)  # what is imported at first is not counted
+    found = {"ours": [], "Stable-Baselines3": []}
+    for seed in range(1, seeds + 1):
+        started = time.process_time()
+        mine = ours(name, seed, steps)
+        between = time.process_time()
+        other = theirs(name, seed, steps)
+        ended = time.process_time()
+        acts = partial(mine.act, generator=generator, explore=CHOOSES[name])
+        found["ours"].append((earned(acts), steps / (between - started)))
+        acts = partial(asked_of, other, CHOOSES[name] == "greedy")
+        found["Stable-Baselines3"].append((earned(acts), steps / (ended - between)))
+    return found
+
+
 def main() -> None:
     """Print returns with their standard errors, and steps a second."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -200,24 +217,10 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(1)
-    print(
-        f"random policy: return {earned(lambda seen: torch.randint(ITEMS, (EPISODES,), generator=generator)):.2f}"
-    )
+    drawn = earned(lambda seen: torch.randint(ITEMS, (EPISODES,), generator=generator))
+    print(f"random policy: return {drawn:.2f}")
     for name in OURS:
-        for learn in (ours, theirs):
-            learn(name, 1, 100)  # what is imported at first is not counted
-        found = {"ours": [], "Stable-Baselines3": []}
-        for seed in range(1, asked.seeds + 1):
-            started = time.process_time()
-            mine = ours(name, seed, asked.steps)
-            between = time.process_time()
-            other = theirs(name, seed, asked.steps)
-            ended = time.process_time()
-            acts = partial(mine.act, generator=generator, explore=CHOOSES[name])
-            found["ours"].append((earned(acts), asked.steps / (between - started)))
-            acts = partial(asked_of, other, CHOOSES[name] == "greedy")
-            found["Stable-Baselines3"].append((earned(acts), asked.steps / (ended - between)))
-        for library, rows in found.items():
+        for library, rows in compared(name, asked.seeds, asked.steps, generator).items():
             returns, speeds = zip(*rows, strict=True)
             mean, error = statistics.mean(returns), scipy.stats.sem(returns)
             earns = f"return {mean:6.2f} (s.e. {error:.2f})"

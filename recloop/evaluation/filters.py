@@ -70,11 +70,15 @@ def weights(
     """
     found = np.ones(len(lists))
     for name in filters:
-        if name == INVERSE:
-            found *= inverse_share(lists, counts)
-        else:
-            found *= shown(lists, counts, name) if name in SHOWN else chosen(lists, name)
+        found *= weight(lists, name, counts)
     return found
+
+
+def weight(lists: pl.DataFrame, name: str, counts: np.ndarray | None) -> np.ndarray:
+    """Weigh every event by one filter."""
+    if name == INVERSE:
+        return inverse_share(lists, counts)
+    return shown(lists, counts, name) if name in SHOWN else chosen(lists, name)
 
 
 def chosen(lists: pl.DataFrame, name: str) -> np.ndarray:

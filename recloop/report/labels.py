@@ -28,6 +28,11 @@ def variant(study: Mapping, names: Mapping[str, str], name: str) -> str | None:
     return f"{model(study, key)} {names[override]}" if override in names else None
 
 
+def called(study: Mapping, names: Mapping[str, str], name: str) -> str:
+    """Write a model's name, with what `names` call its override where they name it."""
+    return variant(study, names, name) or model(study, name)
+
+
 def dataset(study: Mapping, name: str) -> str:
     """Write the name of a data set."""
     entry = study["datasets"].get(name, {}) if isinstance(study["datasets"], Mapping) else {}

@@ -18,6 +18,7 @@ from recloop.data.quarantine import MALFORMED, Checked, missing, read_fields, se
 from recloop.data.tables import Reading, as_interactions, as_items, unroll
 
 KIND = "product"  # nothing tells more
+UNESCAPED = pl.col("title").map_elements(html.unescape, return_dtype=pl.String)
 TITLES = {"item": pl.String, "title": pl.String}
 
 
@@ -62,10 +63,11 @@ def read_catalogue(
         Others: as `read`.
     """
     named = checked(raw / titles, ("item", "title"), max_malformed, separator)
-    title = pl.col("title").map_elements(html.unescape, return_dtype=pl.String).str.strip_chars()
-    items = named.rows.select(
-        pl.col("item").alias("name"), title, kind=pl.lit(KIND), part=pl.lit(None, pl.String)
+    title, rest = (
+        UNESCAPED.str.strip_chars(),
+        {"kind": pl.lit(KIND), "part": pl.lit(None, pl.String)},
     )
+    items = named.rows.select(pl.col("item").alias("name"), title, **rest)
     return Catalogue(items.collect(), pictures=None, malformed=named.malformed)
 
 
@@ -90,5 +92,4 @@ def unrolled(lists: Checked) -> pl.LazyFrame:
 def with_titles(events: pl.LazyFrame, named: Checked) -> pl.DataFrame:
     """List the items that occur with their titles, null where there is none."""
     seen = events.select("item").unique().collect()
-    title = pl.col("title").map_elements(html.unescape, return_dtype=pl.String)
-    return seen.join(named.rows.collect().select("item", title), on="item", how="left")
+    return seen.join(named.rows.collect().select("item", UNESCAPED), on="item", how="left")

@@ -32,7 +32,7 @@ def panel(evidence: Evidence, entry: Mapping, dataset: str, letter: str) -> Draw
     places = [(None, user, labels.model(study, user)) for user in entry.get("simulators", [])]
     for model in entry.get("models", []):
         for value, name in evidence.points(model, dataset):
-            label = labels.variant(study, names, name) or labels.model(study, name)
+            label = labels.called(study, names, name)
             places.append((None, name, label if value is None else str(value)))
     rows = plots.points(evidence, letter, dataset, entry["metrics"], places)
     title, metrics = labels.panel_title(evidence, dataset), tuple(entry["metrics"])

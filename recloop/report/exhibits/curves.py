@@ -58,8 +58,7 @@ def over_updates(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
         rows = []
         for model in entry["models"]:
             quantity = Quantity(dataset, model, *validation)
-            label = labels.variant(evidence.study, entry.get("names", {}), model)
-            label = label or labels.model(evidence.study, model)
+            label = labels.called(evidence.study, entry.get("names", {}), model)
             found = plots.about(evidence, letter, quantity, label)
             rows += [found | point for point in validations(evidence, quantity)]
         title = labels.panel_title(evidence, dataset)

@@ -38,8 +38,7 @@ def panels(evidence: Evidence, entry: Mapping) -> Iterator[Drawn]:
         rows, others = [], published(entry, evidence.stand_in(dataset))
         for model in entry["models"]:
             quantity = Quantity(dataset, model, measure, 0)
-            named = labels.variant(evidence.study, entry.get("names", {}), model)
-            label = named or labels.model(evidence.study, model)
+            label = labels.called(evidence.study, entry.get("names", {}), model)
             found = plots.about(evidence, letter, quantity, label)
             given = records.get((dataset, model), []), measure, number, bool(others)
             known = [found | point for point in points(*given)]
