@@ -75,6 +75,11 @@ class Comparison:
         pairs = zip(self.models, measures, strict=True)
         return [Quantity(self.dataset, model, *measure) for model, measure in pairs]
 
+    @property
+    def same(self) -> bool:
+        """Whether a run stands beside itself, since a tier has the setting of one row as what holds anyway."""
+        return len(self.models) > 1 and len({*self.quantities}) == 1
+
     def within(self, low: float, high: float) -> bool:
         """Check whether an interval lies in the region."""
         return bool(self.hold(np.array([low]), np.array([high]))[0])
@@ -305,6 +310,8 @@ def all_count(dataset: str, model: str) -> int:
 
 def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | None:
     """Explain why a comparison cannot be made; None where it can."""
+    if comparison.same:
+        return "what it compares is one run on this tier"
     reason = next(filter(None, map(why, comparison.quantities)), None)
     shared = reason or sampling.results.seeds(comparison.dataset, comparison.models)
     return reason if shared else "its runs share no seed"
@@ -313,12 +320,10 @@ def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | 
 def in_print(comparison: Comparison, printed: Mapping) -> bool | None:
     """Put the same question to the printed numbers; None where the paper prints no number.
 
-    None, too, where a model stands beside itself, since a tier has the setting of one row as what holds anyway: print
-    has two numbers for them, and which is which is lost.
+    None, too, where a run stands beside itself: print has two numbers for it, and which is which is lost.
     """
-    asked = comparison.quantities
-    values = [printed.get(quantity) for quantity in asked]
-    if any(value is None for value in values) or (len(asked) > 1 and len({*asked}) == 1):
+    values = [printed.get(quantity) for quantity in comparison.quantities]
+    if comparison.same or any(value is None for value in values):
         return None
     effect = float(comparison.statistic(np.array(values)[:, None])[0])
     return comparison.within(effect, effect)

@@ -261,11 +261,12 @@ def test_printed_numbers_are_asked_the_same(sampling):
     assert second["printed"] is None
 
 
-def test_print_says_nothing_of_a_model_beside_itself(sampling):
-    """Where a tier has the setting of a row as what holds anyway, print has two numbers for one name."""
+def test_nothing_is_asked_of_a_run_beside_itself(sampling):
+    """Where a tier has the setting of a row as what holds anyway, two rows have one name, and print two numbers for it."""
     printed = {Quantity("d", "best", "HR", 2): 0.5}
     ((row,), found) = run_claim(sampling, ordering("best", "best"), printed=printed)
-    assert (row["printed"], found) == (None, "undecided")
+    assert (row["printed"], found) == (None, "not run")
+    assert row["not_run"] == "what it compares is one run on this tier"
 
 
 def test_holm_is_over_the_whole_claim(sampling):
