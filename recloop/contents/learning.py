@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 HIDDEN = "[MASK]"
 IGNORED = -100  # of cross_entropy
 TOGETHER = 256  # items that are judged together
+MEASURED = 1024  # items by whose states a length is measured
 
 
 def learn_network(
@@ -184,9 +185,33 @@ class PictureLearner(Learner):
     def inputs(self, items: Int[Tensor, " batch"]) -> dict[str, Tensor]:
         return {"pixels": self.known.pixels[items].to(self.network.device)}
 
+    @torch.no_grad()
     def save(self, output: Path) -> None:
+        if not self.network.maps:
+            self.shorten()
         super().save(output)
         self.network.prepare.write(output / CONFIG)
+
+    @torch.no_grad()
+    def shorten(self) -> None:
+        """Give the states of a ViT the length that a norm would give them, on average, without changing what it says.
+
+        A norm stands before each part of a ViT and behind its last layer, none on the states themselves, so that they
+        may have any length: all that is added to them is scaled alike, and every norm takes it out again. Learnt in a
+        few passes they became 34 times as long as those of our BERT, and drowned these where both are added up.
+        """
+        backbone = self.network.backbone
+        parts = self.known.train[:MEASURED].split(TOGETHER)
+        last = [self.network(self.inputs(part), [self.network.levels - 1]) for part in parts]
+        factor = self.dim**0.5 / torch.cat(last).norm(dim=-1).mean()
+        embedded = backbone.embeddings
+        added = [embedded.cls_token, embedded.position_embeddings]
+        added += embedded.patch_embeddings.parameters()
+        for layer in backbone.layers:
+            added += [*layer.attention.o_proj.parameters(), *layer.mlp.fc2.parameters()]
+        for one in added:
+            one.mul_(factor)
+        backbone.config.initializer_range = 0.02 * (768 / self.dim) ** 0.5  # of a placebo: as ViT-base's
 
 
 def resnet(dim: int, stages: int) -> ResNetConfig:

@@ -8,11 +8,13 @@ import torch
 
 from recloop.contents.captions import read_names, sentence
 from recloop.contents.items import Contents
-from recloop.contents.learning import learn_network
+from recloop.contents.learning import PictureLearner, learn_network
 from recloop.contents.opening import open_network
 from recloop.contents.writing import make_contents
 from recloop.data.catalogues import build_catalogue
 from recloop.data.pictures import PictureError
+from recloop.features.preparation import Preparation
+from recloop.features.pretraining_data import PretrainingData
 from recloop.language_models.files import ModelError
 from recloop.report.encoders import row
 from tests.features.conftest import picture, write_catalogue
@@ -43,6 +45,28 @@ def test_a_network_of_ours_learns_and_is_opened(catalogue, tmp_path, kind, more)
     (tmp_path / "made/model.safetensors").write_bytes(first + b" ")
     with pytest.raises(ValueError, match=r"encoder.json says"):
         open_network({"class": settings["class"]}, tmp_path / "made")
+
+
+def test_states_of_a_vit_are_as_long_as_a_norm_makes_them_and_say_the_same(catalogue):
+    """Nothing bounds the length of a ViT's states; beside those of a BERT the longer ones would drown the others."""
+    torch.manual_seed(1)
+    prepare = Preparation(size=32, short_side=None)
+    known = PretrainingData.read(catalogue, prepare, 0.2, seed=1)
+    learner = PictureLearner(known, prepare, dim=16, layers=2, heads=2, patch=8, stages=0).eval()
+    items = torch.arange(20)
+    with torch.no_grad():
+        for one in learner.network.backbone.parameters():
+            one.mul_(3.0)
+        inputs = learner.inputs(items)
+        levels, said = learner.network(inputs, [0, 1, 2]), learner.scores_of(items)
+        learner.shorten()
+        short = learner.network(inputs, [0, 1, 2])
+        assert torch.allclose(learner.scores_of(items), said, atol=1e-4)
+        length = learner.network(learner.inputs(known.train), [2]).norm(dim=2).mean()
+    factors = short.norm(dim=2) / levels.norm(dim=2)
+    assert torch.allclose(factors, factors[0, 0].expand_as(factors), rtol=1e-4)
+    assert float(length) == pytest.approx(4.0, rel=1e-4)
+    assert float(factors[0, 0]) < 0.5
 
 
 def test_a_network_of_ours_says_what_is_on_a_picture(catalogue, tmp_path, raw):

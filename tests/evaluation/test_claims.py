@@ -262,7 +262,7 @@ def test_printed_numbers_are_asked_the_same(sampling):
 
 
 def test_nothing_is_asked_of_a_run_beside_itself(sampling):
-    """Where a tier has the setting of a row as what holds anyway, two rows have one name, and print two numbers for it."""
+    """Where a tier has the setting of a row as what holds anyway, two rows have one name, and print two numbers."""
     printed = {Quantity("d", "best", "HR", 2): 0.5}
     ((row,), found) = run_claim(sampling, ordering("best", "best"), printed=printed)
     assert (row["printed"], found) == (None, "not run")
