@@ -211,7 +211,9 @@ class PictureLearner(Learner):
             added += [*layer.attention.o_proj.parameters(), *layer.mlp.fc2.parameters()]
         for one in added:
             one.mul_(factor)
-        backbone.config.initializer_range = 0.02 * (768 / self.dim) ** 0.5  # of a placebo: as ViT-base's
+        backbone.config.initializer_range = (
+            0.02 * (768 / self.dim) ** 0.5
+        )  # of a placebo: as ViT-base's
 
 
 def resnet(dim: int, stages: int) -> ResNetConfig:

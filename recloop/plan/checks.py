@@ -78,7 +78,8 @@ def check_components(plan: "Plan", study: str, dataset: str) -> None:  # noqa: F
     """Check the encoders and simulated users that a data set needs."""
     for kind, names in plan.task(study).components(plan, study, dataset).items():
         for name in sorted(names):
-            check_component(kind, plan.component(study, kind, name), f"{study}: {kind}.{name}")
+            found = plan.component_for(study, kind, name, dataset)
+            check_component(kind, found, f"{study}: {kind}.{name}")
 
 
 # -- a tier against its study ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.names import RunName
 from recloop.plan.resolved import PARTS, changes_of, resolved
-from recloop.plan.values import DEFAULT, stop_at_missing
+from recloop.plan.values import DEFAULT, for_dataset, stop_at_missing
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
 from recloop.training import loop_name
@@ -426,6 +426,18 @@ class Studies:
         mine = paper[name]
         training = mine.get("training", {}) | changed.get("training", {})
         return mine | changed | ({"training": training} if training else {})
+
+    def component_for(self, study: str, kind: str, name: str, dataset: str) -> dict:
+        """Return the settings of a component for a data set.
+
+        Raises:
+            SettingsError: one has values for other data sets and none for this one.
+        """
+        played, known = self.plays(study, dataset), self.studies[study]["datasets"]
+        found = for_dataset(self.component(study, kind, name), played)
+        where = f"tier {self.config['tier']}, {study}: {kind}.{name}"
+        stop_at_missing(found, played, known, where)
+        return found
 
 
 def split_of(paper: dict, here: dict) -> dict:

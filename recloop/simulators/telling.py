@@ -25,6 +25,7 @@ from recloop.language_models.texts import prompted, rows_of
 from recloop.simulators.preferences import TABLE
 from recloop.storage import checkpoint
 from recloop.storage.files import write_json
+from recloop.storage.settings import SettingsError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -116,12 +117,22 @@ def tell_preferences(
 
 
 def describe(items: Path, attributes: Sequence[str]) -> list[str]:
-    """Say what is known of each item: the values of some attributes, in the order of the items."""
+    """Say what is known of each item: the values of some attributes, in the order of the items.
+
+    Raises:
+        SettingsError: nothing is known of any item.
+    """
     table = pl.read_parquet(items)
-    columns = {name: values(table, name) for name in attributes}
-    return [
-        "; ".join(filter(None, row)) or "unknown" for row in zip(*columns.values(), strict=True)
-    ]
+    known = [values(table, name) for name in attributes]
+    said = ["; ".join(filter(None, row)) for row in zip(*known, strict=True)]
+    if not any(said):
+        listed = table["attributes"].explode().drop_nulls().str.split(":").list.first().unique()
+        columns = [name for name in ("title", "brand", "category") if name in table.columns]
+        raise SettingsError(
+            f"{items}: no item has {' or '.join(attributes)}, so that nothing could be said of any; name some of "
+            f"{', '.join([*columns, *listed.sort()])} as `attributes`"
+        )
+    return [one or "unknown" for one in said]
 
 
 def values(table: pl.DataFrame, name: str) -> list[str | None]:

@@ -8,7 +8,6 @@ from recloop.plan import language_models as lm
 from recloop.plan.artifacts import Artifact
 from recloop.plan.checks import check_keywords
 from recloop.plan.studies import Run
-from recloop.plan.values import for_dataset
 from recloop.tasks import sequences
 from recloop.tasks.sequences import check_recipe, encoders, pictures, split
 
@@ -56,7 +55,7 @@ def environments(plan: Plan, run: Run) -> dict[str, str]:
 
 def resolved(plan: Plan, study: str, dataset: str, name: str) -> dict:
     """Return the settings of an environment, or of a judge, for a data set."""
-    return for_dataset(plan.component(study, "simulators", name), plan.plays(study, dataset))
+    return plan.component_for(study, "simulators", name, dataset)
 
 
 def own(settings: dict) -> dict:

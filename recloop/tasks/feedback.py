@@ -11,7 +11,6 @@ from recloop.language_models.prompts import read_prompts
 from recloop.plan import Plan, language_models
 from recloop.plan.artifacts import Artifact
 from recloop.plan.studies import Run, manifest
-from recloop.plan.values import for_dataset, pick
 from recloop.storage.settings import read_settings
 from recloop.tasks import sequences
 from recloop.tasks.sequences import check_recipe, encoders, pictures, split
@@ -57,23 +56,21 @@ def settings_of(plan: Plan, study: str, dataset: str, name: str, training: Mappi
         name: of the environment.
         training: of the run, with `share` and `length`.
     """
-    settings = plan.component(study, "simulators", name)
-    played = plan.plays(study, dataset)
+    settings = plan.component_for(study, "simulators", name, dataset)
     own = {key: value for key, value in settings.items() if key not in PLANS}
-    found = for_dataset(own, played) | {name: training[name] for name in ("share", "length")}
+    found = own | {name: training[name] for name in ("share", "length")}
     wording = settings.get("wording")
-    return found | ({"prompts": prompts(plan, study, wording, played)} if wording else {})
+    return found | ({"prompts": prompts(plan, study, wording)} if wording else {})
 
 
-def prompts(plan: Plan, study: str, wording: Mapping | str, dataset: str) -> dict:
+def prompts(plan: Plan, study: str, kind: str) -> dict:
     """Read what is asked on a data set, with the labels that answer a selection.
 
     Args:
         plan, study: whose prompts.yaml.
-        wording: the first word of the prompts' names, or one for each data set.
-        dataset: the data set.
+        kind: the first word of the prompts' names.
     """
-    path, kind = plan.folders[study] / "prompts.yaml", pick(wording, [dataset])
+    path = plan.folders[study] / "prompts.yaml"
     kinds = {kind, *(name.rpartition("_")[0] for name in read_settings(path, "prompts"))}
     known = {f"{one}_{name}": fields for one in kinds for name, fields in PROMPTS.items()}
     found = read_prompts(path, known)

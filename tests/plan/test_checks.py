@@ -162,6 +162,17 @@ def test_a_wrong_setting_is_one_sentence_before_the_first_job(planned, file, old
     assert "\n" not in str(error.value)
 
 
+def test_a_judge_without_a_word_for_a_data_set_is_refused(planned):
+    """A tier's values by data set take the place of the study's: what it leaves out would be nobody's."""
+    known = "attributes: {coat: [color, jackettype], lfm"
+    with pytest.raises(settings.SettingsError) as error:
+        planned("studies/ialp/tiers.yaml", known, "attributes: {lfm", studies=["ialp"], tier="real")
+    assert str(error.value) == (
+        "tier real, ialp: simulators.judge: attributes has values for lfm, industry and none for coat; add one, or "
+        "`default`"
+    )
+
+
 def test_settings_as_they_are_pass(planned):
     planned(TIERS, "smoke:", "smoke:", studies="all")
 

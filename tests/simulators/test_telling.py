@@ -22,6 +22,7 @@ from recloop.simulators.telling import (
     tell_preferences,
 )
 from recloop.storage import checkpoint
+from recloop.storage.settings import SettingsError
 
 PROMPT = {
     "template": "In a {scenario}, by {attributes}: {behavior} {history}. {item}? {candidates}. I take",
@@ -83,6 +84,14 @@ def model(tmp_path):
 def test_items_are_said_by_their_attributes(data):
     texts = describe(data["sessions"] / "items.parquet", ["color", "category"])
     assert texts == ["red; rain", "blue", "pea", "rain", "red; pea"]
+
+
+def test_items_of_which_nothing_can_be_said_are_refused(data):
+    """A model that is asked to choose among ten times `unknown` tells nothing, and looks like chance."""
+    with pytest.raises(
+        SettingsError, match=r"no item has lfm or industry, .* category, color, x as"
+    ):
+        describe(data["sessions"] / "items.parquet", ["lfm", "industry"])
 
 
 def test_a_history_has_what_is_rated_well(data):

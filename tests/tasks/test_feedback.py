@@ -98,12 +98,12 @@ def test_only_who_asks_has_the_environments_settings_and_code(it):
 
 def test_items_are_said_as_each_data_set_has_it(plan):
     it = plan(studies=["lea"], tier="full")
-    user = {
-        name: feedback.prompts(it, "lea", {"lfm": "tracks", "default": "products"}, name)["user"]
+    said = {
+        name: feedback.settings_of(it, "lea", name, "le", {"share": 1.0, "length": 8})["prompts"]
         for name in ("lfm", "industry")
     }
-    assert "tracks" in user["lfm"]
-    assert "products" in user["industry"]
+    assert "tracks" in said["lfm"]["user"]
+    assert "products" in said["industry"]["user"]
 
 
 @pytest.mark.parametrize(
