@@ -20,6 +20,7 @@ from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, only_known
 
 TRIAL = 4  # prompts by which an unknown speed is measured
+SILENCE = 60.0  # most seconds without a line of progress
 
 
 @runtime_checkable  # so that types are checked in tests
@@ -165,11 +166,16 @@ def ask(
     left = [one for one in dict.fromkeys(prompts) if record.get(one, decoding) is None]
     # The first ones are few, so that the speed is known soon.
     parts = [left] if seen.hours is not None else [left[:TRIAL], left[TRIAL:]]
-    done = 0
+    done, started = 0, time.monotonic()
+    spoke = started
     for part in filter(None, parts):
         for answers in speaker.answers(part, decoding):
             record.add((part[place], decoding, answer) for place, answer in answers.items())
             done += len(answers)
+            now = time.monotonic()
+            if done < len(left) and now - spoke >= SILENCE:
+                minutes, spoke = (now - started) / 60 * (len(left) - done) / done, now
+                log(f"{done:,} of {len(left):,} answered, about {minutes:.0f} minutes left")
         if part is not parts[-1]:
             log(str(preview(speaker, prompts, decoding, record)))
     if left:

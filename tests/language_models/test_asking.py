@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recloop.language_models import asking
 from recloop.language_models.answers import Answer, Answers
 from recloop.language_models.asking import Local, ask, preview
 from recloop.language_models.constraint import OneOf, OnlyItems
@@ -169,6 +170,17 @@ def test_an_unknown_speed_is_known_after_a_few(tmp_path):
     assert lines[1].startswith("10 prompts, 4 answered before; 6 to ask")
     assert "hours" in lines[1]
     assert lines[2:] == ["10 of 10 answered"]
+
+
+def test_long_asking_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "SILENCE", 0.0)
+    lines = []
+    prompts = [f"prompt {number}" for number in range(10)]
+    ask(Parrot(), prompts, GREEDY, Answers(tmp_path, "parrot 1"), lines.append)
+    told = [line for line in lines if "minutes left" in line]
+    assert told
+    assert all(line.endswith(" of 10 answered, about 0 minutes left") for line in told)
+    assert lines[-1] == "10 of 10 answered"
 
 
 # -- networks ----------------------------------------------------------------------------------------------------------
