@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 POOLINGS = ("first", "mean", "last", "mean_padded")
+# The last layers of both parts of a block, by their names in BERT, in ViT and in causal language models.
+OF_ATTENTION = ("attention.output.dense", "attention.o_proj", "self_attn.o_proj")
+OF_FEED_FORWARD = ("output.dense", "mlp.fc2", "mlp.down_proj")
 LENGTH = 30  # tokens of a title, marks among them (released code of IISAN)
 
 

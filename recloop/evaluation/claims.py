@@ -78,7 +78,10 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether a run stands beside itself, since a tier has the setting of one row as what holds anyway."""
-        return len(self.models) > 1 and len({*self.quantities}) == 1
+        asked = self.quantities
+        if self.kind == "interaction":
+            return asked[0] == asked[1] or asked[2] == asked[3] or asked[:2] == asked[2:]
+        return len(asked) > 1 and len({*asked}) == 1
 
     def within(self, low: float, high: float) -> bool:
         """Check whether an interval lies in the region."""
@@ -310,11 +313,12 @@ def all_count(dataset: str, model: str) -> int:
 
 def missing(comparison: Comparison, sampling: Sampling, why: Callable) -> str | None:
     """Explain why a comparison cannot be made; None where it can."""
+    if reason := next(filter(None, map(why, comparison.quantities)), None):
+        return reason
     if comparison.same:
         return "what it compares is one run on this tier"
-    reason = next(filter(None, map(why, comparison.quantities)), None)
-    shared = reason or sampling.results.seeds(comparison.dataset, comparison.models)
-    return reason if shared else "its runs share no seed"
+    shared = sampling.results.seeds(comparison.dataset, comparison.models)
+    return None if shared else "its runs share no seed"
 
 
 def in_print(comparison: Comparison, printed: Mapping) -> bool | None:

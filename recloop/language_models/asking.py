@@ -20,7 +20,7 @@ from recloop.storage.fingerprint import digest
 from recloop.storage.settings import SettingsError, only_known
 
 TRIAL = 4  # prompts by which an unknown speed is measured
-SILENCE = 60.0  # most seconds without a line of progress
+SILENCE = 60.0  # least seconds between two lines of progress
 
 
 @runtime_checkable  # so that types are checked in tests

@@ -76,9 +76,12 @@ def check_wanted(plan: "Plan") -> None:  # noqa: F821
 
 def check_components(plan: "Plan", study: str, dataset: str) -> None:  # noqa: F821
     """Check the encoders and simulated users that a data set needs."""
-    for kind, names in plan.task(study).components(plan, study, dataset).items():
+    task = plan.task(study)
+    for kind, names in task.components(plan, study, dataset).items():
         for name in sorted(names):
-            found = plan.component_for(study, kind, name, dataset)
+            found = plan.component(study, kind, name)
+            if getattr(task, "BY_DATASET", False):
+                found = plan.component_for(study, kind, name, dataset)
             check_component(kind, found, f"{study}: {kind}.{name}")
 
 
@@ -98,7 +101,7 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
     models = paper["models"]
     for kind in ("datasets", "absent"):
         only_known(f"{where}: {kind}", here.get(kind, {}), paper["datasets"])
-    only_known(f"{where}: seeds", here.get("seeds", {}), [*paper["datasets"], DEFAULT])
+    only_known(f"{where}: most_seeds", here.get("most_seeds", {}), [*paper["datasets"], DEFAULT])
     named = {name for kind in ("tables", "claims") for name in paper.get(kind, {})}
     only_known(f"{where}: says_nothing", here.get("says_nothing", {}), named)
     for name in here.get("absent", {}):

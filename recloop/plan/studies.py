@@ -347,7 +347,7 @@ class Studies:
         entry = self.exhibits(study)[name]
         few = entry.get("seeds", "few" if name in paper["figures"] else "all") == "few"
         seeds = self.figure_seeds if few else self.seeds
-        most = self.here(study).get("seeds", {})
+        most = self.here(study).get("most_seeds", {})
         return [
             Run(study, dataset, model, seed)
             for dataset, model in sweeps.wanted(paper, entry)
@@ -431,7 +431,7 @@ class Studies:
         """Return the settings of a component for a data set.
 
         Raises:
-            SettingsError: one has values for other data sets and none for this one.
+            SettingsError: there is no such component, or one has values for other data sets and none for this one.
         """
         played, known = self.plays(study, dataset), self.studies[study]["datasets"]
         found = for_dataset(self.component(study, kind, name), played)

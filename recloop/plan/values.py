@@ -46,7 +46,9 @@ def stop_at_missing(settings: Mapping, dataset: str, datasets: Iterable[str], wh
     """
     datasets = {*datasets}
     for key, value in settings.items():
-        if isinstance(value, Mapping) and datasets & value.keys():
+        if isinstance(value, Mapping) and "class" in value:
+            stop_at_missing(value, dataset, datasets, where)
+        elif isinstance(value, Mapping) and datasets & value.keys():
             raise no_value(key, value, [dataset], where)
 
 

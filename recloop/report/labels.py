@@ -139,11 +139,12 @@ def stamp(evidence: Evidence, datasets: Iterable[str], told: Iterable[int] = ())
 
 
 def fewer_seeds(study: Mapping, frame: pl.DataFrame, most: int) -> Iterator[tuple[str, int]]:
-    """Name the data sets with fewer than `most` seeds, and the fewest of any run, a sweep's, where fewer still."""
+    """Name the data sets with fewer than `most` seeds, and the fewest of a run with fewer than its data set has."""
     counts = frame.group_by("dataset", "model").agg(pl.col("seed").n_unique())
     largest = dict(counts.group_by("dataset").agg(pl.col("seed").max()).rows())
     for name in study["datasets"]:
         if largest.get(name, most) < most:
             yield dataset(study, name), largest[name]
-    if (fewest := counts["seed"].min()) is not None and fewest < min(most, *largest.values()):
-        yield "sweeps", fewest
+    fewer = [count for name, _, count in counts.rows() if count < largest[name]]
+    if fewer:
+        yield "some runs", min(fewer)

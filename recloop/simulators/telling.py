@@ -104,6 +104,10 @@ def tell_preferences(
     asked = Prompt("prompts.yaml: preference", prompt["template"], tuple(prompt["answers"]))
     texts = describe(sessions / "items.parquet", judge.attributes)
     known = histories(sessions, tables, judge)
+    if not any(known):
+        raise SettingsError(
+            f"{sessions}: no user has rated an item {judge.least:g} or higher; lower the judge's `least`"
+        )
     order = arranged(len(known), len(texts), judge)
     drafts = output.with_name(f"{output.name}.part")
     prompts = prompted(filled(judge, texts, known, order), asked, drafts, threads)["prompt"][:]

@@ -7,6 +7,7 @@ own. A task has
     LANGUAGE                              whether its jobs need a text encoder, whose package takes seconds to load
     FACTS                                 what its loops give a constructor beside the study's keywords; None: anything
     ASKED_WITH_KEYWORDS                   whether `inference` belongs to a constructor's keywords
+    BY_DATASET                            whether settings of components may differ between data sets; may be left out
     check_recipe(prepare, split)          stops at settings of the data that make no sense
     data(plan, run)                       the artifacts below data/ that a run works with, by role
     environment(plan, run)                settings of what a model talks to, beside those of the study

@@ -13,6 +13,7 @@ from recloop.tasks.sequences import check_recipe, encoders, pictures, split
 
 __all__ = [
     "ASKED_WITH_KEYWORDS",
+    "BY_DATASET",
     "FACTS",
     "LANGUAGE",
     "METRICS",
@@ -32,6 +33,7 @@ METRICS = "recloop.evaluation.episodes"
 LANGUAGE = False
 FACTS = {"items", "length"}
 ASKED_WITH_KEYWORDS = False
+BY_DATASET = True  # settings of components may differ between data sets
 FIELDS = {"scenario", "item", "behavior", "attributes", "history", "candidates"}  # of a prompt
 PLANS = ("label", "told_by", "user_model")  # what of an environment is the plan's, not its own
 ANSWERS = "data/answers"  # of all language models
@@ -84,7 +86,7 @@ def components(plan: Plan, study: str, dataset: str) -> dict[str, set[str]]:
     runs = (run for run in plan.all_runs(study) if run.dataset == dataset)
     named = {name for run in runs for name in environments(plan, run).values()}
     named |= {name for place, name in plan.study_users(study) if place == dataset}
-    found = [plan.component(study, "simulators", name) for name in named]
+    found = [resolved(plan, study, dataset, name) for name in named]
     made_by = {one.get(role) for one in found for role in ("told_by", "user_model")}
     return {"simulators": named | made_by - {None}}
 

@@ -17,6 +17,7 @@ from recloop.tasks.sequences import check_recipe, encoders, pictures, split
 
 __all__ = [
     "ASKED_WITH_KEYWORDS",
+    "BY_DATASET",
     "FACTS",
     "LANGUAGE",
     "METRICS",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 METRICS = "recloop.evaluation.feedback"
+BY_DATASET = True  # settings of components may differ between data sets
 LANGUAGE = True
 FACTS = sequences.FACTS | {"state_dim", "states", "vectors"}
 ASKED_WITH_KEYWORDS = True
@@ -64,7 +66,7 @@ def settings_of(plan: Plan, study: str, dataset: str, name: str, training: Mappi
 
 
 def prompts(plan: Plan, study: str, kind: str) -> dict:
-    """Read what is asked on a data set, with the labels that answer a selection.
+    """Read what is asked in some wording, with the labels that answer a selection.
 
     Args:
         plan, study: whose prompts.yaml.
@@ -124,7 +126,7 @@ def parts(plan: Plan, study: str, dataset: str, settings: Mapping) -> dict[str, 
 def simulator(plan: Plan, study: str, dataset: str, name: str, training: Mapping) -> Artifact:
     """Declare an environment that has learnt."""
     settings = settings_of(plan, study, dataset, name, training)
-    learns = plan.component(study, "simulators", name)["learns"]
+    learns = plan.component_for(study, "simulators", name, dataset)["learns"]
     found = parts(plan, study, dataset, settings)
     return Artifact(
         "simulators",
@@ -138,7 +140,7 @@ def simulator(plan: Plan, study: str, dataset: str, name: str, training: Mapping
 def feedback(plan: Plan, study: str, dataset: str, name: str, training: Mapping) -> Artifact:
     """Declare what an environment answers to the training part."""
     settings = settings_of(plan, study, dataset, name, training)
-    pool = plan.component(study, "simulators", name)["pool"]
+    pool = plan.component_for(study, "simulators", name, dataset)["pool"]
     found = parts(plan, study, dataset, settings)
     return Artifact(
         "feedback",
@@ -231,7 +233,8 @@ def spoken(plan: Plan, study: str) -> dict[str, dict]:
             place = {"place": model.path if model else None}
             learnt = {"learnt_from": learnt_from(plan, study, run.dataset, said) if model else None}
             found[key] = {"settings": said, **place, **learnt, "knows": {}}
-        labels.setdefault(key, {})[plan.component(study, "simulators", name)["label"]] = None
+        shown = plan.component_for(study, "simulators", name, run.dataset)
+        labels.setdefault(key, {})[shown["label"]] = None
         tokens = item_tokens(plan, study, run.dataset, settings, model)
         found[key]["knows"].setdefault(run.dataset, tokens.record)
     return {key: one | {"label": ", ".join(labels[key])} for key, one in found.items()}

@@ -267,6 +267,19 @@ def test_nothing_is_asked_of_a_run_beside_itself(sampling):
     ((row,), found) = run_claim(sampling, ordering("best", "best"), printed=printed)
     assert (row["printed"], found) == (None, "not run")
     assert row["not_run"] == "what it compares is one run on this tier"
+    ((row,), _) = run_claim(sampling, ordering("best", "best"), absent=["best"])
+    assert row["not_run"] == "left out"
+
+
+def test_a_gain_of_a_run_over_itself_is_no_gain(sampling):
+    """Nor is a gain that is compared with itself: print would be asked for nought."""
+    for models, against in (
+        (["best", "best"], ["good", "bad"]),
+        (["best", "bad"], ["best", "bad"]),
+    ):
+        check = {"kind": "interaction", "models": models, "against": against}
+        ((row,), found) = run_claim(sampling, check)
+        assert (row["not_run"], found) == ("what it compares is one run on this tier", "not run")
 
 
 def test_holm_is_over_the_whole_claim(sampling):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recloop.plan.values import stop_at_missing
 from recloop.storage import settings
 from recloop.storage.fingerprint import ROOT
 
@@ -54,8 +55,8 @@ WRONG = [
     (BEYOND, "threads:", "studies: {modtr4: {}}\nthreads:", "'modtr4'; did you mean 'modt4r'?"),
     (BEYOND, "threads:", "threds: 1\nthreads:", "'threds'; did you mean 'threads'?"),
     (TIERS, "smoke:", "smok:", "'smok'; did you mean 'smoke'?"),
-    (TIERS, "smoke:", "smoke:\n  seeds: {rc51: 2}", "'rc51'; did you mean 'rc15'?"),
-    (TIERS, "smoke:", "smoke:\n  seeds: {rc15: 0}", "smoke.seeds.rc15: 0 is too small, expected 1 or more"),
+    (TIERS, "smoke:", "smoke:\n  most_seeds: {rc51: 2}", "'rc51'; did you mean 'rc15'?"),
+    (TIERS, "smoke:", "smoke:\n  most_seeds: {rc15: 0}", "smoke.most_seeds.rc15: 0 is too small, expected 1 or more"),
     (TIERS, "retailrocket: {", "retailrockt: {", "'retailrockt'; did you mean 'retailrocket'?"),
     (TIERS, "smonac:", "smonak:", "'smonak'; did you mean 'smonac'?"),
     (TIERS, "{warm_up: 5}", "{warm_upp: 5}", "'warm_upp'; did you mean 'warm_up'?"),
@@ -170,6 +171,17 @@ def test_a_judge_without_a_word_for_a_data_set_is_refused(planned):
     assert str(error.value) == (
         "tier real, ialp: simulators.judge: attributes has values for lfm, industry and none for coat; add one, or "
         "`default`"
+    )
+
+
+def test_a_part_of_a_model_without_a_value_for_a_data_set_is_refused():
+    part = {"class": "backbones.sasrec.SASRec", "dropout": {"rc15": 0.1}}
+    with pytest.raises(
+        settings.SettingsError, match="dropout has values for rc15 and none for lfm"
+    ):
+        stop_at_missing({"backbone": part}, "lfm", ["rc15", "lfm"], "here")
+    stop_at_missing(
+        {"backbone": part | {"dropout": 0.1}, "learnt": {"x": 1}}, "lfm", ["lfm"], "here"
     )
 
 

@@ -183,11 +183,11 @@ def test_escape():
     assert escape("a_b & 5% ±") == r"a\_b \& 5\% $\pm$"
 
 
-def test_data_sets_and_sweeps_with_fewer_seeds_are_named():
+def test_data_sets_and_runs_with_fewer_seeds_are_named():
     study = {"datasets": {"coat": {"label": "Coat"}, "lfm": {"label": "LFM"}, "shop": {}}}
-    counts = {("coat", "dqn"): 3, ("lfm", "dqn"): 2, ("lfm", "dqn,epochs=9"): 1}
+    counts = {("coat", "dqn"): 4, ("coat", "dqn,epochs=9"): 3, ("lfm", "dqn"): 2}
     rows = [(*run, seed) for run, count in counts.items() for seed in range(count)]
     frame = pl.DataFrame(rows, schema=["dataset", "model", "seed"], orient="row")
-    assert [*labels.fewer_seeds(study, frame, 3)] == [("LFM", 2), ("sweeps", 1)]
-    assert [*labels.fewer_seeds(study, frame.filter(model="dqn"), 3)] == [("LFM", 2)]
-    assert [*labels.fewer_seeds(study, frame.clear(), 3)] == []
+    assert [*labels.fewer_seeds(study, frame, 4)] == [("LFM", 2), ("some runs", 3)]
+    assert [*labels.fewer_seeds(study, frame.filter(model="dqn"), 4)] == [("LFM", 2)]
+    assert [*labels.fewer_seeds(study, frame.clear(), 4)] == []

@@ -148,6 +148,12 @@ def test_a_second_run_asks_nothing(data, model, tmp_path, monkeypatch):
     assert (record["users"], record["prompts"]) == (2, 4)
 
 
+def test_a_judge_who_knows_of_no_rating_is_refused(data, tmp_path):
+    given = {"settings": SETTINGS | {"least": 6.0}, "prompt": PROMPT, "answers": tmp_path}
+    with pytest.raises(SettingsError, match=r"no user has rated an item 6 or higher; lower"):
+        tell_preferences(**data, **given, output=tmp_path / "told")
+
+
 def test_too_many_candidates_are_refused():
     with pytest.raises(ValueError, match="a letter for each"):
         Judge(**(SETTINGS | {"candidates": 26}))

@@ -11,13 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from recloop.contents.networks import Network
+from recloop.contents.networks import OF_ATTENTION, OF_FEED_FORWARD, Network
 from recloop.models.content.sanb import SANB
 
 QUERIES = ("query", "q_proj")  # layers of BERT, of ViT and of causal language models by their names
 VALUES = ("value", "v_proj")
-OF_ATTENTION = ("attention.output.dense", "attention.o_proj", "self_attn.o_proj")
-OF_FEED_FORWARD = ("output.dense", "mlp.fc2", "mlp.down_proj")
 RANK, ALPHA = 8, 8.0
 
 

@@ -163,18 +163,24 @@ def test_reinforce_by_hand():
     assert based.item() == pytest.approx(-(likely * (given.gain - 2.5)).mean().item(), rel=1e-4)
 
 
-def test_reinforce_without_a_finished_episode_changes_nothing():
+@pytest.mark.parametrize(("name", "changes"), [("pg", {}), ("a2c", {"lookahead": None})])
+def test_without_a_finished_episode_nothing_changes(name, changes):
     empty = Seen(*(one[:0] for one in seen(3)))
     nothing = Steps(empty, torch.zeros(0, dtype=torch.long), torch.zeros(0), empty, torch.zeros(0))
-    it = agent("pg")
+    it = agent(name, **changes)
+    assert it.learns_from == "finished"
     it.loss(nothing).backward()
     assert all(one.grad is None or not one.grad.any() for one in it.parameters())
 
 
-def test_a2c_by_hand():
-    it, given = agent("a2c"), steps(3)
+@pytest.mark.parametrize("shared", [True, False])
+def test_a2c_by_hand(shared):
+    it, given = agent("a2c", shared=shared), steps(3)
+    below = it.scores[:2] if shared else torch.nn.Identity()
     with torch.no_grad():
-        value, after = (it.critic(it.encoder(one))[:, 0] for one in (given.seen, given.after))
+        value, after = (
+            it.critic(below(it.encoder(one)))[:, 0] for one in (given.seen, given.after)
+        )
         advantage = given.gain + 0.5 * after - value
         policy = it.score(given.seen).log_softmax(1)
         entropy = -(policy.exp() * policy).sum(1).mean()
