@@ -84,3 +84,12 @@ def test_a_control_has_the_settings_of_what_it_is_like(first):
         first.recipe("hdt", name)["manifest"]["sizes"] for name in ("album_forgetful", "album")
     )
     assert changed == own | {"memory": 0}
+
+
+def test_a_data_set_has_no_more_seeds_than_the_tier_gives_it(own_plan):
+    plan = own_plan(tier="real", studies=["ialp"], seeds=[7, 8, 9, 10, 11])
+    found = {
+        dataset: {run.seed for run in plan.study_runs("ialp") if run.dataset == dataset}
+        for dataset in ("coat", "lfm")
+    }
+    assert found == {"coat": {7, 8, 9, 10, 11}, "lfm": {7, 8, 9}}

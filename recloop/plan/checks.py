@@ -14,7 +14,7 @@ from recloop.plan.names import RunName
 from recloop.plan.processes import check_divisible, check_processes
 from recloop.plan.signatures import elsewhere, modules, signature
 from recloop.plan.task import task_of
-from recloop.plan.values import stop_at_mappings
+from recloop.plan.values import DEFAULT, stop_at_mappings
 from recloop.plan.vocabulary import OF_RUNS, check_kind, check_metric
 from recloop.storage.fingerprint import source_of
 from recloop.storage.settings import (
@@ -97,6 +97,7 @@ def check_tier(study: str, paper: Mapping, here: Mapping, tier: str) -> None:
     models = paper["models"]
     for kind in ("datasets", "absent"):
         only_known(f"{where}: {kind}", here.get(kind, {}), paper["datasets"])
+    only_known(f"{where}: seeds", here.get("seeds", {}), [*paper["datasets"], DEFAULT])
     named = {name for kind in ("tables", "claims") for name in paper.get(kind, {})}
     only_known(f"{where}: says_nothing", here.get("says_nothing", {}), named)
     for name in here.get("absent", {}):

@@ -14,7 +14,7 @@ from recloop.plan import names as sweeps
 from recloop.plan.checks import with_sizes
 from recloop.plan.names import RunName
 from recloop.plan.resolved import PARTS, changes_of, resolved
-from recloop.plan.values import stop_at_missing
+from recloop.plan.values import DEFAULT, stop_at_missing
 from recloop.storage.fingerprint import ROOT
 from recloop.storage.settings import SettingsError, check, nearest, only_known, read_settings
 from recloop.training import loop_name
@@ -347,11 +347,12 @@ class Studies:
         entry = self.exhibits(study)[name]
         few = entry.get("seeds", "few" if name in paper["figures"] else "all") == "few"
         seeds = self.figure_seeds if few else self.seeds
+        most = self.here(study).get("seeds", {})
         return [
             Run(study, dataset, model, seed)
             for dataset, model in sweeps.wanted(paper, entry)
             if dataset in here and not self.left_out(study, dataset, model)
-            for seed in seeds
+            for seed in seeds[: most.get(dataset, most.get(DEFAULT))]
         ]
 
     def left_out(self, study: str, dataset: str, model: str) -> str | None:

@@ -1,7 +1,7 @@
 """How models, data sets, metrics and the origin of numbers are written for people."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -126,8 +126,19 @@ def stamp(evidence: Evidence, datasets: Iterable[str], told: Iterable[int] = ())
     seeds = sorted(told) or known or evidence.tier.get("seeds", [])
     hashes = [f"{name} {split['hash'][:8]}" for name in datasets if (split := evidence.split(name))]
     parts = [f"tier {evidence.tier['tier']}", *(origin(evidence, name) for name in datasets)]
-    fewest = frame.group_by("dataset", "model").agg(pl.col("seed").n_unique())["seed"].min()
-    fewer = f" (sweeps: {fewest})" if fewest and fewest < len(seeds) else ""
     word = "seed" if len(seeds) == 1 else "seeds"
-    parts += [f"{word} {', '.join(map(str, seeds))}{fewer}"] if seeds else []
+    fewer = [f"{name}: {count}" for name, count in fewer_seeds(evidence.study, frame, len(seeds))]
+    within = f" ({', '.join(fewer)})" if fewer else ""
+    parts += [f"{word} {', '.join(map(str, seeds))}{within}"] if seeds else []
     return "; ".join(parts + ([f"splits {', '.join(hashes)}"] if hashes else []))
+
+
+def fewer_seeds(study: Mapping, frame: pl.DataFrame, most: int) -> Iterator[tuple[str, int]]:
+    """Name the data sets with fewer than `most` seeds, and the fewest of any run, a sweep's, where fewer still."""
+    counts = frame.group_by("dataset", "model").agg(pl.col("seed").n_unique())
+    largest = dict(counts.group_by("dataset").agg(pl.col("seed").max()).rows())
+    for name in study["datasets"]:
+        if largest.get(name, most) < most:
+            yield dataset(study, name), largest[name]
+    if (fewest := counts["seed"].min()) is not None and fewest < min(most, *largest.values()):
+        yield "sweeps", fewest

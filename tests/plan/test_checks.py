@@ -54,6 +54,8 @@ WRONG = [
     (BEYOND, "threads:", "studies: {modtr4: {}}\nthreads:", "'modtr4'; did you mean 'modt4r'?"),
     (BEYOND, "threads:", "threds: 1\nthreads:", "'threds'; did you mean 'threads'?"),
     (TIERS, "smoke:", "smok:", "'smok'; did you mean 'smoke'?"),
+    (TIERS, "smoke:", "smoke:\n  seeds: {rc51: 2}", "'rc51'; did you mean 'rc15'?"),
+    (TIERS, "smoke:", "smoke:\n  seeds: {rc15: 0}", "smoke.seeds.rc15: 0 is too small, expected 1 or more"),
     (TIERS, "retailrocket: {", "retailrockt: {", "'retailrockt'; did you mean 'retailrocket'?"),
     (TIERS, "smonac:", "smonak:", "'smonak'; did you mean 'smonac'?"),
     (TIERS, "{warm_up: 5}", "{warm_upp: 5}", "'warm_upp'; did you mean 'warm_up'?"),

@@ -7,6 +7,7 @@ import subprocess
 import polars as pl
 import pytest
 
+from recloop.report import labels
 from recloop.report.latex import ABREAST, LETTERS, compact, escape, latex
 from recloop.report.printing import doubts, markdown, number
 from recloop.report.tables import CELL, PAPER, SIMPLE, Table, ranked
@@ -180,3 +181,13 @@ def test_escape():
         r"a\textasciicircum{}b \{c\} $\alpha$ \$5 \textasciitilde{}\textbackslash{}"
     )
     assert escape("a_b & 5% ±") == r"a\_b \& 5\% $\pm$"
+
+
+def test_data_sets_and_sweeps_with_fewer_seeds_are_named():
+    study = {"datasets": {"coat": {"label": "Coat"}, "lfm": {"label": "LFM"}, "shop": {}}}
+    counts = {("coat", "dqn"): 3, ("lfm", "dqn"): 2, ("lfm", "dqn,epochs=9"): 1}
+    rows = [(*run, seed) for run, count in counts.items() for seed in range(count)]
+    frame = pl.DataFrame(rows, schema=["dataset", "model", "seed"], orient="row")
+    assert [*labels.fewer_seeds(study, frame, 3)] == [("LFM", 2), ("sweeps", 1)]
+    assert [*labels.fewer_seeds(study, frame.filter(model="dqn"), 3)] == [("LFM", 2)]
+    assert [*labels.fewer_seeds(study, frame.clear(), 3)] == []
