@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 LEARNING = ("train", "valid")  # parts whose users are asked for
 RECORD = "preferences.json"
+DESCRIBED = ("title", "brand", "category", "description")  # columns of items that may say something
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,16 @@ def tell_preferences(
         device: cpu or cuda.
         threads: of the processor.
         log: takes a line of progress.
+
+    Raises:
+        SettingsError: nothing is known of any item, or no user has a history.
     """
     torch.set_num_threads(threads)
     judge = Judge(**settings)
     asked = Prompt("prompts.yaml: preference", prompt["template"], tuple(prompt["answers"]))
     texts = describe(sessions / "items.parquet", judge.attributes)
     known = histories(sessions, tables, judge)
-    if not any(known):
+    if judge.least is not None and not any(known):
         raise SettingsError(
             f"{sessions}: no user has rated an item {judge.least:g} or higher; lower the judge's `least`"
         )
@@ -131,7 +135,7 @@ def describe(items: Path, attributes: Sequence[str]) -> list[str]:
     said = ["; ".join(filter(None, row)) for row in zip(*known, strict=True)]
     if not any(said):
         listed = table["attributes"].explode().drop_nulls().str.split(":").list.first().unique()
-        columns = [name for name in ("title", "brand", "category") if name in table.columns]
+        columns = [name for name in DESCRIBED if name in table.columns and table[name].count()]
         raise SettingsError(
             f"{items}: no item has {' or '.join(attributes)}, so that nothing could be said of any; name some of "
             f"{', '.join([*columns, *listed.sort()])} as `attributes`"

@@ -63,11 +63,12 @@ def read_catalogue(
         Others: as `read`.
     """
     named = checked(raw / titles, ("item", "title"), max_malformed, separator)
-    title, rest = (
+    items = named.rows.select(
+        pl.col("item").alias("name"),
         UNESCAPED.str.strip_chars(),
-        {"kind": pl.lit(KIND), "part": pl.lit(None, pl.String)},
+        kind=pl.lit(KIND),
+        part=pl.lit(None, pl.String),
     )
-    items = named.rows.select(pl.col("item").alias("name"), title, **rest)
     return Catalogue(items.collect(), pictures=None, malformed=named.malformed)
 
 
