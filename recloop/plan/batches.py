@@ -2,12 +2,15 @@
 
 A job of one run would pay for its start and its imports more than for its work. A batch holds runs of one study and
 data set that wait for nothing in each other; each has its own folder and key as if it were alone. Which runs share a
-batch depends on what is there already, so that a new run is trained without its neighbours.
+batch depends on what is there already, so that a new run is trained without its neighbours. Snakemake makes a job again
+if its newest input is newer than its oldest output, so that an old run and a new one share a batch only where neither
+makes the other look old.
 """
 
+import functools
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recloop.fitting.launch import processes_of
@@ -17,7 +20,15 @@ from recloop.plan.studies import Run
 from recloop.storage.fingerprint import digest
 
 OF_TRAINING = ("weights.safetensors", "curve.csv", "run.json")
-STEPS = {"train": "train, rank and evaluate", "rank": "rank and evaluate", "evaluate": "evaluate"}
+STEPS = {
+    "train": "train, rank and evaluate",
+    "rank": "rank and evaluate",
+    "list": "rank",
+    "evaluate": "evaluate",
+}
+Times = Callable[
+    [str], float | None
+]  # from a file to when it was written; none where it is not there
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class Task:
     """What one process does for the weights of one run.
 
     Attributes:
-        step: the first thing to do: train, rank or evaluate.
+        step: the first thing to do: train, rank or evaluate; or list, to rank and leave the metrics to another task.
         run: whose weights are made, or are there.
         asked: the ways of asking these weights whose lists and scores are to be made.
         level: how many trainings have to be over before this one.
@@ -65,20 +76,39 @@ class Batch:
     processes: int = 1
 
 
-def batches(plan: Plan, exists=lambda file: Path(file).exists()) -> Iterator[Batch]:
+def written(file: str | Path) -> float | None:
+    """Return when a file was written, if it is there."""
+    try:
+        return Path(file).stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def batches(plan: Plan, times: Times = written) -> Iterator[Batch]:
     """Put all runs of a plan into batches, of which no two make the same file.
 
     Args:
         plan: the plan.
-        exists: whether a file is there.
+        times: when a file was written.
     """
-    size = plan.tier["runs_per_job"]
+    size, times = plan.tier["runs_per_job"], functools.cache(times)
     for study in plan.studies:
-        tasks = sorted(tasks_of(plan, study, exists), key=order)
+        tasks = sorted(tasks_of(plan, study, times), key=order)
         for _, group in itertools.groupby(tasks, key=order):
             whole = list(group)
             for start in range(0, len(whole), size):
-                yield batch(plan, study, whole[start : start + size])
+                some = whole[start : start + size]
+                together = not some[0].there or is_current(plan, some, times)
+                for part in [some] if together else [[one] for one in some]:
+                    yield batch(plan, study, part)
+
+
+def is_current(plan: Plan, tasks: list[Task], times: Times) -> bool:
+    """Check whether nothing that some tasks work with is newer than anything that they have made."""
+    made = {file for task in tasks for file in made_by(plan, task)}
+    used = {file for task in tasks for file in needed_by(plan, task)} - made
+    newest = max((times(file) or 0.0 for file in used), default=0.0)
+    return all(times(file) is None or times(file) >= newest for file in made)
 
 
 def order(task: Task) -> tuple:
@@ -86,7 +116,7 @@ def order(task: Task) -> tuple:
     return task.there, task.level, task.step, task.run.dataset, task.processes
 
 
-def tasks_of(plan: Plan, study: str, exists) -> Iterator[Task]:
+def tasks_of(plan: Plan, study: str, times: Times) -> Iterator[Task]:
     """List what is to be done for the runs of a study, those that are there included."""
     asked: dict[Run, list[Run]] = {plan.trained(run): [] for run in plan.all_runs(study)}
     for run in plan.study_runs(study):
@@ -94,7 +124,7 @@ def tasks_of(plan: Plan, study: str, exists) -> Iterator[Task]:
     levels: dict[Run, int] = {}
     for run, ways in asked.items():
         level = level_of(plan, run, bool(ways), levels, asked)
-        yield from steps(plan, run, ways, level, exists)
+        yield from steps(plan, run, ways, level, times)
 
 
 def level_of(plan: Plan, run: Run, judged: bool, known: dict[Run, int], asked: dict) -> int:
@@ -108,20 +138,32 @@ def level_of(plan: Plan, run: Run, judged: bool, known: dict[Run, int], asked: d
     return known[run]
 
 
-def steps(plan: Plan, run: Run, ways: list[Run], level: int, exists) -> Iterator[Task]:
+def steps(plan: Plan, run: Run, ways: list[Run], level: int, times: Times) -> Iterator[Task]:
     """Split a run by the first thing that is to be done: all of it, or new lists or new scores of old weights."""
     processes = processes_of(plan.weights(run).settings["settings"])
-    if not exists(plan.weights(run).record):
+    if times(plan.weights(run).record) is None:
         yield Task("train", run, tuple(ways), level, False, processes)
         return
-    lists = [one for one in ways if not exists(plan.lists(one).record)]
-    scores = [one for one in ways if one not in lists and not exists(plan.scores(one).path)]
+    lists = [one for one in ways if times(plan.lists(one).record) is None]
+    scores = [one for one in ways if one not in lists and times(plan.scores(one).path) is None]
     done = [one for one in ways if one not in lists and one not in scores]
-    yield Task("train", run, tuple(done), level, True, processes)
+    whole = Task("train", run, tuple(done), level, True, processes)
+    yield from [whole] if is_current(plan, [whole], times) else pieces(plan, whole, times)
     if lists:
         yield Task("rank", run, tuple(lists), level, False)
     if scores:
         yield Task("evaluate", run, tuple(scores), level, False)
+
+
+def pieces(plan: Plan, task: Task, times: Times) -> Iterator[Task]:
+    """Take apart what is there, so that scores judged anew, or lists made anew, do not make their weights look old."""
+    yield replace(task, asked=())
+    for run in task.asked:
+        one = Task("rank", task.run, (run,), task.level, True)
+        if is_current(plan, [one], times):
+            yield one
+        else:
+            yield from (replace(one, step="list"), replace(one, step="evaluate"))
 
 
 def batch(plan: Plan, study: str, tasks: list[Task]) -> Batch:
@@ -152,12 +194,16 @@ def made_by(plan: Plan, task: Task) -> list[str]:
         found += [f"{plan.weights(task.run).path}/{name}" for name in OF_TRAINING]
     if task.step != "evaluate":
         found += [plan.lists(run).record for run in task.asked]
-    return found + [plan.scores(run).path for run in task.asked]
+    if task.step != "list":
+        found += [plan.scores(run).path for run in task.asked]
+    return found
 
 
 def needed_by(plan: Plan, task: Task) -> list[str]:
     """List the files that a task works with, perhaps some that it makes itself."""
-    used: Iterable[Artifact] = [plan.scores(run) for run in task.asked]
+    used: Iterable[Artifact] = []
+    if task.step != "list":
+        used = [plan.scores(run) for run in task.asked]
     if task.step != "evaluate":
         used = [*used, *(plan.lists(run) for run in task.asked)]
     if task.step == "train":

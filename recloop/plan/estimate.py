@@ -17,7 +17,7 @@ import numpy as np
 
 from recloop.plan import Plan
 from recloop.plan.artifacts import Artifact
-from recloop.plan.batches import tasks_of
+from recloop.plan.batches import tasks_of, written
 from recloop.plan.stamp import is_current
 from recloop.plan.studies import Run
 from recloop.storage.files import write_json
@@ -108,7 +108,7 @@ def add(found: Estimate, history: "History", rule: str, pieces: int) -> None:
 
 def of_runs(found: Estimate, history: "History", plan: Plan, study: str) -> None:
     """Count trainings, rankings and evaluations that are not there."""
-    for task in tasks_of(plan, study, lambda file: (history.root / file).exists()):
+    for task in tasks_of(plan, study, lambda file: written(history.root / file)):
         if task.there:
             continue
         if task.step == "train":

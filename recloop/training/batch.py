@@ -1,4 +1,4 @@
-"""Rules `train`, `rank` and `evaluate`: several runs one after the other in one job.
+"""Rules `train`, `rank`, `list` and `evaluate`: several runs one after the other in one job.
 
 Everything is made in a folder aside and put into its place when the whole batch is done, because Snakemake removes what
 a failed job has made: a killed batch goes on with the run that was not over.
@@ -90,7 +90,7 @@ def logged(file: Path) -> Iterator[None]:
 
 
 def ask(task: dict, asked: dict, aside: Path, device: str, threads: int) -> None:
-    """Make the lists and the scores of one way of asking."""
+    """Make the lists and the scores of one way of asking, or what of both the step says."""
     aside.mkdir(exist_ok=True)
     lists, given = Path(asked["lists"]), asked["rank"]
     if task["step"] != "evaluate":
@@ -106,6 +106,8 @@ def ask(task: dict, asked: dict, aside: Path, device: str, threads: int) -> None
                 device=device,
                 threads=threads,
             )
+    if task["step"] == "list":
+        return
     judged = asked["evaluate"]
     with timed("evaluate"):
         score(
@@ -144,7 +146,8 @@ def publish(task: dict) -> None:
     for number, asked in enumerate(task["asked"]):
         if task["step"] != "evaluate":
             copy(aside / str(number) / "lists.parquet", Path(asked["lists"]))
-        copy(aside / str(number) / "scores.parquet", Path(asked["scores"]))
+        if task["step"] != "list":
+            copy(aside / str(number) / "scores.parquet", Path(asked["scores"]))
 
 
 def copy(file: Path, place: Path) -> None:

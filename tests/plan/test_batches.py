@@ -4,10 +4,10 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from recloop.plan.batches import batches
+from recloop.plan.batches import OF_TRAINING, batches
 from recloop.plan.studies import Run
 
-NOTHING, ALL = (lambda file: False), (lambda file: True)
+NOTHING, ALL = (lambda file: None), (lambda file: 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def studies(plan):
 
 def without(*missing):
     """Say of every file but some that it is there."""
-    return lambda file: file not in missing
+    return lambda file: None if file in missing else 1.0
 
 
 @pytest.mark.parametrize("there", [NOTHING, ALL])
@@ -59,3 +59,56 @@ def test_old_weights_are_asked_anew_and_old_lists_judged_anew(studies):
     expected = [("rank", 1, f"rank and evaluate on {where}")]
     assert missing_in(studies, lists, scores) == expected
     assert missing_in(studies, scores) == [("evaluate", 1, f"evaluate on {where}")]
+
+
+def looks_old(studies, **times):
+    """List the files that Snakemake would make again: those of batches with an input that is newer than an output."""
+    written = lambda file: times.get(file, 1.0)  # noqa: E731
+    found = batches(studies, written)
+    old = [b for b in found if max(map(written, b.inputs)) > min(map(written, b.outputs))]
+    return {file for batch in old for file in batch.outputs}
+
+
+def files_of(studies, run, asked=None):
+    """List what belongs to a run: its weights, and the lists and scores of one way of asking."""
+    weights = [f"{studies.weights(run).path}/{name}" for name in OF_TRAINING]
+    asked = asked or run
+    return [*weights, studies.lists(asked).record, studies.scores(asked).path]
+
+
+def test_an_old_run_does_not_look_old_beside_one_with_newer_data(studies):
+    """Simulated users made anew, and dialogues with them: what other runs of the study have learnt is not touched."""
+    runs = [*studies.all_runs("gommir"), *studies.study_runs("gommir")]
+    users = {
+        one.record for one in studies.shared_data(["gommir"]).values() if one.kind == "simulators"
+    }
+    newer = dict.fromkeys(users, 2.0)
+    for run in runs * 3:  # some need what others make
+        trained = studies.trained(run)
+        *weights, lists, scores = files_of(studies, trained, run)
+        for made, files in (
+            (studies.weights(trained), weights),
+            (studies.lists(run), [lists, scores]),
+        ):
+            newer |= dict.fromkeys(files, 3.0) if newer.keys() & {*made.records} else {}
+    assert 0 < len(newer) < 5 * len(runs)
+    assert not {file for file in looks_old(studies, **newer) if file.startswith("results")}
+
+
+def test_a_run_that_is_older_than_its_data_is_made_again(studies):
+    run = Run("modt4r", "rc15", "sasrec", 1)
+    split = studies.split("modt4r", "rc15").record
+    runs = [*studies.all_runs("modt4r"), *studies.study_runs("modt4r")]
+    others = [file for one in runs for file in files_of(studies, studies.trained(one), one)]
+    newer = {split: 3.0} | dict.fromkeys(others, 4.0) | dict.fromkeys(files_of(studies, run), 2.0)
+    assert looks_old(studies, **newer) == {*files_of(studies, run)}
+
+
+def test_weights_do_not_look_old_because_scores_were_judged_anew(studies):
+    run = Run("modt4r", "rc15", "sasrec", 1)
+    judge = studies.judge(run)
+    assert judge != run and judge not in studies.needs(run).values()
+    newer = dict.fromkeys(files_of(studies, judge), 2.0)
+    *others, scores = files_of(studies, run)
+    assert not looks_old(studies, **newer | {scores: 3.0}) & {*others, scores}
+    assert looks_old(studies, **newer) & {*others, scores} == {scores}

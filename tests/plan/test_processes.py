@@ -26,7 +26,7 @@ def test_the_loops_that_may_be_shared_are_those_whose_objectives_say_so():
 
 def test_a_run_of_several_processes_has_a_job_with_as_many(own_plan, monkeypatch):
     gaze = own_plan(studies=["gaze"])
-    plain = {batch.name: batch.processes for batch in batches(gaze, lambda file: False)}
+    plain = {batch.name: batch.processes for batch in batches(gaze, lambda file: None)}
     assert set(plain.values()) == {1}
     settings = gaze.settings
 
@@ -37,7 +37,7 @@ def test_a_run_of_several_processes_has_a_job_with_as_many(own_plan, monkeypatch
         return found
 
     monkeypatch.setattr(gaze, "settings", shared)
-    for one in batches(gaze, lambda file: False):
+    for one in batches(gaze, lambda file: None):
         asked = {task["train"]["settings"]["training"].get("processes") or 1 for task in one.tasks}
         assert asked == {one.processes}
         assert ("plain" in one.title.split(": ")[1]) == (one.processes == 2)

@@ -56,7 +56,7 @@ def test_learners_wait_for_those_who_collect(it):
     }
     assert list(levels.values()) == [0, 1, 2, 3, 4]
     assert run("behaviour_poor") in it.all_runs(PLACE[0])
-    assert any(task.run == run("behaviour") for task in tasks_of(it, PLACE[0], lambda file: False))
+    assert any(task.run == run("behaviour") for task in tasks_of(it, PLACE[0], lambda file: None))
 
 
 def test_costs_count_those_who_collected(it):

@@ -38,7 +38,7 @@ def test_a_reward_model_without_gaze_waits_for_no_reader(first):
 
 
 def test_readers_are_trained_in_other_jobs_than_those_they_read_for(first):
-    for batch in batches(first, exists=lambda file: False):
+    for batch in batches(first, times=lambda file: None):
         made = {file for file in batch.outputs if file.endswith("weights.safetensors")}
         read = [one for one in first.shared_data().values() if one.record in batch.inputs]
         behind = {one.inputs["weights"].record for one in read if one.kind == "gaze"}

@@ -4,8 +4,8 @@ IN   data/sessions/{source}-{key}/, or data/dialogues/… with the features and 
 OUT  results/{study}/runs/{dataset}/{model}/{seed}-{key}/     weights.safetensors, curve.csv, run.json
      results/{study}/scores/{dataset}/{model}/{seed}-{key}/   lists.parquet, scores-{code}.parquet
 
-The jobs are those of recloop/plan/batches.py: `train` makes weights, lists and scores, `rank` asks old weights anew,
-`evaluate` computes metrics of old lists. One goes on where a killed one stopped.
+The jobs are those of recloop/plan/batches.py: `train` makes weights, lists and scores, `rank` asks old weights anew
+(`list` without metrics), `evaluate` computes metrics of old lists. One goes on where a killed one stopped.
 """
 
 for batch in read_batches():
