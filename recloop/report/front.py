@@ -7,7 +7,7 @@ lie claims.json, which has the same for programs, and headline numbers in the fo
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -63,7 +63,7 @@ def build_front(
     said = interchange.write_all([output / name / "claims.json" for name in studies], output)
     headlines(said, output)
     steps.plot(work).save(output / STEPS)
-    page = gather(studies, tier, output, said["rubric"])
+    page = gather(studies, tier, output, said)
     page.sections.append(Section("Raw data", origins.data(sources)))
     page.sections.append(Section("How it was made", graph(work)))
     page.sections.append(Section("Versions", origins.versions()))
@@ -98,8 +98,9 @@ def graph(work: Mapping[str, Mapping]) -> list:
     return [Exhibit(STEPS, *about, files), steps.TEXT, Grid(steps.HEAD, steps.rows(work))]
 
 
-def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, tree: Mapping) -> Page:
-    """Collect everything that the page says; `tree` says how much of each study is reproduced."""
+def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, said: Mapping) -> Page:
+    """Collect everything that the page says; `said` is what claims.json holds."""
+    tree = said["rubric"]
     scores = {part["name"]: part for part in tree["parts"]}
     found = {name: sections.read_verdicts(output / name / "claims.csv") for name in studies}
     judged = {name: frame.filter(pl.col("expected").is_null()) for name, frame in found.items()}
@@ -111,10 +112,10 @@ def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, tree: Ma
         study_row(name, study, judged[name], planted[name], cells[name], scores[name])
         for name, study in studies.items()
     ]
-    seeds = ", ".join(map(str, tier["seeds"]))
-    named = f"seed{'s' if len(tier['seeds']) > 1 else ''} {seeds}"
+    number = "1 study" if len(studies) == 1 else f"{len(studies)} studies"
+    told = f"{number}, tier {tier['tier']}, {seeds(tier['seeds'], said['papers'])}"
     lead = [
-        f"**{len(studies)} studies, tier {tier['tier']}, {named}.** {verdicts.total(pl.concat(judged.values()))}",
+        f"**{told}.** {verdicts.total(pl.concat(judged.values()))}",
         "A verdict on a stand-in is about the stand-in, not about the paper's data; each page says which data it used, "
         "what is planted in them, what was not trained out, and where it departs from its paper.",
     ]
@@ -130,6 +131,18 @@ def gather(studies: Mapping[str, Mapping], tier: Mapping, output: Path, tree: Ma
             *dialogues(studies, output),
         ],
     )
+
+
+def seeds(given: Sequence[int], papers: Iterable[Mapping]) -> str:
+    """Name the seeds, and the data sets that have fewer of them."""
+    fewer: dict[int, list[str]] = {}
+    for paper in papers:
+        for data in paper["data"]:
+            if 0 < len(data["seeds"]) < len(given):
+                fewer.setdefault(len(data["seeds"]), []).append(f"{data['label']} ({paper['id']})")
+    parts = [f"{count} of them on {', '.join(names)}" for count, names in sorted(fewer.items())]
+    word = "seed" if len(given) == 1 else "seeds"
+    return "; ".join([f"{word} {', '.join(map(str, given))}", *parts])
 
 
 def study_row(

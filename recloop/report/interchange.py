@@ -104,9 +104,11 @@ def of_paper(evidence: Evidence, cells: pl.DataFrame, claims: pl.DataFrame, name
 
 
 def data(evidence: Evidence, name: str) -> dict:
-    """Say which data played a data set of the paper."""
+    """Say which data played a data set of the paper, and with which seeds."""
     found = {"id": name, "label": labels.dataset(evidence.study, name)}
-    return found | {"source": evidence.source(name), "stand_in": evidence.stand_in(name)}
+    found |= {"source": evidence.source(name), "stand_in": evidence.stand_in(name)}
+    runs = evidence.results.frame.filter(pl.col("dataset") == name)
+    return found | {"seeds": runs["seed"].unique().sort().to_list()}
 
 
 def cell(row: Mapping) -> dict:
