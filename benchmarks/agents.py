@@ -28,6 +28,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 from torch import Tensor
 
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.trainer import Trainer
 from recloop.models import build
@@ -215,7 +216,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50000)
     parser.add_argument("--seeds", type=int, default=5, help="two at least")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    processor.use(1)
     generator = torch.Generator().manual_seed(1)
     drawn = earned(lambda seen: torch.randint(ITEMS, (EPISODES,), generator=generator))
     print(f"random policy: return {drawn:.2f}")

@@ -22,6 +22,7 @@ from efficiency import batch_of, build, items_of, live, read_from
 
 from recloop.data.batches import Batch
 from recloop.features.cache import Features, described, write_record
+from recloop.fitting import processor
 from recloop.storage.files import replacing
 
 LEVELS, DIM = 7, 768
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     given = parser.parse_args()
     given.checkpointing = False
-    torch.set_num_threads(1)
+    processor.use(1)
     distinct = len(torch.unique(drawn(given).following))
     whole, alone = (seconds(one, given.device, given.times) for one in (update(given), bare(given)))
     twice = seconds(update(given, False), given.device, given.times)

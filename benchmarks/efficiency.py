@@ -34,6 +34,7 @@ from recloop.data.batches import Batch
 from recloop.evaluation.costs import tpme
 from recloop.features.cache import Features, described, write_record
 from recloop.features.preparation import Preparation
+from recloop.fitting import processor
 from recloop.models.content.iisan import IISAN
 from recloop.models.content.recommender import ContentRecommender
 from recloop.models.content.tuned import Tuned
@@ -169,7 +170,7 @@ def build(method: str, sources: dict[str, Source], items: int) -> nn.Module:
 
 def measure(method: str, given: argparse.Namespace) -> dict[str, float]:
     """Train a few updates; return seconds of an update, MiB and numbers that learn."""
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:
         warm_up(given.device)

@@ -27,6 +27,7 @@ from recloop.features import open_encoder
 from recloop.features.encode import encode
 from recloop.features.encoder import Encoder
 from recloop.features.preparation import Preparation
+from recloop.fitting import processor
 
 
 def draw(pictures: int, size: tuple[int, int]) -> list[bytes]:
@@ -165,7 +166,7 @@ def options() -> argparse.ArgumentParser:
 def main() -> None:
     """Read the command line."""
     given = options().parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     with tempfile.TemporaryDirectory() as folder:
         show(measure(given, Path(folder)))
 

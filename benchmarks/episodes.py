@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import torch
 
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.trainer import Trainer
 from recloop.models import build
@@ -63,7 +64,7 @@ def main() -> None:
     for name, value in (("items", 300), ("users", 290), ("parallel", 1000), ("steps", 300)):
         parser.add_argument(f"--{name}", type=int, default=value)
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    processor.use(1)
     chance = torch.Generator().manual_seed(1)
     ratings = torch.randint(1, 6, (asked.users, asked.items), generator=chance).float()
     agent, single, many = trained(ratings), world(ratings, 1), world(ratings, asked.parallel)

@@ -19,6 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from recloop.data.batches import Batch
+from recloop.fitting import processor
 from recloop.models import build
 
 TARGETS, ITEMS, LENGTH, DIM = 980_979, 3_416, 50, 64
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="(%(default)s)")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     device = torch.device(given.device)
     operations = product_rate(device, getattr(torch, given.precision))
     moved = copy_rate(device)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 
 from recloop.data.batches import Batch
+from recloop.fitting import processor
 from recloop.models import build
 
 BACKBONE = {"class": "backbones.sasrec.SASRec", "dim": 64, "blocks": 1}
@@ -69,7 +70,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=30, help="of which the best counts")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     print(f"{given.targets} targets, sessions of {given.length} items, {given.threads} threads")
     for items in given.items:
         runs = {name: update(name, items, given.targets, given.length) for name in MODELS}

@@ -21,6 +21,7 @@ import torch
 
 from recloop.data.batches import Events, Sessions
 from recloop.evaluation import ranker
+from recloop.fitting import processor
 from recloop.models import build
 
 DIM, LENGTH, TOP = 64, 10, 20
@@ -85,7 +86,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     if given.side:
         return run_side(given.side, given.events, given.items)
     print(f"{given.events:,} events x {given.items:,} items, d={DIM}, {given.threads} threads")

@@ -24,6 +24,7 @@ from recloop.data.batches import Events, Sessions, cut
 from recloop.data.readers import session_release
 from recloop.data.sources import fetch, load_source
 from recloop.data.tables import write_tables
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
@@ -97,7 +98,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     rows, items = load(given.mirror, given.sessions)
     train, valid = leave_one_out(rows)
     windows, events = cut(train, LENGTH, items), Events.of(valid, LENGTH, items)

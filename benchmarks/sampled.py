@@ -12,6 +12,7 @@ import argparse
 import torch
 from epochs import fastest
 
+from recloop.fitting import processor
 from recloop.models import build
 from recloop.models.catalogue import Catalogue, _AmongAll, _AmongDrawn
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=128, help="(%(default)s)")
     parser.add_argument("--turns", type=int, default=8, help="of which the best counts")
     given = parser.parse_args()
-    torch.set_num_threads(1)
+    processor.use(1)
     print(f"{'items':>8} {'all':>9} {'drawn':>9} {'a session':>9}")
     for items in given.items:
         found = [seconds(kind, items, given) for kind in (_AmongAll, _AmongDrawn)]

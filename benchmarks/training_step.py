@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from recloop.data.batches import Batch, Events
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15, help="of which the best counts")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     print(f"{given.batch} sessions of {given.length} items, d={DIM}, {given.threads} threads")
     for items in given.items:
         found = fastest(contestants(items, given.batch, given.length), given.turns)

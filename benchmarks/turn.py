@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from recloop.data.pools import Pool, distinct
+from recloop.fitting import processor
 from recloop.simulators.critique_encoder import CritiqueEncoder
 from recloop.simulators.environment import Environment
 from recloop.simulators.nearest import Nearest
@@ -98,7 +99,7 @@ def main() -> None:
     for name, value in {"users": 128, "items": 31_940, "dim": 512, "rounds": 21}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    processor.use(int(os.environ["OMP_NUM_THREADS"]))
     found = measure(given)
     ratios = {
         "turn_over_bare": found["turn"] / found["bare"],

@@ -24,6 +24,7 @@ import torch
 
 from recloop.data.batches import Events, cut
 from recloop.data.users import Users
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.schedule import Schedule
 from recloop.fitting.trainer import Trainer
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5, help="of which the best counts")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    processor.use(given.threads)
     for name in given.shapes:
         items, *shape = SHAPES[name]
         items = given.items or items

@@ -157,7 +157,9 @@ def pytest_collection_finish():
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Small tensors gain nothing from more, and other processes are slowed down."""
-    torch.set_num_threads(1)
+    from recloop.fitting import processor
+
+    processor.use(1)
 
 
 @pytest.fixture(scope="session")

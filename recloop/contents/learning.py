@@ -32,6 +32,7 @@ from recloop.features.pretrain import Pretraining, schedule_of
 from recloop.features.pretraining_data import PretrainingData, attributes_of
 from recloop.features.tagging import tag_loss
 from recloop.features.zero_shot import judge
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.trainer import Trainer
 from recloop.storage.files import write_json
@@ -71,7 +72,7 @@ def learn_network(
     Raises:
         SettingsError: an unknown setting.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     torch.manual_seed(seed)
     started, sizes = time.monotonic(), SIZES[settings["class"]]
     only_known("learn", settings.get("learn", {}), LOOP | sizes)

@@ -20,6 +20,7 @@ from recloop.contents.networks import Network, Words
 from recloop.contents.opening import open_network
 from recloop.features.cache import SHARD_ROWS, described, resumed, write_record
 from recloop.features.encode import move
+from recloop.fitting import processor
 from recloop.storage.files import replacing
 
 SHARD_BYTES = 1 << 28
@@ -53,7 +54,7 @@ def write_levels(
         ValueError: the folder holds levels of another network or of other items, or a damaged shard; a state that
             the type of the cache cannot hold.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     items = Contents(contents)
     reader = open_network(settings, network, device)
     kept = settings.get("levels") or list(range(reader.levels))

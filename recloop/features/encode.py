@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from recloop.data.pictures import Pictures
@@ -25,6 +24,7 @@ from recloop.features.cache import (
 )
 from recloop.features.encoder import Encoder
 from recloop.features.loading import Loader
+from recloop.fitting import processor
 from recloop.storage.files import replacing
 
 
@@ -57,8 +57,7 @@ def encode(
     Raises:
         ValueError: the folder holds features of another encoder or catalogue, or a damaged shard.
     """
-    if threads:
-        torch.set_num_threads(threads)
+    processor.use(threads)
     pictures = Pictures.open(catalogue)
     network = open_encoder(settings, encoder, device)
     record = describe(network, settings, catalogue_hash(catalogue), len(pictures))

@@ -21,6 +21,7 @@ from recloop.features.encoder import revision_of
 from recloop.features.preparation import CONFIG, Preparation
 from recloop.features.pretraining_data import PretrainingData, attributes_of
 from recloop.features.zero_shot import judge
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.schedule import Schedule
@@ -78,7 +79,7 @@ def pretrain(
     Raises:
         ValueError: the class is not one that we train ourselves.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     torch.manual_seed(seed)
     started = time.monotonic()
     schedule = DEFAULTS | {k: v for k, v in settings["pretrain"].items() if k in SCHEDULE}

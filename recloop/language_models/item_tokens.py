@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.language_models import open_language_model
 from recloop.language_models.items import ItemTokens, word
@@ -57,7 +58,7 @@ def learn_item_tokens(
         threads: of the processor.
         log: takes a line of progress.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     started = time.monotonic()
     prompt = Prompt("sentence", settings["sentence"])
     about = described(

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Metric
@@ -77,7 +78,7 @@ def pretrain(
     Raises:
         ModelError: an unknown setting, no texts in a part, or perplexity that is not below that of a bigram model.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     torch.manual_seed(seed)
     sizes = settings_of(settings.get("pretrain", {}))
     folder = output.with_name(f"{output.name}.part")

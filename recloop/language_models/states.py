@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from recloop.features.cache import SHARD_ROWS, described, resumed, write_record
 from recloop.features.encode import move
+from recloop.fitting import processor
 from recloop.language_models import open_language_model, texts
 from recloop.language_models.model import BUDGET, LanguageModel
 from recloop.language_models.sentences import SentenceEncoder, open_sentence_encoder
@@ -46,7 +46,7 @@ def write_item_states(
         threads: of the processor.
         log: takes a line of progress.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     rows, record = texts.read(corpus), texts.read_record(corpus)
     sentences = [""] * record["items"]
     for item, text in zip(rows["item"], rows["text"], strict=True):

@@ -26,6 +26,12 @@ class Catalogue(nn.Linear):
     def __init__(self, dim: int, items: int):
         super().__init__(dim, items)
 
+    def forward(self, states: Float[Tensor, "*row dim"]) -> Float[Tensor, "*row item"]:
+        """Score every item for each state."""
+        if states.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return super().forward(states)
+        return with_ones(states) @ with_bias(self.weight, self.bias).T
+
     def loss(
         self,
         states: Float[Tensor, "row dim"],
@@ -90,8 +96,11 @@ def best(
     """Find the item with the highest `W s + b` for each state, a chunk of states at a time."""
     if not len(states):
         return states.new_empty(0, dtype=torch.long)
-    chunks = states.split(rows_per_chunk(states, weight))
-    return torch.cat([torch.addmm(bias, chunk, weight.T).argmax(1) for chunk in chunks])
+    chunks, matrix = (
+        with_ones(states).split(rows_per_chunk(states, weight)),
+        with_bias(weight, bias),
+    )
+    return torch.cat([(chunk @ matrix.T).argmax(1) for chunk in chunks])
 
 
 def unrounded(states: Tensor) -> torch.autocast:
@@ -104,8 +113,7 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, states, weight, bias, targets, weights, correct=None):
-        # The bias is one more column: adding it would be another pass over all scores, and so would be its gradient.
-        inputs, matrix = with_ones(states), torch.cat([weight, bias[:, None]], 1)
+        inputs, matrix = with_ones(states), with_bias(weight, bias)
         gradients = _Gradients(states, weight) if any(ctx.needs_input_grad) else None
         loss = states.new_zeros(())
         step = rows_per_chunk(states, weight)
@@ -158,9 +166,16 @@ class _Gradients:
         self.matrix.addmm_(inputs.T, errors)
 
 
-def with_ones(states: Float[Tensor, "row dim"]) -> Float[Tensor, "row dim+1"]:
+def with_ones(states: Float[Tensor, "*row dim"]) -> Float[Tensor, "*row dim+1"]:
     """Append a column of ones, which the bias is multiplied with."""
-    return torch.cat([states, torch.ones_like(states[:, :1])], 1)
+    return torch.cat([states, torch.ones_like(states[..., :1])], -1)
+
+
+def with_bias(
+    weight: Float[Tensor, "item dim"], bias: Float[Tensor, " item"]
+) -> Float[Tensor, "item dim+1"]:
+    """Append the bias as one more column: adding it would be another pass over all scores, as would its gradient."""
+    return torch.cat([weight, bias[:, None]], 1)
 
 
 class _AmongAll(torch.autograd.Function):
@@ -169,7 +184,7 @@ class _AmongAll(torch.autograd.Function):
     @staticmethod
     def forward(ctx, states, weight, bias, items):
         ctx.save_for_backward(states, weight, items)
-        inputs, matrix = with_ones(states), torch.cat([weight, bias[:, None]], 1)
+        inputs, matrix = with_ones(states), with_bias(weight, bias)
         found, step = states.new_empty(items.shape), rows_per_chunk(states, weight)
         room = states.new_empty(min(step, len(states)), len(weight))
         for first in range(0, len(states), step):

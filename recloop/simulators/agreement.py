@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recloop.data.ratings import read_ratings
 from recloop.evaluation.run import tidy
+from recloop.fitting import processor
 from recloop.simulators.online import open_world
 from recloop.simulators.preferences import TABLE
 from recloop.simulators.telling import LEARNING
@@ -43,7 +44,7 @@ def measure_preferences(
         preferences: folder of what a language model told; items of the histories that it was told do not count.
         threads: of the processor.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     data = {"sessions": sessions, "tables": tables}
     data |= {"preferences": preferences} if preferences else {}
     judge = open_world(data, LEARNING, settings, episodes=1, memory=1)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from recloop.data.batches import Batch, Sessions, cut
 from recloop.data.feedback import FILE, items_of, moments
+from recloop.fitting import processor
 from recloop.simulators.histories import Histories, negatives
 from recloop.simulators.previews import Cost, left_to_ask
 from recloop.storage import checkpoint
@@ -67,7 +68,7 @@ def write_feedback(
         threads: of the processor.
         log: takes a line of progress.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     given = {"item_tokens": item_tokens, "language_model": language_model}
     data = {"sessions": sessions, "simulator": simulator}
     data |= {name: one for name, one in given.items() if one}

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from recloop.data.batches import Sessions, cut
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Metric
@@ -127,7 +128,7 @@ def train(
         threads: of the processor.
         log: takes a line per epoch.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     started = time.monotonic()
     data = {"sessions": sessions, "item_tokens": item_tokens}
     data |= {"language_model": language_model} if language_model else {}

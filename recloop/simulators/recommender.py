@@ -19,6 +19,7 @@ from recloop.data.batches import Batch, Events, Sessions, cut
 from recloop.data.feedback import items_of
 from recloop.evaluation.ranker import rank
 from recloop.evaluation.ranking import GAINS, expected_gain
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import NDCG
@@ -165,7 +166,7 @@ def train(
 
     Args: as of `recloop.simulators.language_training.train`, but for the language model.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     torch.manual_seed(seed)
     started, items, length = time.monotonic(), items_of(sessions), settings["length"]
     draft = output.with_name(f"{output.name}.part")

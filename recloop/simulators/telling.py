@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from recloop.data.ratings import read_ratings
+from recloop.fitting import processor
 from recloop.language_models.prompts import Prompt
 from recloop.language_models.texts import prompted, rows_of
 from recloop.simulators.preferences import TABLE
@@ -103,7 +104,7 @@ def tell_preferences(
     Raises:
         SettingsError: nothing is known of any item, or no user has a history.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     judge = Judge(**settings)
     asked = Prompt("prompts.yaml: preference", prompt["template"], tuple(prompt["answers"]))
     texts = describe(sessions / "items.parquet", judge.attributes)

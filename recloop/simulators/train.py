@@ -13,6 +13,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.trainer import Trainer
 from recloop.language.vocabulary import Vocabulary
@@ -52,7 +53,7 @@ def train(
     """
     from recloop.features.cache import Features
 
-    torch.set_num_threads(threads)
+    processor.use(threads)
     training = settings_of(settings["training"])
     captions = read_captions(dialogues)
     vocabulary = Vocabulary.learn(

@@ -23,6 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from recloop.data.batches import Sessions, cut
 from recloop.data.ratings import PARTS, read_users
 from recloop.data.readers import coat
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.objective import Objective
 from recloop.fitting.progress import Metric
@@ -60,7 +61,7 @@ def train_user_model(
         threads: of the processor.
         log: takes a line of progress.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     torch.manual_seed(seed)
     keywords = {name: value for name, value in settings.items() if name != "class"}
     draft = output.with_name(f"{output.name}.part")

@@ -19,6 +19,7 @@ from torch.nn.functional import normalize
 
 from recloop.evaluation.run import SCHEMA
 from recloop.evaluation.text import bleu, cider, rouge_l
+from recloop.fitting import processor
 from recloop.language.claims import Attributes, Claim, Lexicon, differences
 from recloop.language.vocabulary import words_of
 
@@ -61,7 +62,7 @@ def validate(
     from recloop.features.cache import Features
     from recloop.simulators import open_simulator
 
-    torch.set_num_threads(threads)
+    processor.use(threads)
     pairs = held_out(dialogues)
     user = open_simulator(settings, simulator, dialogues, catalogue, grid, device)
     utterances = user.critique(pairs["target"].to_numpy(), pairs["reference"].to_numpy())

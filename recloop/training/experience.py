@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recloop.data.prepare import content_hash
+from recloop.fitting import processor
 from recloop.models import build
 from recloop.models.offline.learner import Sessions
 from recloop.simulators.shoppers import Shoppers
@@ -54,7 +55,7 @@ def collect(
         device: cpu or cuda.
         threads: processor threads to use.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     all_run(needs, "the log")
     shop = open_shop(data, settings["environment"], needs)
     model = build(settings["model"], **shop.facts(settings["model"]["class"]))

@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from recloop.data.word_parts import PARTS, bare, words_of
+from recloop.fitting import processor
 from recloop.language_models.alignment import NO_WORD, firsts, spread
 from recloop.storage import checkpoint
 from recloop.storage.files import replacing, write_json
@@ -57,7 +58,7 @@ def write_gaze(
         language: the reader's language model, where it is one of ours.
         device, threads: what to compute on.
     """
-    torch.set_num_threads(threads)
+    processor.use(threads)
     torch.manual_seed(0)
     all_run({"reader": weights / "weights.safetensors"}, "gaze")
     tensors, _ = checkpoint.load(weights / "weights.safetensors")

@@ -15,6 +15,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from recloop.fitting import processor
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import Diverged, Spoiled
 from recloop.fitting.progress import run_facts
@@ -190,7 +191,7 @@ def isolated(threads: int, device: str) -> Iterator[None]:
     before = torch.get_num_threads()
     gpus = [torch.cuda.current_device()] if device == "cuda" else []
     with warnings.catch_warnings(), torch.random.fork_rng(gpus):
-        torch.set_num_threads(threads)
+        processor.use(threads)
         torch.manual_seed(FRESH_SEED)
         forget_peaks(device)
         try:

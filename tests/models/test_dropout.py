@@ -79,7 +79,7 @@ def test_attention_is_pytorch_s_but_for_what_is_dropped(monkeypatch, mask, block
         monkeypatch.setattr(
             attention, "kept", lambda weights, rate: drawn[:, next(rows), : weights.shape[2]]
         )
-    ours = attention.dropped_attention(query, key, value, 0.5, sees, causal)
+    ours = attention.on_processor(query, key, value, 0.5, sees, causal)
     shown = torch.ones(2, 8, 8, dtype=torch.bool) if sees is None else sees
     shown = (shown & past if causal else shown)[:, None]
     scores = (query @ key.mT / 2).masked_fill(~shown, -torch.inf)
@@ -95,6 +95,6 @@ def test_dropped_attention_keeps_the_mean():
     torch.manual_seed(4)
     query, key, value = (torch.randn(1, 2, 70, 4) for _ in range(3))
     plain = scaled_dot_product_attention(query, key, value, is_causal=True)
-    found = [attention.dropped_attention(query, key, value, 0.3, causal=True) for _ in range(400)]
+    found = [attention.on_processor(query, key, value, 0.3, causal=True) for _ in range(400)]
     torch.testing.assert_close(torch.stack(found).mean(0), plain, atol=0.15, rtol=0)
     assert not torch.equal(found[0], found[1])
