@@ -71,6 +71,7 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         better.append(above)
         tied.append(equal)
         top.append(best(scores, min(top_k, scores.shape[1])).cpu())
+        del scores  # so that the next ones lie in the same memory
     if not better:
         return Ranks.none(top_k)
     return Ranks(
