@@ -1,4 +1,4 @@
-"""Products of matrices by the library that PyTorch takes by itself and by the chosen one; attention by PyTorch and ours.
+"""Products of matrices by the library that PyTorch takes by itself and by the chosen one; attention by both.
 
     python benchmarks/products.py
 

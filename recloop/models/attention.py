@@ -2,7 +2,7 @@
 
 Vaswani et al. Attention Is All You Need. NeurIPS 2017.
 
-PyTorch's own attention takes up to nine times as long there for sessions (benchmarks/README.md), and has no fast dropout.
+PyTorch's own takes up to nine times as long there for sessions (benchmarks/README.md), and has no fast dropout.
 """
 
 from itertools import pairwise
