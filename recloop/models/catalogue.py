@@ -97,17 +97,16 @@ def best(
     """Find the item with the highest `W s + b` for each state, a chunk of states at a time."""
     if not len(states):
         return states.new_empty(0, dtype=torch.long)
-    chunks, matrix = (
-        with_ones(states).split(rows_per_chunk(states, weight)),
-        with_bias(weight, bias),
-    )
-    return torch.cat([argmax(chunk @ matrix.T) for chunk in chunks])
+    chunks = with_ones(states).split(rows_per_chunk(states, weight))
+    matrix, room = with_bias(weight, bias).T, states.new_empty(len(chunks[0]), len(weight))
+    scores = (torch.mm(chunk, matrix, out=room[: len(chunk)]) for chunk in chunks)
+    return torch.cat([argmax(one) for one in scores])
 
 
 def argmax(scores: Float[Tensor, "row item"]) -> Int[Tensor, " row"]:
     """Find the first highest score of each row.
 
-    On a processor the highest block of items comes first, then the place in it: `torch.argmax` takes four times as long.
+    On a processor the best block of items comes first, then the place in it: `torch.argmax` takes four times as long.
     """
     whole = scores.shape[1] // BLOCK * BLOCK
     if scores.device.type != "cpu" or whole < BLOCK * BLOCK:
