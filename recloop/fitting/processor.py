@@ -5,7 +5,7 @@ where oneDNN, which comes with PyTorch too, reaches 245 (benchmarks/README.md). 
 may round their factors to 16 bits, which it does on processors with tiles (AMX) and nowhere else.
 
 What is freed goes back to the system from a size on, and the next tensor is made of new pages, which cost more than the
-sums that fill it; up to 256 MiB wait for their next use here.
+sums that fill it; here it waits for its next use, so that a process may keep as much as it ever had.
 """
 
 import ctypes
@@ -37,7 +37,9 @@ def keep_memory() -> None:
 
 
 def is_faster() -> bool:
-    """Check whether oneDNN multiplies faster here than MKL, and without tiles."""
+    """Check whether oneDNN multiplies faster here than MKL, and without tiles, and PyTorch (2.11) lets us choose."""
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return False
     found = torch.cpu.get_capabilities()
     wide = bool(found.get("avx512_f")) and not found.get("amx_tile")
     return wide and "AMD" in str(found.get("cpu_name")) and torch.backends.mkldnn.is_available()

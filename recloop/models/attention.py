@@ -17,7 +17,7 @@ from recloop.models.dropout import kept
 
 # Askers at a time where none looks ahead, so that most of what they do not see is not computed either.
 BLOCK = 64
-ROOM = 1 << 20  # weights at a time where no gradient is asked for: 4 MB
+ROOM = 1 << 20  # weights at a time where no gradient is asked for, or those of one row of the batch
 
 
 def attention(
@@ -60,7 +60,8 @@ def on_processor(
     causal: bool = False,
 ) -> Float[Tensor, "batch head asker width"]:
     """Let every asker gather; without gradients some rows of the batch at a time, so that memory is bounded."""
-    rows = max(1, ROOM // (query.shape[1] * min(BLOCK, query.shape[2]) * key.shape[2]))
+    askers = min(BLOCK, query.shape[2]) if causal else query.shape[2]
+    rows = max(1, ROOM // max(1, query.shape[1] * askers * key.shape[2]))
     if torch.is_grad_enabled() or len(query) <= rows:
         return gather(query, key, value, dropout, sees, causal)
     parts = zip(*(one.split(rows) for one in (query, key, value)), strict=True)
@@ -80,65 +81,64 @@ def gather(
 ) -> Float[Tensor, "batch head asker width"]:
     """Let every asker of a whole batch gather."""
     heads, (asker, time) = query.shape[1], (query.shape[2], key.shape[2])
-    gaps = sees is not None  # then an asker may see nothing
+    # Numbers of 16 bits are too few for weights that are summed.
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+    hides = unseeing = None
     if causal:
-        past = torch.ones(1, asker, time, dtype=torch.bool, device=query.device).tril()
+        past = torch.ones(1, asker, time, dtype=torch.bool).tril()
         sees = past if sees is None else sees & past
-    hides = None
     if sees is not None:
-        hides = query.new_zeros(sees.shape).masked_fill_(~sees, -torch.inf)
-        if len(hides) > 1:
-            hides = hides.repeat_interleave(heads, 0)
-    flat = [part.flatten(0, 1) for part in (query, key, value)]
+        sees = sees.repeat_interleave(heads, 0) if len(sees) > 1 else sees
+        hides = torch.zeros(sees.shape, dtype=wide).masked_fill_(~sees, -torch.inf)
+        unseeing = ~sees.any(-1, keepdim=True)
+        unseeing = unseeing if unseeing.any() else None
+    flat = [part.flatten(0, 1).to(wide).contiguous() for part in (query, key, value)]
     with torch.autocast(query.device.type, enabled=False):
-        gathered = _Attention.apply(*flat, dropout, hides, causal, gaps)
-    return gathered.unflatten(0, (-1, heads))
+        gathered = _Attention.apply(*flat, dropout, hides, unseeing, causal)
+    return gathered.to(query.dtype).unflatten(0, (-1, heads))
 
 
 class _Attention(torch.autograd.Function):
     """Softmax, dropout and both products, some askers at a time; gradients from the weights and from what was kept."""
 
     @staticmethod
-    def forward(ctx, query, key, value, rate, hides, causal, gaps):
+    def forward(ctx, query, key, value, rate, hides, unseeing, causal):
         scale, gathered = query.shape[-1] ** -0.5, torch.empty_like(query)
         made = []
         for part, seen in _Attention.parts(query, key, causal):
-            asks, keys, values = rows(query, part), rows(key, seen), rows(value, seen)
+            asks, keys = rows(query, part), rows(key, seen).transpose(1, 2)
             if hides is None:
-                scores = torch.bmm(asks * scale, keys.transpose(1, 2))
+                scores = torch.bmm(asks * scale, keys)
             else:
-                hidden = hides[:, part, seen]
-                scores = torch.baddbmm(hidden, asks, keys.transpose(1, 2), alpha=scale)
+                scores = torch.baddbmm(hides[:, part, seen], asks, keys, alpha=scale)
             weights = torch.softmax(scores, -1, out=scores)
-            if gaps:
-                weights.nan_to_num_(0.0)  # who sees nothing gathers nothing
+            if unseeing is not None:
+                weights.masked_fill_(unseeing[:, part], 0.0)  # who sees nothing gathers nothing
             left = kept(weights, rate) if rate else None
-            gathered[:, part] = torch.bmm(weights if left is None else weights * left, values)
-            made += [asks, keys, values, weights, left]
-        ctx.save_for_backward(*made)
-        ctx.causal, ctx.shapes = causal, (query.shape, key.shape)
+            used = weights if left is None else weights * left
+            gathered[:, part] = torch.bmm(used, rows(value, seen))
+            made += [weights, left]
+        ctx.save_for_backward(query, key, value, *made)
+        ctx.causal = causal
         return gathered
 
     @staticmethod
     @once_differentiable
     def backward(ctx, slope):
-        made, (asked, known) = ctx.saved_tensors, ctx.shapes
-        scale, to_query = asked[-1] ** -0.5, slope.new_empty(asked)
-        to_key, to_value = slope.new_zeros(known), slope.new_zeros(known)
-        parts = _Attention.parts(slope, to_key, ctx.causal)
-        pieces = (made[place::5] for place in range(5))
-        for (part, seen), *found in zip(parts, *pieces, strict=True):
-            asks, keys, values, weights, left = found
-            slopes = rows(slope, part)
-            used = weights if left is None else weights * left
+        query, key, value, *made = ctx.saved_tensors
+        scale, to_query = query.shape[-1] ** -0.5, torch.empty_like(query)
+        to_key, to_value = torch.zeros_like(key), torch.zeros_like(value)
+        parts = _Attention.parts(query, key, ctx.causal)
+        for (part, seen), weights, left in zip(parts, made[::2], made[1::2], strict=True):
+            slopes, used = rows(slope, part), weights if left is None else weights * left
             to_value[:, seen] += torch.bmm(used.transpose(1, 2), slopes)
-            to_weights = torch.bmm(slopes, values.transpose(1, 2))
+            to_weights = torch.bmm(slopes, rows(value, seen).transpose(1, 2))
             if left is not None:
                 to_weights.mul_(left)
             to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
             to_scores *= scale
-            to_query[:, part] = torch.bmm(to_scores, keys)
-            to_key[:, seen] += torch.bmm(to_scores.transpose(1, 2), asks)
+            to_query[:, part] = torch.bmm(to_scores, rows(key, seen))
+            to_key[:, seen] += torch.bmm(to_scores.transpose(1, 2), rows(query, part))
         return to_query, to_key, to_value, None, None, None, None
 
     @staticmethod

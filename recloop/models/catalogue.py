@@ -10,6 +10,7 @@ from torch.nn.functional import embedding
 # Scores that one chunk holds: 2 MB on a CPU stay in its cache, 1 GiB on a GPU keep it busy.
 CHUNK = {"cpu": 1 << 19, "cuda": 1 << 28}
 FEWEST = 128  # rows of a chunk: with fewer the item table is read again too often
+FEW = 32  # states for which adding the bias costs less than a copy of the item table with it
 COPIED = 1 << 21  # numbers of drawn rows that are copied together: 8 MB
 BLOCK = 64  # items of which the highest score is found first
 # Items per drawn one up to which a product with all of them is faster than copying rows: benchmarks/sampled.py.
@@ -29,7 +30,8 @@ class Catalogue(nn.Linear):
 
     def forward(self, states: Float[Tensor, "*row dim"]) -> Float[Tensor, "*row item"]:
         """Score every item for each state."""
-        if states.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        few = states.numel() < FEW * self.in_features
+        if few or states.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return super().forward(states)
         return with_ones(states) @ with_bias(self.weight, self.bias).T
 

@@ -153,6 +153,7 @@ def steps(plan: Plan, run: Run, ways: list[Run], level: int, times: Times) -> It
         yield Task("rank", run, tuple(lists), level, False)
     if scores:
         yield Task("evaluate", run, tuple(scores), level, False)
+        yield from (Task("list", run, (one,), level, True) for one in scores)
 
 
 def pieces(plan: Plan, task: Task, times: Times) -> Iterator[Task]:
@@ -216,7 +217,7 @@ def described(plan: Plan, task: Task) -> dict:
     weights = plan.weights(task.run)
     return {
         "step": task.step,
-        "key": digest(weights.key, [plan.scores(run).path for run in task.asked]),
+        "key": digest(task.step, weights.key, [plan.scores(run).path for run in task.asked]),
         "checkpoints": weights.key,
         "weights": weights.path,
         "train": arguments(weights) | weights.notes,

@@ -157,3 +157,13 @@ def test_what_one_session_has_seen_is_excluded_for_no_other(sessions):
 
     events = Events.of(sessions([0, 1, 2], [5, 6, 0]), 3, ITEMS, exclude_seen=True)
     assert rank(Counts(), events, 2).top.tolist() == [[1, 2], [2, 3], [0, 1], [0, 1]]
+
+
+def test_items_are_counted_in_full_where_scores_have_16_bits():
+    torch.manual_seed(1)
+    scores = torch.randn(9, 3_000).bfloat16()
+    targets = torch.arange(9)
+    better, tied = ranker.place(scores, targets, torch.empty_like(scores))
+    own = scores[torch.arange(9), targets][:, None]
+    assert torch.equal(better, (scores > own).sum(1).int())
+    assert torch.equal(tied, (scores == own).sum(1).int())

@@ -18,6 +18,7 @@ def as_before():
 def on(monkeypatch, **found):
     """Pretend that the processor is another."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: AMD | found)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
 
 
 def test_products_are_exact_with_what_is_taken_here():
@@ -35,6 +36,8 @@ def test_is_taken_on_amd_with_wide_registers_alone(monkeypatch):
         on(monkeypatch, **other)
         assert not processor.is_faster()
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)  # another architecture
+    assert not processor.is_faster()
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # PyTorch before 2.11
     assert not processor.is_faster()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear
 
 from recloop.models import catalogue
 from recloop.models.catalogue import Catalogue
@@ -160,3 +160,15 @@ def test_the_first_highest_score_is_found_among_ties_too(items):
     assert torch.equal(catalogue.argmax(scores), scores.argmax(1))
     scores[5, items // 2] = torch.nan
     assert catalogue.argmax(scores)[5] == items // 2
+
+
+@pytest.mark.parametrize("rows", [(), (3,), (catalogue.FEW,), (9, 7)])
+def test_scores_are_those_of_a_linear_layer(world, rows):
+    layer, *_ = world
+    states = torch.randn(*rows, DIM, dtype=torch.double, requires_grad=True)
+    ours, theirs = layer(states), linear(states, layer.weight, layer.bias)
+    torch.testing.assert_close(ours, theirs)
+    wanted = (states, layer.weight, layer.bias)
+    slope = torch.randn_like(ours)
+    found = torch.autograd.grad((ours * slope).sum(), wanted)
+    torch.testing.assert_close(found, torch.autograd.grad((theirs * slope).sum(), wanted))

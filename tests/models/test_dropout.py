@@ -98,3 +98,49 @@ def test_dropped_attention_keeps_the_mean():
     found = [attention.on_processor(query, key, value, 0.3, causal=True) for _ in range(400)]
     torch.testing.assert_close(torch.stack(found).mean(0), plain, atol=0.15, rtol=0)
     assert not torch.equal(found[0], found[1])
+
+
+SEEN = {"all": None, "one for all": 1, "one each": 5, "nobody": 5}
+
+
+@pytest.mark.parametrize("room", [1 << 20, 60])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("seen", SEEN)
+def test_attention_without_dropout_is_pytorch_s(monkeypatch, room, causal, seen):
+    """With and without gradients, for which a batch is taken in parts."""
+    monkeypatch.setattr(attention, "ROOM", room)
+    monkeypatch.setattr(attention, "BLOCK", 3)
+    torch.manual_seed(5)
+    askers, time = (8, 8) if causal else (4, 8)
+    query, key, value = (torch.randn(5, steps, 6).double() for steps in (askers, time, time))
+    sees = None if SEEN[seen] is None else torch.rand(SEEN[seen], askers, time) < 0.7
+    if sees is not None:
+        sees[..., 0] = seen != "nobody"
+        sees[0, 0] = seen != "nobody"
+    split = [one.unflatten(-1, (2, 3)).transpose(1, 2) for one in (query, key, value)]
+    shown = torch.ones(1, askers, time, dtype=torch.bool) if sees is None else sees
+    shown = (shown.tril() if causal else shown)[:, None]
+    scores = (split[0] @ split[1].mT / 3**0.5).masked_fill(~shown, -torch.inf)
+    expected = (scores.softmax(-1).nan_to_num(0.0) @ split[2]).transpose(1, 2).flatten(2)
+    given = query, key, value, 2, 0.0, sees, causal
+    torch.testing.assert_close(attention.attention(*given), expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(attention.attention(*given), expected)
+
+
+def test_attention_of_16_bits_rounds_only_its_result():
+    torch.manual_seed(6)
+    query, key, value = (torch.randn(2, 90, 8).bfloat16() for _ in range(3))
+    found = attention.attention(query, key, value, 1, causal=True)
+    exact = attention.attention(query.float(), key.float(), value.float(), 1, causal=True)
+    assert found.dtype == torch.bfloat16 and torch.equal(found, exact.bfloat16())
+
+
+def test_attention_hides_no_nan():
+    query, key, value = (torch.randn(1, 4, 2) for _ in range(3))
+    query[0, 1] = torch.nan
+    sees = torch.ones(1, 4, 4, dtype=torch.bool)
+    sees[0, 3] = False
+    found = attention.attention(query, key, value, 1, sees=sees)
+    assert found[0, 1].isnan().all() and not found[0, [0, 2]].isnan().any()
+    assert torch.equal(found[0, 3], torch.zeros(2))

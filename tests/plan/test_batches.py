@@ -4,7 +4,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from recloop.plan.batches import OF_TRAINING, batches
+from recloop.plan.batches import OF_TRAINING, STEPS, Task, batches, described
 from recloop.plan.studies import Run
 
 NOTHING, ALL = (lambda file: None), (lambda file: 1.0)
@@ -21,13 +21,19 @@ def without(*missing):
     return lambda file: None if file in missing else 1.0
 
 
-@pytest.mark.parametrize("there", [NOTHING, ALL])
+def no_scores(file):
+    """Say that everything is there but what metrics have said."""
+    return None if "/scores-" in file else 1.0
+
+
+@pytest.mark.parametrize("there", [NOTHING, ALL, no_scores])
 def test_every_file_has_one_maker_and_nothing_waits_for_itself(studies, there):
     found = list(batches(studies, there))
     made = [file for batch in found for file in batch.outputs]
     assert len(made) == len(set(made))
-    wanted = {studies.scores(run).path for s in studies.studies for run in studies.study_runs(s)}
-    assert wanted <= set(made)
+    runs = [run for study in studies.studies for run in studies.study_runs(study)]
+    assert {studies.scores(run).path for run in runs} <= set(made)
+    assert {studies.lists(run).record for run in runs} <= set(made)
     maker = {file: batch.name for batch in found for file in batch.outputs}
     waits = {b.name: {maker[f] for f in b.inputs if f in maker} for b in found}
     assert len(list(TopologicalSorter(waits).static_order())) == len(found)
@@ -112,3 +118,11 @@ def test_weights_do_not_look_old_because_scores_were_judged_anew(studies):
     *others, scores = files_of(studies, run)
     assert not looks_old(studies, **newer | {scores: 3.0}) & {*others, scores}
     assert looks_old(studies, **newer) & {*others, scores} == {scores}
+
+
+def test_what_a_killed_job_left_is_taken_by_a_job_of_the_same_step_alone(studies):
+    run = Run("modt4r", "rc15", "sasrec", 1)
+    tasks = [Task(step, run, (run,), 0, False) for step in STEPS]
+    keys = {described(studies, task)["key"] for task in tasks}
+    assert len(keys) == len(STEPS)
+    assert len({described(studies, task)["checkpoints"] for task in tasks}) == 1
