@@ -347,13 +347,18 @@ class Studies:
         entry = self.exhibits(study)[name]
         few = entry.get("seeds", "few" if name in paper["figures"] else "all") == "few"
         seeds = self.figure_seeds if few else self.seeds
-        most = self.here(study).get("most_seeds", {})
         return [
             Run(study, dataset, model, seed)
             for dataset, model in sweeps.wanted(paper, entry)
             if dataset in here and not self.left_out(study, dataset, model)
-            for seed in seeds[: most.get(dataset, most.get(DEFAULT))]
+            for seed in seeds[: self.most_seeds(study, dataset, model)]
         ]
+
+    def most_seeds(self, study: str, dataset: str, model: str) -> int | None:
+        """Say how many of the seeds the tier gives a run at most; None for all."""
+        most = self.here(study).get("most_seeds", {})
+        found = most.get(dataset, most.get(DEFAULT))
+        return found.get(sweeps.matching(model, found)) if isinstance(found, dict) else found
 
     def left_out(self, study: str, dataset: str, model: str) -> str | None:
         """Find the pattern by which the tier leaves out a run; None where it is run."""

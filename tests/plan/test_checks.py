@@ -57,6 +57,7 @@ WRONG = [
     (TIERS, "smoke:", "smok:", "'smok'; did you mean 'smoke'?"),
     (TIERS, "smoke:", "smoke:\n  most_seeds: {rc51: 2}", "'rc51'; did you mean 'rc15'?"),
     (TIERS, "smoke:", "smoke:\n  most_seeds: {rc15: 0}", "smoke.most_seeds.rc15: 0 is too small, expected 1 or more"),
+    (TIERS, "smoke:", "smoke:\n  most_seeds: {rc15: {caser: 0}}", "most_seeds.rc15.caser: 0 is too small"),
     (TIERS, "retailrocket: {", "retailrockt: {", "'retailrockt'; did you mean 'retailrocket'?"),
     (TIERS, "smonac:", "smonak:", "'smonak'; did you mean 'smonac'?"),
     (TIERS, "{warm_up: 5}", "{warm_upp: 5}", "'warm_upp'; did you mean 'warm_up'?"),

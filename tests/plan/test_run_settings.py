@@ -185,3 +185,14 @@ def test_a_sample_or_another_network_is_called_a_stand_in_and_named(plan):
     assert plan(tier="full", studies=["pdit_gim"]).stand_in("pdit_gim", "industry") is None
     exact = plan(tier="real", studies=["gsasrec"])
     assert exact.stand_in("gsasrec", "ml1m") is None
+
+
+def test_a_tier_gives_some_models_of_a_data_set_fewer_seeds(plan):
+    real = plan(studies=["gsasrec"], tier="real", seeds=[1, 2, 3, 4, 5])
+    seeds = {}
+    for run in real.exhibit_runs("gsasrec", "table_test"):
+        seeds.setdefault(run.model, []).append(run.seed)
+    assert seeds["gsasrec"] == seeds["sasrec"] == seeds["popularity"] == [1, 2, 3, 4, 5]
+    assert seeds["bert4rec"] == seeds["sasrec_ce"] == seeds["sasrec_ss"] == [1, 2, 3]
+    assert real.most_seeds("gsasrec", "ml1m", "esasrec") == 3
+    assert real.most_seeds("gsasrec", "ml1m", "gsasrec") is None
