@@ -87,9 +87,10 @@ def update(name: str, targets: int, device: torch.device, precision: str) -> Cal
 
     def run() -> None:
         optimiser.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            loss = model.loss(batch)
-        loss.backward()
+        with processor.wide():  # as the trainer does for batches of this size
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                loss = model.loss(batch)
+            loss.backward()
         optimiser.step()
 
     run.weights = sum(one.numel() for one in model.parameters())
@@ -110,7 +111,8 @@ def main() -> None:
     given = parser.parse_args()
     processor.use(given.threads)
     device = torch.device(given.device)
-    operations = product_rate(device, getattr(torch, given.precision))
+    with processor.wide():
+        operations = product_rate(device, getattr(torch, given.precision))
     moved = copy_rate(device)
     print(f"products {operations / 1e9:.0f} GFLOP/s, copies {moved / 1e9:.1f} GB/s")
     print(

@@ -4,8 +4,8 @@
 
 The first table has billions of operations a second of one core, into memory that is used again; `bfloat16` rounds
 factors, and no job does that unless a setting says so. The second has milliseconds of attention without dropout: as
-`torch.nn.functional.scaled_dot_product_attention` computes it and as ours does (recloop/models/attention.py), both with
-what `recloop.fitting.processor` chose.
+`torch.nn.functional.scaled_dot_product_attention` computes it with the first and with the second library, and as ours
+does with the second (recloop/models/attention.py).
 """
 
 import argparse
@@ -37,8 +37,8 @@ def rate(rows: int, inner: int, columns: int, kind: torch.dtype = torch.float32)
 
 
 @torch.inference_mode()
-def attended(batch: int, heads: int, time: int, width: int) -> tuple[float, float]:
-    """Measure PyTorch's attention and ours over past positions, in milliseconds."""
+def attended(batch: int, heads: int, time: int, width: int) -> tuple[float, float, float]:
+    """Measure attention over past positions, in milliseconds."""
     query, key, value = torch.randn(batch, time, 3 * heads * width).chunk(3, -1)
 
     def theirs() -> torch.Tensor:
@@ -48,8 +48,11 @@ def attended(batch: int, heads: int, time: int, width: int) -> tuple[float, floa
     def ours() -> torch.Tensor:
         return attention(query, key, value, heads, causal=True)
 
-    torch.testing.assert_close(ours(), theirs())
-    return fastest(theirs, 20, CPU) * 1000, fastest(ours, 20, CPU) * 1000
+    plain = fastest(theirs, 20, CPU)
+    with processor.wide():
+        torch.testing.assert_close(ours(), theirs())
+        found = fastest(theirs, 20, CPU), fastest(ours, 20, CPU)
+    return tuple(1000 * seconds for seconds in (plain, *found))
 
 
 def main() -> None:
@@ -63,11 +66,14 @@ def main() -> None:
     processor.use(1)
     for shape, before in zip(PRODUCTS, plain, strict=True):
         name = " x ".join(map(str, shape))
-        print(f"{name:>18} {before:10.0f} {rate(*shape):8.0f} {rate(*shape, torch.bfloat16):9.0f}")
-    print(f"\n{'batch heads time width':>24} {'PyTorch':>9} {'ours':>6}")
+        with processor.wide():
+            print(
+                f"{name:>18} {before:10.0f} {rate(*shape):8.0f} {rate(*shape, torch.bfloat16):9.0f}"
+            )
+    print(f"\n{'batch heads time width':>24} {'PyTorch':>9} {'chosen':>8} {'ours':>6}")
     for shape in SESSIONS:
-        theirs, ours = attended(*shape)
-        print(f"{' x '.join(map(str, shape)):>24} {theirs:9.2f} {ours:6.2f}")
+        plain, chosen, ours = attended(*shape)
+        print(f"{' x '.join(map(str, shape)):>24} {plain:9.2f} {chosen:8.2f} {ours:6.2f}")
 
 
 if __name__ == "__main__":

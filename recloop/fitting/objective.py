@@ -26,6 +26,7 @@ class Objective(Protocol):
             before their end, and the best weights are chosen after it.
         divisible: whether several processes can learn the batches of an update: `loss` is one loss, which depends on
             the batch, the weights and torch's random state alone and changes nothing else.
+        wide: whether most products of an update are large and their shapes few, see `recloop.fitting.processor`.
     """
 
     model: nn.Module
@@ -34,6 +35,7 @@ class Objective(Protocol):
     metric: Metric | None = None
     head_start: int = 0
     divisible: bool = False
+    wide: bool = False
 
     def batches(self, epoch: int, skip: int) -> Iterable[Any]:
         """List the batches of an epoch, counted from 0, without the first `skip`.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from recloop.fitting import processor
 from recloop.fitting.averaging import Average
 from recloop.fitting.context import TrainingContext
 from recloop.fitting.finite import REMEDY, Diverged, Losses, check_finite
@@ -143,7 +144,8 @@ class Trainer:
         for optimiser in self.optimisers.values():
             self.set_pace(optimiser)
             optimiser.zero_grad()
-        loss = self.gradients(group)
+        with processor.wide(self.objective.wide):
+            loss = self.gradients(group)
         self.clip()
         for optimiser in self.optimisers.values():
             optimiser.step()

@@ -2,7 +2,8 @@
 
 Vaswani et al. Attention Is All You Need. NeurIPS 2017.
 
-PyTorch's own takes up to nine times as long there for sessions (benchmarks/README.md), and has no fast dropout.
+PyTorch's own has no fast dropout there, and takes up to nine times as long where oneDNN multiplies, which it asks for
+many small products (benchmarks/README.md).
 """
 
 from itertools import pairwise
@@ -13,11 +14,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
 
+from recloop.fitting import processor
 from recloop.models.dropout import kept
 
 # Askers at a time where none looks ahead, so that most of what they do not see is not computed either.
 BLOCK = 64
-ROOM = 1 << 20  # weights at a time where no gradient is asked for, or those of one row of the batch
 
 
 def attention(
@@ -39,7 +40,7 @@ def attention(
         causal: whether asker t sees no more than the positions 0..t of those.
     """
     split = [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value)]
-    if query.device.type == "cpu":
+    if query.device.type == "cpu" and (dropout or processor.rounding() != "none"):
         gathered = on_processor(*split, dropout, sees, causal)
     else:
         if causal and sees is not None:
@@ -59,27 +60,7 @@ def on_processor(
     sees: Bool[Tensor, "#batch asker time"] | None = None,
     causal: bool = False,
 ) -> Float[Tensor, "batch head asker width"]:
-    """Let every asker gather; without gradients some rows of the batch at a time, so that memory is bounded."""
-    askers = min(BLOCK, query.shape[2]) if causal else query.shape[2]
-    rows = max(1, ROOM // max(1, query.shape[1] * askers * key.shape[2]))
-    if torch.is_grad_enabled() or len(query) <= rows:
-        return gather(query, key, value, dropout, sees, causal)
-    parts = zip(*(one.split(rows) for one in (query, key, value)), strict=True)
-    if sees is None or len(sees) == 1:
-        return torch.cat([gather(*part, dropout, sees, causal) for part in parts])
-    seen = zip(parts, sees.split(rows), strict=True)
-    return torch.cat([gather(*part, dropout, some, causal) for part, some in seen])
-
-
-def gather(
-    query: Float[Tensor, "batch head asker width"],
-    key: Float[Tensor, "batch head time width"],
-    value: Float[Tensor, "batch head time width"],
-    dropout: float,
-    sees: Bool[Tensor, "#batch asker time"] | None,
-    causal: bool,
-) -> Float[Tensor, "batch head asker width"]:
-    """Let every asker of a whole batch gather."""
+    """Let every asker gather, in few products."""
     heads, (asker, time) = query.shape[1], (query.shape[2], key.shape[2])
     # Numbers of 16 bits are too few for weights that are summed.
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32

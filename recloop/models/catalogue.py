@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from recloop.fitting import processor
+
 # Scores that one chunk holds: 2 MB on a CPU stay in its cache, 1 GiB on a GPU keep it busy.
 CHUNK = {"cpu": 1 << 19, "cuda": 1 << 28}
 FEWEST = 128  # rows of a chunk: with fewer the item table is read again too often
@@ -33,7 +35,9 @@ class Catalogue(nn.Linear):
         few = states.numel() < FEW * self.in_features
         if few or states.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return super().forward(states)
-        return with_ones(states) @ with_bias(self.weight, self.bias).T
+        large = states.numel() * self.out_features >= processor.WORTHWHILE
+        with processor.wide(large):
+            return with_ones(states) @ with_bias(self.weight, self.bias).T
 
     def loss(
         self,
@@ -101,8 +105,17 @@ def best(
         return states.new_empty(0, dtype=torch.long)
     chunks = with_ones(states).split(rows_per_chunk(states, weight))
     matrix, room = with_bias(weight, bias).T, states.new_empty(len(chunks[0]), len(weight))
-    scores = (torch.mm(chunk, matrix, out=room[: len(chunk)]) for chunk in chunks)
-    return torch.cat([argmax(one) for one in scores])
+    found = []
+    for chunk in chunks:
+        with processor.wide(is_large(chunk, weight, len(room))):
+            scores = torch.mm(chunk, matrix, out=room[: len(chunk)])
+        found.append(argmax(scores))
+    return torch.cat(found)
+
+
+def is_large(chunk: Tensor, weight: Tensor, rows: int) -> bool:
+    """Check whether a chunk is a whole one, whose shape comes again, and its product with the item table is large."""
+    return len(chunk) == rows and rows * weight.numel() >= processor.WORTHWHILE
 
 
 def argmax(scores: Float[Tensor, "row item"]) -> Int[Tensor, " row"]:
@@ -142,7 +155,9 @@ class _CrossEntropy(torch.autograd.Function):
         )  # used again: fresh memory costs more
         for first in range(0, len(states), step):
             part = slice(first, first + step)
-            scores = torch.mm(inputs[part], matrix.T, out=room[: len(inputs[part])])
+            large = is_large(inputs[part], weight, step)
+            with processor.wide(large):
+                scores = torch.mm(inputs[part], matrix.T, out=room[: len(inputs[part])])
             chances = torch.softmax(scores, 1, out=scores)
             index, share = targets[part, None].long(), weights[part]
             chosen = chances.gather(1, index).squeeze(1)
@@ -151,7 +166,8 @@ class _CrossEntropy(torch.autograd.Function):
             loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
             if gradients:
                 chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
-                gradients.add(part, chances, inputs[part], share[:, None])
+                with processor.wide(large):
+                    gradients.add(part, chances, inputs[part], share[:, None])
         if gradients:
             ctx.save_for_backward(gradients.states, gradients.matrix)
         return loss

@@ -21,6 +21,9 @@ from recloop.training.sequences import prepare, rank, validation_events
 
 __all__ = ["LoggedSessions", "NextItems", "fit_sessions", "prepare", "rank", "train"]
 
+WIDE = (
+    1 << 17
+)  # numbers in the widest states of a batch from which on its products are large; measured
 SELECTION_CUTOFF = 10  # models are selected by NDCG@10 on the validation part, all of them
 
 
@@ -93,6 +96,8 @@ class NextItems(LoggedSessions):
         self.targets = int(self.steps.sum())
         self.rows = max(1, round(schedule.batch_size * len(windows) / self.targets))
         self.length = -(-len(windows) // self.rows)
+        widths = [one.shape[1] for one in model.parameters() if one.dim() == 2]
+        self.wide = schedule.batch_size * max(widths, default=0) >= WIDE
 
     def batches(self, epoch: int, skip: int) -> Iterator[Int[Tensor, " row"]]:
         """List the rows of each batch; they depend only on the seed and on epoch or update."""
