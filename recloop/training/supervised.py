@@ -21,9 +21,8 @@ from recloop.training.sequences import prepare, rank, validation_events
 
 __all__ = ["LoggedSessions", "NextItems", "fit_sessions", "prepare", "rank", "train"]
 
-WIDE = (
-    1 << 17
-)  # numbers in the widest states of a batch from which on its products are large; measured
+# Numbers in the widest states of a batch from which on its products are large; measured.
+WIDE = 1 << 17
 SELECTION_CUTOFF = 10  # models are selected by NDCG@10 on the validation part, all of them
 
 

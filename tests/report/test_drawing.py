@@ -32,6 +32,20 @@ def test_labels_of_places_lie_side_by_side(places):
     assert all(one.x1 < other.x0 for one, other in pairwise(spans))
 
 
+@pytest.mark.parametrize("places", [[0.05, 0.1, 0.2, 0.5, 1], [2, 4, 8, 16, 32]])
+def test_labels_of_uneven_places_on_narrow_axes_do_not_touch(places):
+    figure = Figure(figsize=(1.55, 1.35))
+    ax = figure.subplots()
+    ax.plot(places, places)
+    ax.tick_params(labelsize=7)
+    ticks(ax, "beta", pl.DataFrame({"place": places}, strict=False), 14)
+    figure.draw_without_rendering()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert len(ax.get_xticks()) == len(places) and labels[-1].get_text() == f"{places[-1]:g}"
+    spans = [label.get_window_extent() for label in labels]
+    assert all(one.x1 < other.x0 for one, other in pairwise(spans))
+
+
 def test_a_place_without_room_on_narrow_axes_has_no_label():
     places = [1, 2, 5, 10, 20, 50, 100]
     figure = Figure(figsize=(1.55, 1.35))
