@@ -207,7 +207,8 @@ def ticks(ax: Axes, axis: str, data: pl.DataFrame, most: int = 24) -> None:
         ax.set_xticks(places, with_room(places, at / np.ptp(at), most))
         ax.set_xticks([], minor=True)
     else:
-        ax.set_xticks(places)
+        at = np.array(places, dtype=float)
+        ax.set_xticks(places, with_room(places, at / (np.ptp(at) or 1.0), most))
     ax.set_xlabel(axis, labelpad=1)
 
 

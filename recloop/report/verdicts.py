@@ -166,7 +166,8 @@ def of_dataset(study: Mapping, rows: pl.DataFrame, verdicts: list[str]) -> str:
     """Write the verdict on one data set."""
     name, verdict = labels.dataset(study, rows["dataset"][0]), conjunction(verdicts)
     if verdict == "not run":
-        return f"{name}: not run ({rows['not_run'].drop_nulls()[0]})"
+        gap = "not run" if set(verdicts) == {"not run"} else "in part not run"
+        return f"{name}: {gap} ({rows['not_run'].drop_nulls()[0]})"
     stand_in = f" (stand-in {rows['source'][0]})" if rows["stand_in"][0] else ""
     return f"{name}{stand_in}: {qualified(verdict, rows)}"
 
