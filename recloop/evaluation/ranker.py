@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from recloop.data.batches import Events
 from recloop.fitting.finite import REMEDY, Diverged
 
-# Scores held at once: 16 MB on a CPU, small enough for its cache and large enough for the encoder in
-# front of them; 1 GiB on a GPU. The comparison
-# with the target needs as much again.
-CHUNK = {"cpu": 1 << 22, "cuda": 1 << 28}
+# Scores held at once: 32 MB on a CPU, enough events to keep the encoder in front of them busy; 1 GiB on a GPU.
+CHUNK = {"cpu": 1 << 23, "cuda": 1 << 28}
+# Of these, scores looked at together, several times over: 4 MB on a CPU stay in its cache.
+LOOKED_AT = {"cpu": 1 << 20, "cuda": 1 << 28}
 MOST_ROWS = 4096
 BLOCK = 64  # items of which the highest score is found first
 
@@ -54,7 +54,9 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
         Diverged: a score of any item is NaN or infinite.
     """
     model.eval()
-    rows = max(1, min(MOST_ROWS, CHUNK[torch.device(device).type] // events.padding))
+    kind = torch.device(device).type
+    rows = max(1, min(MOST_ROWS, CHUNK[kind] // events.padding))
+    few = max(1, LOOKED_AT[kind] // events.padding)
     better, tied, top, room = [], [], [], None
     for first in range(0, len(events), rows):
         part = slice(first, first + rows)
@@ -66,11 +68,13 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
             # Not in place: rows may share their memory.
             scores = scores.index_put(tuple(seen), lowest)
         targets = torch.from_numpy(events.target[part]).to(device)
-        room = torch.empty_like(scores) if room is None else room[: len(scores)]
-        above, equal = place(scores, targets, room)
-        better.append(above)
-        tied.append(equal)
-        top.append(best(scores, min(top_k, scores.shape[1])).cpu())
+        room = torch.empty_like(scores[:few]) if room is None else room
+        for start in range(0, len(scores), few):
+            some = scores[start : start + few]
+            above, equal = place(some, targets[start : start + few], room[: len(some)])
+            better.append(above)
+            tied.append(equal)
+            top.append(best(some, min(top_k, some.shape[1])).cpu())
         del scores  # so that the next ones lie in the same memory
     if not better:
         return Ranks.none(top_k)
