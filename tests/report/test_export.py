@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from recloop.report import crate, export
+from recloop.report.build import build_one
 from recloop.storage.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -38,11 +40,13 @@ def packed(generated, drawn, tmp_path_factory):
     root, found = tmp_path_factory.mktemp("project"), generated(STUDY)
     for name in (*export.CODE, *export.PROJECT):
         (root / name).symlink_to(ROOT / name)
-    (root / "results").mkdir()
-    (root / "results" / STUDY).symlink_to(drawn(STUDY))
     (root / "generated").symlink_to(found.root)
     found.saved["runs"][0].with_name("more.safetensors").write_text("not to be packed")
     names = [*list(found.study["tables"])[:1], *list(found.study["figures"])[:1], "claims"]
+    results = shutil.copytree(drawn(STUDY), root / "results" / STUDY)
+    whole = {key: found.saved[key] for key in ("tier", "scores", "splits", "runs")}
+    whole |= {"study": found.study, "reported": found.reported}
+    build_one(results / names[1], **whole)  # `drawn` leaves out what another study has drawn finely
     jobs = {f"{STUDY}/{name}": job(found, name) for name in names}
     files = export.files_of(root, jobs)
     texts = export.texts(jobs, RUN["name"], [], (ROOT / "envs/constraints.txt").read_text())
