@@ -48,6 +48,9 @@ onstart:
     # Snakemake's limit on jobs per second (100, far above ours) sets a timer at every look at the waiting jobs, and every
     # timer is another look: after some hundred jobs it looks all the time. No limit, no timers.
     workflow.scheduler.job_rate_limiter = None
+    # `--touch` sleeps a tenth of a second for each job, so that their times differ; those of file systems do after far less.
+    if workflow.touch:
+        workflow.executor_plugin.executor.SLEEPING_TIME = 0.01
 
 
 onsuccess:
