@@ -12,7 +12,8 @@ from recloop.fitting.finite import REMEDY, Diverged
 
 # Scores held at once: 32 MB on a CPU, enough events to keep the encoder in front of them busy; 1 GiB on a GPU.
 CHUNK = {"cpu": 1 << 23, "cuda": 1 << 28}
-# Of these, scores looked at together, several times over: 4 MB on a CPU stay in its cache.
+# Of these, scores looked at together, several times over: 4 MB on a CPU stay in its cache. The comparison with the
+# target needs as much again, and leaving out what was seen as much as a chunk.
 LOOKED_AT = {"cpu": 1 << 20, "cuda": 1 << 28}
 MOST_ROWS = 4096
 BLOCK = 64  # items of which the highest score is found first

@@ -63,6 +63,7 @@ def test_a_constant_scorer_has_chance_level(events, k):
 def test_scores_a_bounded_number_at_once_with_the_same_result(events, coarse, monkeypatch):
     whole = rank(Table(coarse), events, 7)
     monkeypatch.setitem(ranker.CHUNK, "cpu", 9 * ITEMS)
+    monkeypatch.setitem(ranker.LOOKED_AT, "cpu", 4 * ITEMS)  # 4, 4 and 1 of a round
     model = Table(coarse)
     found = rank(model, events, 7)
     assert max(model.asked) == 9
@@ -85,6 +86,7 @@ def test_no_events_give_no_ranks(sessions, coarse):
 @pytest.mark.parametrize("wrong", [torch.nan, torch.inf, -torch.inf])
 def test_one_score_that_is_no_number_names_the_event(events, coarse, wrong, monkeypatch):
     monkeypatch.setitem(ranker.CHUNK, "cpu", 9 * ITEMS)  # several rounds
+    monkeypatch.setitem(ranker.LOOKED_AT, "cpu", 4 * ITEMS)
     event = 30
     last = events.items[events.index[event] - 1]
     first = next(at for at in range(len(events)) if events.items[events.index[at] - 1] == last)
