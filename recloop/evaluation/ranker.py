@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recloop.data.batches import Events
 from recloop.fitting.finite import REMEDY, Diverged
+from recloop.fitting.highest import best
 
 # Scores held at once: 32 MB on a CPU, enough events to keep the encoder in front of them busy; 1 GiB on a GPU.
 CHUNK = {"cpu": 1 << 23, "cuda": 1 << 28}
@@ -16,7 +17,6 @@ CHUNK = {"cpu": 1 << 23, "cuda": 1 << 28}
 # target needs as much again, and leaving out what was seen as much as a chunk.
 LOOKED_AT = {"cpu": 1 << 20, "cuda": 1 << 28}
 MOST_ROWS = 4096
-BLOCK = 64  # items of which the highest score is found first
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
     model.eval()
     kind = torch.device(device).type
     rows = max(1, min(MOST_ROWS, CHUNK[kind] // events.padding))
-    few = max(1, LOOKED_AT[kind] // events.padding)
-    better, tied, top, room = [], [], [], None
+    places = Places(top_k, max(1, LOOKED_AT[kind] // events.padding))
     for first in range(0, len(events), rows):
         part = slice(first, first + rows)
         scores = ask(model, events, part, device)
@@ -68,37 +67,37 @@ def rank(model: nn.Module, events: Events, top_k: int, device: torch.device | st
             lowest = scores.new_full((), torch.finfo(scores.dtype).min)
             # Not in place: rows may share their memory.
             scores = scores.index_put(tuple(seen), lowest)
-        targets = torch.from_numpy(events.target[part]).to(device)
-        room = torch.empty_like(scores[:few]) if room is None else room
-        for start in range(0, len(scores), few):
-            some = scores[start : start + few]
-            above, equal = place(some, targets[start : start + few], room[: len(some)])
-            better.append(above)
-            tied.append(equal)
-            top.append(best(some, min(top_k, some.shape[1])).cpu())
+        places.add(scores, torch.from_numpy(events.target[part]).to(device))
         del scores  # so that the next ones lie in the same memory
-    if not better:
-        return Ranks.none(top_k)
-    return Ranks(
-        *(torch.cat(column).cpu().numpy().astype(np.int32) for column in (better, tied, top))
-    )
+    return places.ranks()
 
 
-def best(scores: Float[Tensor, "event item"], k: int) -> Shaped[Tensor, "event k"]:
-    """Find the `k` items with the highest scores, best first.
+class Places:
+    """Places of the targets among their scores, looked at a few events at a time.
 
-    On a processor the highest score of each block of items is found first: what is among the best `k` lies in one of
-    the `k` blocks with the highest of all, and few are left to be sorted.
+    Args:
+        top_k: how many best items to keep per event.
+        few: events that are looked at together.
     """
-    items = scores.shape[1]
-    whole = items // BLOCK * BLOCK
-    if scores.device.type != "cpu" or not k or whole < 4 * k * BLOCK:
-        return scores.topk(k).indices
-    blocks = scores[:, :whole].unflatten(1, (-1, BLOCK)).amax(2).topk(k).indices
-    found = (blocks[:, :, None] * BLOCK + torch.arange(BLOCK)).flatten(1)
-    rest = torch.arange(whole, items).expand(len(scores), -1)
-    found = torch.cat([found, rest], 1)
-    return found.gather(1, scores.gather(1, found).topk(k).indices)
+
+    def __init__(self, top_k: int, few: int):
+        self.top_k, self.few = top_k, few
+        self.found, self.room = [], None
+
+    def add(self, scores: Float[Tensor, "event item"], targets: Shaped[Tensor, " event"]) -> None:
+        """Place the targets of some more events."""
+        if self.room is None:
+            self.room = torch.empty_like(scores[: self.few])
+        k = min(self.top_k, scores.shape[1])
+        for some, own in zip(scores.split(self.few), targets.split(self.few), strict=True):
+            self.found.append((*place(some, own, self.room[: len(some)]), best(some, k).cpu()))
+
+    def ranks(self) -> Ranks:
+        """Put together what was found."""
+        if not self.found:
+            return Ranks.none(self.top_k)
+        columns = zip(*self.found, strict=True)
+        return Ranks(*(torch.cat(column).cpu().numpy().astype(np.int32) for column in columns))
 
 
 def check_scores(scores: Float[Tensor, "event item"], events: Events, first: int) -> None:

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from recloop.fitting import processor
+from recloop.fitting.highest import highest
 
 # Scores that one chunk holds: 2 MB on a CPU stay in its cache, 1 GiB on a GPU keep it busy.
 CHUNK = {"cpu": 1 << 19, "cuda": 1 << 28}
 FEWEST = 128  # rows of a chunk: with fewer the item table is read again too often
 FEW = 32  # states for which adding the bias costs less than a copy of the item table with it
 COPIED = 1 << 21  # numbers of drawn rows that are copied together: 8 MB
-BLOCK = 64  # items of which the highest score is found first
 # Items per drawn one up to which a product with all of them is faster than copying rows: benchmarks/sampled.py.
 DENSE = 64
 
@@ -109,31 +109,13 @@ def best(
     for chunk in chunks:
         with processor.wide(is_large(chunk, weight, len(room))):
             scores = torch.mm(chunk, matrix, out=room[: len(chunk)])
-        found.append(argmax(scores))
+        found.append(highest(scores))
     return torch.cat(found)
 
 
 def is_large(chunk: Tensor, weight: Tensor, rows: int) -> bool:
     """Check whether a chunk is a whole one, whose shape comes again, and its product with the item table is large."""
     return len(chunk) == rows and rows * weight.numel() >= processor.WORTHWHILE
-
-
-def argmax(scores: Float[Tensor, "row item"]) -> Int[Tensor, " row"]:
-    """Find the first highest score of each row.
-
-    On a processor the best block of items comes first, then the place in it: `torch.argmax` takes four times as long.
-    """
-    whole = scores.shape[1] // BLOCK * BLOCK
-    if scores.device.type != "cpu" or whole < BLOCK * BLOCK:
-        return scores.argmax(1)
-    blocks = scores[:, :whole].unflatten(1, (-1, BLOCK))
-    block = blocks.amax(2).argmax(1)
-    inside = blocks[torch.arange(len(scores)), block]
-    found = block * BLOCK + inside.argmax(1)
-    if whole == scores.shape[1]:
-        return found
-    rest, place = scores[:, whole:].max(1)
-    return torch.where(rest > inside.amax(1), whole + place, found)
 
 
 def unrounded(states: Tensor) -> torch.autocast:
@@ -150,23 +132,20 @@ class _CrossEntropy(torch.autograd.Function):
         gradients = _Gradients(states, weight) if any(ctx.needs_input_grad) else None
         loss = states.new_zeros(())
         step = rows_per_chunk(states, weight)
-        room = states.new_empty(
-            min(step, len(states)), len(weight)
-        )  # used again: fresh memory costs more
+        # Used again: fresh memory costs more.
+        room = states.new_empty(min(step, len(states)), len(weight))
         for first in range(0, len(states), step):
             part = slice(first, first + step)
-            large = is_large(inputs[part], weight, step)
-            with processor.wide(large):
-                scores = torch.mm(inputs[part], matrix.T, out=room[: len(inputs[part])])
-            chances = torch.softmax(scores, 1, out=scores)
             index, share = targets[part, None].long(), weights[part]
-            chosen = chances.gather(1, index).squeeze(1)
-            share = correct(chosen, index.squeeze(1)) * share if correct else share
-            # Below the smallest normal float the value (not the gradient) saturates, at 87 nats.
-            loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
-            if gradients:
-                chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
-                with processor.wide(large):
+            with processor.wide(is_large(inputs[part], weight, step)):
+                scores = torch.mm(inputs[part], matrix.T, out=room[: len(inputs[part])])
+                chances = torch.softmax(scores, 1, out=scores)
+                chosen = chances.gather(1, index).squeeze(1)
+                share = correct(chosen, index.squeeze(1)) * share if correct else share
+                # Below the smallest normal float the value (not the gradient) saturates, at 87 nats.
+                loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
+                if gradients:
+                    chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
                     gradients.add(part, chances, inputs[part], share[:, None])
         if gradients:
             ctx.save_for_backward(gradients.states, gradients.matrix)
@@ -194,9 +173,8 @@ class _Gradients:
     def add(self, part, errors, inputs, share=None):
         """Add a chunk: errors of the scores, inputs with their column of ones, and weights of the rows."""
         found = torch.mm(errors, self.weight, out=self.states[part])
-        if (
-            share is not None
-        ):  # rows are weighted on the narrow side of each product, not by a pass over all scores
+        if share is not None:
+            # Rows are weighted on the narrow side of each product, not by a pass over all scores.
             found.mul_(share)
             inputs = inputs * share
         self.matrix.addmm_(inputs.T, errors)

@@ -141,15 +141,6 @@ def test_items_seen_before_an_event_cannot_be_answers_unless_they_are_its_target
         assert not set(found.top[at]) & (set(before) - {target})
 
 
-@pytest.mark.parametrize(("items", "k"), [(2000, 5), (1331, 5), (1280, 5), (40, 7), (300, 0)])
-def test_the_best_items_are_those_of_a_sort(items, k):
-    scores = torch.randn(50, items, generator=torch.Generator().manual_seed(items))
-    scores[::2] = scores[::2].round()  # many are level with one another
-    found = ranker.best(scores, k)
-    assert torch.equal(scores.gather(1, found), scores.sort(1, descending=True).values[:, :k])
-    assert all(len(set(row.tolist())) == k for row in found)
-
-
 def test_what_one_session_has_seen_is_excluded_for_no_other(sessions):
     class Counts(nn.Module):
         """Give every session the same scores, in the same memory."""

@@ -151,17 +151,6 @@ def test_scores_are_not_rounded_under_autocast(ask):
     assert torch.equal(found, loss(states.float()))
 
 
-@pytest.mark.parametrize("items", [17, 4096, 4100, 5000])
-def test_the_first_highest_score_is_found_among_ties_too(items):
-    torch.manual_seed(7)
-    scores = torch.randint(-30, 3, (200, items)).float()  # the highest, 2, stands in many places
-    scores[::3] = torch.rand(len(scores[::3]), items)
-    scores[1, -1], scores[2, 0], scores[4] = 9.0, 9.0, -torch.inf
-    assert torch.equal(catalogue.argmax(scores), scores.argmax(1))
-    scores[5, items // 2] = torch.nan
-    assert catalogue.argmax(scores)[5] == items // 2
-
-
 @pytest.mark.parametrize("rows", [(), (3,), (catalogue.FEW,), (9, 7)])
 def test_scores_are_those_of_a_linear_layer(world, rows):
     layer, *_ = world
