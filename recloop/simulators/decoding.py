@@ -14,6 +14,7 @@ UNFINISHED = """
     should than that the to very which with without
 """
 OPEN = frozenset(UNFINISHED.split())
+DROPPED = 0.6  # share of sentences still going at which the others are dropped; dropping copies what is left
 State = tuple[Tensor, ...]  # what a network keeps between two words; rows are pairs
 
 
@@ -62,20 +63,25 @@ def greedy(
             without these constraints, as the authors' code does.
     """
     state, word = network.begin(target, reference), target.new_full((len(target),), END).long()
-    going, utterances = torch.ones_like(word, dtype=torch.bool), []
+    rows, said = torch.arange(len(word), device=word.device), word[:, None].repeat(1, length)
+    going = torch.ones_like(word, dtype=torch.bool)
     for position in range(length):
         scores, state = network.step(word, state)
         scores[:, unknown] = -torch.inf
         if open_words is not None and position:
-            forbid(scores, torch.stack(utterances, 1), open_words)
+            forbid(scores, said[rows, :position], open_words)
         if position == 0:
             scores[:, END] = -torch.inf  # an empty critique tells nothing
         word = scores.argmax(-1) * going
-        utterances.append(word)
-        going = going & (word != END)
-        if not going.any():
+        said[rows, position] = word
+        going = word != END
+        left = int(going.sum())
+        if not left:
             break
-    said = torch.stack(utterances, 1)
+        if left <= DROPPED * len(going):
+            state = tuple(part[going] for part in state)
+            rows, word, going = rows[going], word[going], going[going]
+    said = said[:, : position + 1]
     return said if open_words is None else closed(said, open_words)
 
 

@@ -30,20 +30,20 @@ class Attention(nn.Module):
 
     def keep(
         self, known: Float[Tensor, "batch place dim"]
-    ) -> Float[Tensor, "2 batch head place part"]:
+    ) -> Float[Tensor, "batch 2 head place part"]:
         """Compute keys and values of what can be attended to."""
-        return torch.stack([self.split(self.key(known)), self.split(self.value(known))])
+        return torch.stack([self.split(self.key(known)), self.split(self.value(known))], 1)
 
     def forward(
         self,
         x: Float[Tensor, "batch time dim"],
-        kept: Float[Tensor, "2 batch head place part"],
+        kept: Float[Tensor, "batch 2 head place part"],
         causal: bool = False,
     ) -> Float[Tensor, "batch time dim"]:
         """Look at what is kept; causal: place t and those before it."""
         dropout = self.dropout if self.training else 0.0
         found = functional.scaled_dot_product_attention(
-            self.split(self.query(x)), *kept, dropout_p=dropout, is_causal=causal
+            self.split(self.query(x)), *kept.unbind(1), dropout_p=dropout, is_causal=causal
         )
         return self.out(found.transpose(1, 2).flatten(2))
 
@@ -95,9 +95,9 @@ class DecoderLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch time dim"],
-        past: Float[Tensor, "2 batch head before part"],
-        seen: Float[Tensor, "2 batch head cell part"],
-    ) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "2 batch head place part"]]:
+        past: Float[Tensor, "batch 2 head before part"],
+        seen: Float[Tensor, "batch 2 head cell part"],
+    ) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "batch 2 head place part"]]:
         """Add words to the past: either all words to an empty one or a single word."""
         y = self.norms[0](x)
         past = torch.cat([past, self.own.keep(y)], 3)
@@ -164,8 +164,8 @@ class VLTransformer(nn.Module):
         for layer in self.encoder:
             x = layer(x)
         cells = self.encoded(x)
-        seen = torch.stack([layer.across.keep(cells) for layer in self.decoder])
-        return seen, seen[..., :0, :]  # layer 2 batch head place part
+        seen = torch.stack([layer.across.keep(cells) for layer in self.decoder], 1)
+        return seen, seen[..., :0, :]  # batch layer 2 head place part
 
     def step(
         self, word: Int[Tensor, " batch"], state: State
@@ -182,10 +182,10 @@ class VLTransformer(nn.Module):
         x = self.embedding(words) * math.sqrt(self.embedding.embedding_dim)
         x = self.dropout(x + places(past.shape[-2], words.shape[1], x))
         kept = []
-        for layer, before, cells in zip(self.decoder, past, seen, strict=True):
+        for layer, before, cells in zip(self.decoder, past.unbind(1), seen.unbind(1), strict=True):
             x, after = layer(x, before, cells)
             kept.append(after)
-        return self.decoded(x), (seen, torch.stack(kept))
+        return self.decoded(x), (seen, torch.stack(kept, 1))
 
 
 def places(start: int, count: int, like: Tensor) -> Float[Tensor, "count dim"]:
