@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from recloop.data.batches import Events
 from recloop.fitting.finite import REMEDY, Diverged
-from recloop.fitting.highest import best
+from recloop.fitting.highest import top
 
 # Scores held at once: 32 MB on a CPU, enough events to keep the encoder in front of them busy; 1 GiB on a GPU.
 CHUNK = {"cpu": 1 << 23, "cuda": 1 << 28}
@@ -86,11 +86,11 @@ class Places:
 
     def add(self, scores: Float[Tensor, "event item"], targets: Shaped[Tensor, " event"]) -> None:
         """Place the targets of some more events."""
-        if self.room is None:
+        if self.room is None or len(self.room) < min(self.few, len(scores)):
             self.room = torch.empty_like(scores[: self.few])
         k = min(self.top_k, scores.shape[1])
         for some, own in zip(scores.split(self.few), targets.split(self.few), strict=True):
-            self.found.append((*place(some, own, self.room[: len(some)]), best(some, k).cpu()))
+            self.found.append((*place(some, own, self.room[: len(some)]), top(some, k).cpu()))
 
     def ranks(self) -> Ranks:
         """Put together what was found."""

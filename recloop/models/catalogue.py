@@ -142,11 +142,11 @@ class _CrossEntropy(torch.autograd.Function):
                 chances = torch.softmax(scores, 1, out=scores)
                 chosen = chances.gather(1, index).squeeze(1)
                 share = correct(chosen, index.squeeze(1)) * share if correct else share
-                # Below the smallest normal float the value (not the gradient) saturates, at 87 nats.
-                loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
                 if gradients:
                     chances.scatter_add_(1, index, -torch.ones_like(share)[:, None])
                     gradients.add(part, chances, inputs[part], share[:, None])
+            # Below the smallest normal float the value (not the gradient) saturates, at 87 nats.
+            loss -= chosen.clamp_min(torch.finfo(chosen.dtype).tiny).log() @ share
         if gradients:
             ctx.save_for_backward(gradients.states, gradients.matrix)
         return loss

@@ -14,8 +14,11 @@ UNFINISHED = """
     should than that the to very which with without
 """
 OPEN = frozenset(UNFINISHED.split())
-DROPPED = 0.6  # share of sentences still going at which the others are dropped; dropping copies what is left
-State = tuple[Tensor, ...]  # what a network keeps between two words; rows are pairs
+# Share of sentences still going at which those that have ended are dropped; dropping copies what is left. Measured.
+FEW_LEFT = 0.6
+State = tuple[
+    Tensor, ...
+]  # what a network keeps between two words; the first dimension of each is the pair
 
 
 @runtime_checkable
@@ -38,7 +41,7 @@ class Network(Protocol):
     def step(
         self, word: Int[Tensor, " batch"], state: State
     ) -> tuple[Float[Tensor, "batch word"], State]:
-        """Take the last word and score the next one."""
+        """Take the last word and score the next one; of fewer pairs than before where some have ended."""
 
 
 @torch.no_grad()
@@ -78,9 +81,10 @@ def greedy(
         left = int(going.sum())
         if not left:
             break
-        if left <= DROPPED * len(going):
-            state = tuple(part[going] for part in state)
-            rows, word, going = rows[going], word[going], going[going]
+        if left <= FEW_LEFT * len(going):
+            stay = going.nonzero()[:, 0]
+            state = tuple(part[stay] for part in state)
+            rows, word, going = rows[stay], word[stay], going.new_ones(left)
     said = said[:, : position + 1]
     return said if open_words is None else closed(said, open_words)
 

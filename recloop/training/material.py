@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from recloop.data.batches import Events, Sessions
-from recloop.evaluation.ranker import Ranks, best, place
+from recloop.evaluation.ranker import Places, Ranks
 from recloop.language_models import open_language_model
 from recloop.language_models.latents import CACHE, Coordinates, TextEncoder
 from recloop.language_models.prompts import Prompt
@@ -177,10 +177,9 @@ def rank_rows(
     scores: Float[Tensor, "event item"], target: Int[Tensor, " event"], top_k: int
 ) -> Ranks:
     """Place targets among the scores of all items."""
-    above, level = place(scores, target, torch.empty_like(scores))
-    top = best(scores, min(top_k, scores.shape[1]))
-    parts = (above, level, top)
-    return Ranks(*(part.cpu().numpy().astype(np.int32) for part in parts))
+    places = Places(top_k, max(1, len(scores)))
+    places.add(scores, target)
+    return places.ranks()
 
 
 def joined(parts: list[Ranks], top_k: int) -> Ranks:

@@ -7,7 +7,7 @@ from torch import nn
 
 from recloop.data.batches import Events
 from recloop.evaluation import ranker
-from recloop.evaluation.ranker import Diverged, rank
+from recloop.evaluation.ranker import Diverged, Places, rank
 from recloop.evaluation.ranking import GAINS, expected_gain
 
 ITEMS = 30
@@ -139,6 +139,17 @@ def test_items_seen_before_an_event_cannot_be_answers_unless_they_are_its_target
         assert found.better[at] == (row > row[target]).sum()
         assert set(found.top[at]) == set(row.topk(5).indices.tolist())
         assert not set(found.top[at]) & (set(before) - {target})
+
+
+@pytest.mark.filterwarnings("error")  # of PyTorch, if a room is too small
+def test_targets_come_in_parts_of_any_size():
+    scores = torch.randn(12, ITEMS, generator=torch.Generator().manual_seed(6))
+    targets, places = torch.arange(12), Places(3, 5)
+    for part in (slice(0, 2), slice(2, 11), slice(11, 12)):
+        places.add(scores[part], targets[part])
+    found = places.ranks()
+    assert found.better.tolist() == (scores > scores[range(12), range(12), None]).sum(1).tolist()
+    assert found.top.tolist() == scores.topk(3).indices.tolist()
 
 
 def test_what_one_session_has_seen_is_excluded_for_no_other(sessions):

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from recloop.fitting.highest import best, highest
+from recloop.fitting.highest import highest, top
 
 
 @pytest.mark.parametrize(("items", "k"), [(2000, 5), (1331, 5), (1280, 5), (40, 7), (300, 0)])
 def test_the_best_items_are_those_of_a_sort(items, k):
     scores = torch.randn(50, items, generator=torch.Generator().manual_seed(items))
     scores[::2] = scores[::2].round()  # many are level with one another
-    found = best(scores, k)
+    found = top(scores, k)
     assert torch.equal(scores.gather(1, found), scores.sort(1, descending=True).values[:, :k])
     assert all(len(set(row.tolist())) == k for row in found)
 

@@ -79,6 +79,7 @@ def test_another_seed_or_tier_is_another_place(plan):
         ("models/backbones/gru4rec.py", ALL),  # of the run whose vectors it uses
         ("training/supervised.py", ALL),
         ("evaluation/ranker.py", ALL),  # validation ranks
+        ("fitting/highest.py", ALL),
         ("data/prepare.py", ALL),
         ("data/filters.py", ALL),
         ("data/worlds/shop.py", ALL),

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import pad
 
 ITEMS, CELLS, FEATURES, WORDS = 12, 5, 6, 11
 SIZES = {
@@ -84,7 +85,8 @@ def test_greedy_decoding_is_full_decoding_of_all_words_so_far(network, pictures)
 
 
 @torch.no_grad()
-def test_sentences_that_end_are_dropped_and_the_others_go_on_as_alone(network):
+@pytest.mark.parametrize("open_words", [None, torch.tensor([2, 3])], ids=["free", "complete"])
+def test_sentences_that_end_are_dropped_and_the_others_go_on_as_alone(network, open_words):
     from recloop.simulators.decoding import greedy
 
     target, reference = torch.randn(
@@ -94,40 +96,17 @@ def test_sentences_that_end_are_dropped_and_the_others_go_on_as_alone(network):
     scores = network(target, reference, words)
     # Ends come early and late: after half of all words one is likelier than any word.
     network.rank.bias[0] += (scores[..., 1:-1].amax(2) - scores[..., 0]).median()
-    together = greedy(network, target, reference, 8, WORDS - 1)
+    together = greedy(network, target, reference, 8, WORDS - 1, open_words)
     ends = (together != 0).sum(1)
     assert len(set(ends.tolist())) > 2
     sizes = []
     step = network.step
     network.step = lambda word, state: (sizes.append(len(word)), step(word, state))[1]
-    assert torch.equal(greedy(network, target, reference, 8, WORDS - 1), together)
+    assert torch.equal(greedy(network, target, reference, 8, WORDS - 1, open_words), together)
     assert sizes[0] == 60 and sizes[-1] < 30
     for row in range(60):
-        alone = greedy(network, target[[row]], reference[[row]], 8, WORDS - 1)[0]
-        assert torch.equal(alone[: ends[row]], together[row, : ends[row]])
-
-
-@torch.no_grad()
-def test_attention_is_additive_with_a_tanh(pictures):
-    """The relevance of a cell is w tanh(W_c c + W_h h), as Bahdanau et al. and Xu et al. have it."""
-    from recloop.simulators.show_attend_tell import ShowAttendTell
-
-    torch.manual_seed(4)
-    network = ShowAttendTell(WORDS, FEATURES, 16, 8, 8).double()
-    target, reference = (picture.double() for picture in pictures)
-    cells = torch.cat([target, target - reference], -1)
-    hidden = network.start(cells.mean(1))
-    relevance = network.relevance(
-        torch.tanh(network.cell_key(cells) + network.state_key(hidden)[:, None])
-    )
-    seen = (relevance.softmax(1) * cells).sum(1)
-    words = torch.randn(ITEMS, 64, dtype=torch.double)
-    gates = words + network.cell_gates(seen) + network.state_gates(hidden)
-    keep_in, keep_old, new, out = gates.chunk(4, 1)
-    memory = keep_old.sigmoid() * hidden + keep_in.sigmoid() * new.tanh()
-    state = network.recur(words, network.begin(target, reference))
-    torch.testing.assert_close(state[3], memory)
-    torch.testing.assert_close(state[2], out.sigmoid() * memory.tanh())
+        alone = greedy(network, target[[row]], reference[[row]], 8, WORDS - 1, open_words)[0]
+        assert torch.equal(pad(alone, (0, together.shape[1] - len(alone))), together[row])
 
 
 def test_next_word_does_not_depend_on_later_ones(network, pictures):
