@@ -17,6 +17,7 @@ SOURCES = Path(__file__).parents[2] / "sources"
 # Rows, users, sessions and items as published or as counted by hand.
 COUNTS = {
     "yoochoose1_64": (486_026 + 71_222, 0, 116_167 + 15_324, 17_745),
+    "yoochoose1_64_as_released": (486_026 + 71_222, 0, 116_167 + 15_324, 17_745),
     "retailrocket_sessions": (685_984 + 24_602, 0, 126_168 + 4_735, 36_968),
     "yoochoose_clicks_100k": (70_278 + 13_568, 0, 17_794 + 3_416, 2_933),
     "amazon_scientific": (85_211, 12_076, 0, 20_825),

@@ -133,6 +133,21 @@ def test_session_release_counts_no_session_twice(tmp_path, reader, event):
     ]
 
 
+def test_a_release_is_parted_as_its_files_are(tmp_path):
+    train = "session_idx,position,item_id\n" + "".join(
+        f"{session},{place},{place}\n" for session in range(20) for place in range(2)
+    )
+    files = {"train_sessions.csv.gz": train, "test_prefixes.csv.gz": PREFIXES}
+    events, _ = _read("session_release_parts", tmp_path / "raw", files, max_malformed=0.5)
+    parts = dict(events.group_by("session").agg(pl.col("part").unique()).rows())
+    tenth = {"1-train-0000009", "1-train-0000019"}
+    for session, found in parts.items():
+        assert found == [
+            "test" if session.startswith("2") else "valid" if session in tenth else "train"
+        ]
+    assert len(parts) == 24
+
+
 def test_retailrocket_takes_visitors_for_users(tmp_path):
     text = (
         "timestamp,visitorid,event,itemid,transactionid\n"
