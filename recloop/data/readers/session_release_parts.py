@@ -1,7 +1,7 @@
-"""Sessions of clicks with the split of their release: the test file tests, the end of the training file validates.
+"""Sessions of clicks with the split of their release: the test file tests, a tenth of the training file validates.
 
-Wu et al. Session-based Recommendation with Graph Neural Networks. AAAI 2019. They validate on a random tenth of the
-training sessions; here it is the last one, as the test comes after all of them.
+Wu et al. Session-based Recommendation with Graph Neural Networks. AAAI 2019. They draw that tenth at random; here it is
+every tenth session, so that it is always the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 from recloop.data.readers import session_release
 from recloop.data.tables import Reading
 
-VALID = 0.1  # of the training sessions
+VALID = 10  # every such session of the training file
 
 
 def read(raw: Path, max_malformed: float = 0.01) -> Reading:
@@ -22,8 +22,8 @@ def read(raw: Path, max_malformed: float = 0.01) -> Reading:
     found = session_release.read(raw, max_malformed)
     tests = pl.col("session").str.starts_with("2-test")
     number = pl.col("session").str.split("-").list.last().cast(pl.Int64)
-    late = number >= (1 - VALID) * (number.filter(~tests).max() + 1)
-    part = pl.when(tests).then(pl.lit("test")).when(late).then(pl.lit("valid"))
+    valid = number % VALID == VALID - 1
+    part = pl.when(tests).then(pl.lit("test")).when(valid).then(pl.lit("valid"))
     return replace(
         found, interactions=found.interactions.with_columns(part=part.otherwise(pl.lit("train")))
     )
